@@ -1,0 +1,1 @@
+"""Sends mail out."""

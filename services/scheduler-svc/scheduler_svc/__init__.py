@@ -1,0 +1,1 @@
+"""Does things at their time."""

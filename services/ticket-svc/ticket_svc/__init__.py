@@ -1,0 +1,1 @@
+"""Owns tickets and what they point at."""

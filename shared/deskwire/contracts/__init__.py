@@ -1,0 +1,1 @@
+"""The messages between the services, one module per owning service."""

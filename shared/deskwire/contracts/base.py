@@ -1,0 +1,60 @@
+"""Message, Event and Command: frozen pydantic models that know their wire name."""
+
+from typing import Any, ClassVar, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+INLINE_TEXT_BYTES = 64 * 1024
+"""A body text above this travels as a blob id beside its beginning."""
+
+MESSAGE_BYTES = 256 * 1024
+"""No message is larger than this on the wire."""
+
+
+class Document(BaseModel):
+    """A value that crosses a service border. Unknown fields are ignored: additions stay compatible."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Message(Document):
+    """Anything published. ``class TicketOpened(Event, name="ticket.opened.v1")`` sets the wire name."""
+
+    wire_name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, *, name: str = "", **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if not name:
+            return
+        if name in MESSAGES:
+            raise TypeError(f"two messages are named {name}")
+        cls.wire_name = name
+        MESSAGES[name] = cls
+
+    @property
+    def aggregate(self) -> str:
+        """What the message is about: messages of one aggregate are published in order."""
+        return ""
+
+
+MESSAGES: dict[str, type[Message]] = {}
+"""Wire name -> class, of every message."""
+
+
+class Event(Message):
+    """Something that happened."""
+
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+class Command(Message, Generic[Reply]):
+    """Something to be done; ``Command[Ticket]`` is answered with a ``Ticket``."""
+
+    @classmethod
+    def reply_type(cls) -> type[Reply]:
+        for base in cls.__mro__:
+            arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args")
+            if arguments:
+                return arguments[0]  # type: ignore[no-any-return]  # pydantic's metadata is untyped
+        raise TypeError(f"{cls.__name__} names no reply")

@@ -1,0 +1,79 @@
+"""Every queue of the system: who listens to what."""
+
+from dataclasses import dataclass
+
+from deskwire.contracts import mail, notifications, schedules, tickets
+from deskwire.contracts.base import Message
+
+EVENTS_EXCHANGE = "deskwire.events"
+REQUESTS_EXCHANGE = "deskwire.requests"
+DEAD_EXCHANGE = "deskwire.dead"
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A queue and what it takes.
+
+    A work queue is durable, replicated and retried. A ``requests`` queue is answered, never
+    retried: its messages expire with their caller's deadline.
+    """
+
+    name: str
+    messages: tuple[type[Message], ...]
+    requests: bool = False
+
+    @property
+    def exchange(self) -> str:
+        return REQUESTS_EXCHANGE if self.requests else EVENTS_EXCHANGE
+
+
+TICKET_SVC = Queue(
+    "ticket-svc",
+    (mail.MailReceived, tickets.OpenScheduledTicket, tickets.ReplayDocuments),
+)
+TICKET_REQUESTS = Queue(
+    "ticket.requests",
+    (
+        tickets.OpenTicket,
+        tickets.AddEntry,
+        tickets.GetTicket,
+        tickets.CreateClient,
+        tickets.CreateContact,
+        tickets.CreateDomain,
+        tickets.CreateAgent,
+        tickets.UpdateSettings,
+        tickets.ReplayDocuments,
+    ),
+    requests=True,
+)
+MAIL_INGEST_SVC = Queue("mail-ingest-svc", (mail.MailHandled,))
+NOTIFY_SVC = Queue("notify-svc", (tickets.TicketOpened, tickets.TicketReplied))
+SCHEDULER_REQUESTS = Queue("scheduler.requests", (schedules.CreateSchedule,), requests=True)
+GATEWAY = Queue(
+    "gateway",
+    (
+        tickets.TicketOpened,
+        tickets.TicketReplied,
+        tickets.TicketNoted,
+        tickets.TicketChanged,
+        tickets.EntryChanged,
+        tickets.ClientChanged,
+        tickets.ContactChanged,
+        tickets.DomainChanged,
+        tickets.AgentChanged,
+        tickets.SettingsChanged,
+        schedules.ScheduleChanged,
+        notifications.DeliveryChanged,
+    ),
+)
+
+QUEUES = (TICKET_SVC, TICKET_REQUESTS, MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_REQUESTS, GATEWAY)
+
+
+def listeners(message_type: str, *, requests: bool) -> tuple[Queue, ...]:
+    """The queues that take a message of this wire name."""
+    return tuple(
+        queue
+        for queue in QUEUES
+        if queue.requests == requests and any(m.wire_name == message_type for m in queue.messages)
+    )
