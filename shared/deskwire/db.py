@@ -1,0 +1,155 @@
+"""PostgreSQL: a pool, statements compiled once to asyncpg's SQL, and the migrations."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy import ClauseElement
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.sql.compiler import SQLCompiler
+
+from deskwire.errors import SetupError
+
+COMMAND_SECONDS = 30
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves its dialects untyped
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Statement:
+    """SQL with ``$n`` placeholders, and which value goes where."""
+
+    sql: str
+    names: tuple[str, ...]
+    defaults: dict[str, Any]
+
+    def arguments(self, values: dict[str, Any]) -> list[Any]:
+        if self.defaults:
+            values = self.defaults | values
+        return [values[name] for name in self.names]
+
+
+def compiled(clause: ClauseElement) -> Statement:
+    """A Core statement or ``text()`` as asyncpg runs it. Call it once, for a module constant."""
+    result = clause.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})
+    if not isinstance(result, SQLCompiler):
+        raise TypeError("only statements can be compiled")
+    defaults = {name: value for name, value in result.params.items() if value is not None}
+    return Statement(str(result), tuple(result.positiontup or ()), defaults)
+
+
+class Session:
+    """One connection, running compiled statements."""
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self.connection = connection
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        return await self.connection.fetch(statement.sql, *statement.arguments(values))
+
+    async def fetch_one(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
+        return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+
+    async def fetch_value(self, statement: Statement, **values: Any) -> Any:
+        return await self.connection.fetchval(statement.sql, *statement.arguments(values))
+
+    async def execute(self, statement: Statement, **values: Any) -> None:
+        await self.connection.execute(statement.sql, *statement.arguments(values))
+
+
+class Database:
+    """A pool of connections to one service's database."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.pool = pool
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[Session]:
+        """A connection outside of any transaction: for single statements."""
+        async with self.pool.acquire() as connection:
+            yield Session(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Session]:
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield Session(connection)
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        return await self.pool.fetch(statement.sql, *statement.arguments(values))
+
+    async def fetch_one(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
+        return await self.pool.fetchrow(statement.sql, *statement.arguments(values))
+
+    async def fetch_value(self, statement: Statement, **values: Any) -> Any:
+        return await self.pool.fetchval(statement.sql, *statement.arguments(values))
+
+    async def execute(self, statement: Statement, **values: Any) -> None:
+        await self.pool.execute(statement.sql, *statement.arguments(values))
+
+
+async def _keep_session(_connection: Any) -> None:
+    """No reset between uses: no code leaves session state behind (no SET, LISTEN, session lock)."""
+
+
+LOST_CONNECTION = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    OSError,
+    TimeoutError,
+)
+"""The database is away, not the statement wrong: the whole transaction may be run again."""
+
+
+@asynccontextmanager
+async def connect(database_url: str, *, size: int = 8) -> AsyncIterator[Database]:
+    """A pool that is known to work; otherwise a `SetupError` that says what is wrong."""
+    try:
+        pool = await asyncpg.create_pool(
+            database_url,
+            min_size=1,
+            max_size=size,
+            command_timeout=COMMAND_SECONDS,
+            reset=_keep_session,
+            timeout=5,
+        )
+    except (asyncpg.PostgresError, OSError, TimeoutError) as error:
+        raise SetupError(unusable(database_url, error)) from error
+    try:
+        yield Database(pool)
+    finally:
+        await _close(pool)
+
+
+async def _close(pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+    try:
+        async with asyncio.timeout(5):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+def unusable(database_url: str, error: Exception) -> str:
+    """One line on why the database cannot be used, without the password."""
+    place = database_url.rpartition("@")[2] or database_url
+    if isinstance(error, asyncpg.InvalidCatalogNameError):
+        return f"PostgreSQL at {place} has no such database: create it, then run `deskwire migrate`"
+    if isinstance(
+        error, asyncpg.InvalidPasswordError | asyncpg.InvalidAuthorizationSpecificationError
+    ):
+        return f"PostgreSQL at {place} refuses the credentials: check DESKWIRE_DATABASE_URL"
+    reason = str(error) or type(error).__name__
+    return f"PostgreSQL at {place} cannot be reached: {reason}. Is it running?"
+
+
+async def migrate(database_url: str, package: str) -> None:
+    """Bring one service's database to the newest schema; safe to run by many at once."""
+    from deskwire.migrations.runner import upgrade  # Alembic is slow to import, services never need it
+
+    await upgrade(database_url, package)

@@ -1,0 +1,84 @@
+"""Errors with a stable code. The docstring is the default message; the gateway turns codes into HTTP."""
+
+from typing import ClassVar
+
+
+class DeskwireError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "error"
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__ or "")
+        self.field = field
+
+
+class Rejected(DeskwireError):
+    """The command was refused."""
+
+    code = "rejected"
+
+
+class NotFound(Rejected):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class Invalid(Rejected):
+    """A value is not acceptable."""
+
+    code = "invalid"
+
+
+class Conflict(Rejected):
+    """It is there already."""
+
+    code = "conflict"
+
+
+class StaleVersion(Rejected):
+    """It has changed since it was read."""
+
+    code = "stale_version"
+
+
+class KeyReused(Rejected):
+    """The idempotency key was used for another request."""
+
+    code = "key_reused"
+
+
+class UnknownMessage(Rejected):
+    """The message's name or version is not known here."""
+
+    code = "unknown_message"
+
+
+class Unreadable(Rejected):
+    """The message's body is not what its name promises."""
+
+    code = "unreadable"
+
+
+class Unavailable(DeskwireError):
+    """The broker cannot be reached, or no answer came in time."""
+
+    code = "unavailable"
+
+
+class Unroutable(DeskwireError):
+    """No queue takes this message. Was `deskwire topology apply` run?"""
+
+    code = "unroutable"
+
+
+class SetupError(DeskwireError):
+    """The installation is not usable; the message says what to do."""
+
+    code = "setup"
+
+
+_REJECTIONS = (NotFound, Invalid, Conflict, StaleVersion, KeyReused, UnknownMessage, Unreadable)
+REJECTIONS: dict[str, type[Rejected]] = {error.code: error for error in _REJECTIONS}
+"""Code -> class, to raise at the caller what was rejected at the owner."""

@@ -1,0 +1,1 @@
+"""One mechanism for messages: envelope, broker port, outbox, consumer."""

@@ -1,0 +1,289 @@
+"""The one wrapper round every handler: decode, dedupe, one transaction a batch, ack after commit.
+
+What fails is told to the caller of a request, tried again later, or parked with its cause as a
+`dead_letters` row. While the database is away nothing fails: the batch waits.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import asyncpg
+import structlog
+from pydantic import BaseModel
+
+from deskwire.contracts.base import Message
+from deskwire.db import LOST_CONNECTION
+from deskwire.errors import DeskwireError, KeyReused, Rejected, SetupError, UnknownMessage
+from deskwire.messaging import inbox
+from deskwire.messaging.broker import DRAIN_SECONDS, Broker, Delivery
+from deskwire.messaging.envelope import Envelope, current, unwrap
+from deskwire.messaging.outbox import Outbox, Transaction, envelope_of, outbox_columns
+from deskwire.messaging.requests import DONE, REPLAYED, refused
+from deskwire.metrics import CONSUMER_UP, HANDLER, MESSAGES, PARKED, RETRIES
+from deskwire.topology import Queue
+
+log = structlog.get_logger()
+
+IMMEDIATE_ATTEMPTS = 3
+RETRY_SECONDS = (10.0, 60.0, 600.0)
+"""After the immediate attempts; a message that fails after the last of them is parked."""
+
+LETHAL_DELIVERIES = 3
+"""So many consumers may die with a message before it is parked."""
+
+LEASE_SECONDS = 300.0
+RETRY_POLL_SECONDS = 1.0
+
+Handler = Callable[[Any, Transaction], Awaitable[BaseModel | None]]
+Handlers = Mapping[type[Message], Handler]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """A message that was handled, now or before, and its stored reply."""
+
+    fingerprint: bytes | None
+    reply: str | None
+    replayed: bool = False
+
+
+@asynccontextmanager
+async def consuming(
+    handlers: Handlers,
+    queues: Sequence[Queue],
+    broker: Broker,
+    outbox: Outbox,
+    *,
+    drain: float = DRAIN_SECONDS,
+) -> AsyncIterator[None]:
+    """Consume the queues until left; refuses to start when handlers and topology differ."""
+    expected = {message for queue in queues for message in queue.messages}
+    if expected != set(handlers):
+        names = sorted(m.wire_name for m in expected.symmetric_difference(handlers))
+        raise SetupError(f"topology.py and the handlers differ in {', '.join(names)}")
+    async with AsyncExitStack() as stack:
+        for queue in queues:
+            await stack.enter_async_context(Consumer(queue, handlers, outbox).running(broker, drain))
+        yield
+
+
+class Consumer:
+    def __init__(self, queue: Queue, handlers: Handlers, outbox: Outbox) -> None:
+        self._queue = queue
+        self._handlers = handlers
+        self._outbox = outbox
+
+    @asynccontextmanager
+    async def running(self, broker: Broker, drain: float) -> AsyncIterator[None]:
+        retrying = None if self._queue.requests else asyncio.create_task(self._retry_for_ever())
+        try:
+            async with broker.consume(self._queue, self.handle, drain=drain):
+                CONSUMER_UP.labels(self._queue.name).set(1)
+                yield
+        finally:
+            CONSUMER_UP.labels(self._queue.name).set(0)
+            if retrying is not None:
+                retrying.cancel()
+                await asyncio.gather(retrying, return_exceptions=True)
+
+    async def handle(self, batch: Sequence[Delivery]) -> None:
+        """Together if all goes well, else one by one, so that a bad message harms only itself."""
+        suspicious = any(delivery.redelivered for delivery in batch) and not self._queue.requests
+        if not suspicious:
+            try:
+                return await self._together(batch)
+            except LOST_CONNECTION:
+                raise
+            except Exception:
+                if len(batch) > 1:
+                    log.info("batch falls apart", messages=len(batch))
+        for delivery in batch:
+            await self._alone(delivery)
+
+    async def _together(self, batch: Sequence[Delivery], *, failed_before: bool = False) -> None:
+        async with self._outbox.unwritten() as tx:
+            known = await self._known(batch, tx)
+            fresh: dict[Any, Handled] = {}
+            for delivery in batch:
+                envelope = delivery.envelope
+                if envelope.id not in known and envelope.id not in fresh:
+                    fresh[envelope.id] = await self._run(delivery, tx)
+            await self._remember(fresh, tx)
+            if failed_before:
+                ids = [delivery.envelope.id for delivery in batch]
+                await tx.execute(inbox.FORGET, consumer=self._queue.name, ids=ids)
+        await self._settle(batch, known | fresh)
+
+    async def _known(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
+        ids = [delivery.envelope.id for delivery in batch]
+        rows = await tx.fetch(inbox.KNOWN, consumer=self._queue.name, ids=ids)
+        return {r["message_id"]: Handled(r["fingerprint"], r["reply"], True) for r in rows}
+
+    async def _run(self, delivery: Delivery, tx: Transaction) -> Handled:
+        envelope = delivery.envelope
+        with self._context(envelope):
+            message = unwrap(envelope)
+            handler = self._handlers.get(type(message))
+            if handler is None:
+                raise UnknownMessage(f"{self._queue.name} does not take {envelope.type}")
+            reply = await handler(message, tx)
+        if delivery.reply is None:
+            return Handled(None, None)
+        return Handled(_fingerprint(envelope), reply.model_dump_json() if reply else None)
+
+    @contextmanager
+    def _context(self, envelope: Envelope) -> Any:
+        token = current.set(envelope)
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(
+            message_id=str(envelope.id), type=envelope.type, trace_id=envelope.traceparent[3:35]
+        ):
+            try:
+                yield
+            finally:
+                current.reset(token)
+                took = time.perf_counter() - started
+                HANDLER.labels(self._queue.name, envelope.type).observe(took)
+
+    async def _remember(self, fresh: Mapping[Any, Handled], tx: Transaction) -> None:
+        await tx.flush()
+        if not fresh:
+            return
+        await tx.execute(
+            inbox.REMEMBER,
+            consumer=self._queue.name,
+            handled=list(fresh),
+            fingerprints=[handled.fingerprint for handled in fresh.values()],
+            replies=[handled.reply for handled in fresh.values()],
+            **outbox_columns(tx.outgoing),
+        )
+
+    async def _settle(self, batch: Sequence[Delivery], handled: Mapping[Any, Handled]) -> None:
+        answered = set()
+        for delivery in batch:
+            outcome = handled[delivery.envelope.id]
+            repeated = outcome.replayed or delivery.envelope.id in answered
+            answered.add(delivery.envelope.id)
+            self._count("duplicate" if repeated else "handled")
+            if delivery.reply is not None:
+                await delivery.reply(_answer(delivery.envelope, outcome, repeated))
+
+    async def _alone(self, delivery: Delivery) -> None:
+        """One message to its end: handled, refused, put off or parked."""
+        if delivery.redelivered and not self._queue.requests and await self._lethal(delivery):
+            return
+        attempts = 1 if self._queue.requests else IMMEDIATE_ATTEMPTS
+        for attempt in range(1, attempts + 1):
+            try:
+                return await self._together([delivery], failed_before=delivery.redelivered)
+            except LOST_CONNECTION:
+                raise
+            except Rejected as error:
+                return await self._refuse(delivery, error)
+            except Exception as error:
+                if attempt == attempts:
+                    return await self._give_up(delivery, error)
+            await asyncio.sleep(0.05 * attempt)
+
+    async def _lethal(self, delivery: Delivery) -> bool:
+        """Count, before the work, a message whose consumer died; park it when too many have."""
+        deaths = await self._fail(delivery.envelope, "its consumer died", 1, LEASE_SECONDS)
+        if deaths < LETHAL_DELIVERIES:
+            return False
+        await self._put_off(delivery.envelope, f"{deaths} consumers died with it", deaths, None)
+        return True
+
+    async def _refuse(self, delivery: Delivery, error: Rejected) -> None:
+        self._count("rejected")
+        if delivery.reply is not None:
+            return await delivery.reply(refused(error))
+        log.warning("message parked", type=delivery.envelope.type, cause=str(error))
+        PARKED.labels(self._queue.name).inc()
+        await self._fail(delivery.envelope, _cause(error), 1, None)
+
+    async def _give_up(self, delivery: Delivery, error: Exception) -> None:
+        self._count("failed")
+        log.error("handler failed", type=delivery.envelope.type, exc_info=error)
+        if delivery.reply is not None:
+            return await delivery.reply(refused(DeskwireError("the service failed")))
+        RETRIES.labels(self._queue.name).inc()
+        await self._fail(delivery.envelope, _cause(error), 1, RETRY_SECONDS[0])
+
+    async def _retry_for_ever(self) -> None:
+        while True:
+            with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
+                await self.retry_due()
+            await asyncio.sleep(RETRY_POLL_SECONDS)
+
+    async def retry_due(self) -> None:
+        """Handle what was put off and is due, and what an operator replays."""
+        rows = await self._outbox.database.fetch(inbox.CLAIM_DUE, consumer=self._queue.name)
+        for row in rows:
+            await self._retry(envelope_of(row), row["attempts"] + 1)
+
+    async def _retry(self, envelope: Envelope, attempt: int) -> None:
+        try:
+            await self._together([Delivery(envelope)], failed_before=True)
+        except LOST_CONNECTION:
+            raise
+        except Rejected as error:
+            await self._put_off(envelope, _cause(error), attempt, None)
+        except Exception as error:
+            later = RETRY_SECONDS[attempt - 1] if attempt <= len(RETRY_SECONDS) else None
+            await self._put_off(envelope, _cause(error), attempt, later)
+
+    async def _fail(
+        self, envelope: Envelope, error: str, attempts: int, delay: float | None
+    ) -> int:
+        total = await self._outbox.database.fetch_value(
+            inbox.FAIL,
+            consumer=self._queue.name,
+            id=envelope.id,
+            type=envelope.type.replace("\0", ""),
+            aggregate=envelope.aggregate.replace("\0", ""),
+            body=envelope.body,
+            correlation=envelope.correlation_id,
+            causation=envelope.causation_id,
+            trace=envelope.traceparent,
+            attempts=attempts,
+            error=error,
+            delay=delay,
+        )
+        return int(total)
+
+    async def _put_off(
+        self, envelope: Envelope, error: str, attempts: int, delay: float | None
+    ) -> None:
+        if delay is None:
+            log.error("message parked", type=envelope.type, cause=error)
+            PARKED.labels(self._queue.name).inc()
+        await self._outbox.database.execute(
+            inbox.PUT_OFF,
+            consumer=self._queue.name,
+            id=envelope.id,
+            attempts=attempts,
+            error=error,
+            delay=delay,
+        )
+
+    def _count(self, result: str) -> None:
+        MESSAGES.labels(self._queue.name, result).inc()
+
+
+def _fingerprint(envelope: Envelope) -> bytes:
+    return sha256(envelope.type.encode() + b"\0" + envelope.body).digest()
+
+
+def _answer(envelope: Envelope, outcome: Handled, repeated: bool) -> bytes:
+    if repeated and outcome.fingerprint != _fingerprint(envelope):
+        return refused(KeyReused())
+    return (REPLAYED if repeated else DONE) + (outcome.reply or "null").encode()
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\0", "")[:4000]

@@ -1,0 +1,63 @@
+"""A message as it travels: its body and what is said about it."""
+
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from uuid import UUID, uuid4
+
+from deskwire.contracts.base import MESSAGE_BYTES, MESSAGES, Message
+from deskwire.errors import Invalid, UnknownMessage, Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """``id`` names the message for ever: a repeated id is the same message."""
+
+    type: str
+    body: bytes
+    id: UUID = field(default_factory=uuid4)
+    aggregate: str = ""
+    correlation_id: str = ""
+    causation_id: str = ""
+    traceparent: str = ""
+
+
+current: ContextVar[Envelope | None] = ContextVar("envelope", default=None)
+"""The message being handled: what it causes carries on its correlation and trace."""
+
+
+def wrap(message: Message, *, id: UUID | None = None) -> Envelope:
+    body = message.model_dump_json().encode()
+    if len(body) > MESSAGE_BYTES:
+        raise Invalid(f"{message.wire_name} is larger than {MESSAGE_BYTES} bytes")
+    message_id = id or uuid4()
+    cause = current.get()
+    return Envelope(
+        type=message.wire_name,
+        body=body,
+        id=message_id,
+        aggregate=message.aggregate,
+        correlation_id=cause.correlation_id if cause else str(message_id),
+        causation_id=str(cause.id) if cause else "",
+        traceparent=_child(cause.traceparent) if cause else new_traceparent(),
+    )
+
+
+def unwrap(envelope: Envelope) -> Message:
+    message_class = MESSAGES.get(envelope.type)
+    if message_class is None:
+        raise UnknownMessage(f"nobody here knows {envelope.type or 'a message without a type'}")
+    try:
+        return message_class.model_validate_json(envelope.body)
+    except ValueError as error:
+        raise Unreadable(f"{envelope.type}: {error}") from error
+
+
+def new_traceparent() -> str:
+    """W3C Trace Context, version 00."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def _child(traceparent: str) -> str:
+    version, trace, _span, flags = (traceparent or new_traceparent()).split("-")
+    return f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"

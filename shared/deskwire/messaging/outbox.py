@@ -1,0 +1,211 @@
+"""Publishing is a row in the business transaction; the relay brings it to the broker after."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from operator import itemgetter
+from typing import Any
+
+import asyncpg
+import structlog
+from sqlalchemy import text
+
+from deskwire.contracts.base import Message
+from deskwire.db import LOST_CONNECTION, Database, Session, Statement, compiled
+from deskwire.errors import DeskwireError
+from deskwire.messaging.broker import Broker
+from deskwire.messaging.envelope import Envelope, wrap
+from deskwire.metrics import OUTBOX_OLDEST, OUTBOX_PENDING
+
+log = structlog.get_logger()
+
+BATCH = 200
+POLL_SECONDS = 2.0
+FIRST_PAUSE = 0.2
+LONGEST_PAUSE = 5.0
+GAUGE_SECONDS = 10.0
+
+_COLUMNS = "message_id, type, aggregate, body, correlation_id, causation_id, traceparent"
+
+WRITE_SQL = f"""
+    INSERT INTO outbox ({_COLUMNS})
+    SELECT * FROM unnest(
+        CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:aggregates AS text[]),
+        CAST(:bodies AS text[]), CAST(:correlations AS text[]), CAST(:causations AS text[]),
+        CAST(:traces AS text[]))
+"""
+WRITE = compiled(text(WRITE_SQL))
+
+# A relay holds the lock of an aggregate while it publishes its messages: several relays may run
+# and none overtakes another. `hashtextextended` may collide; that only makes one wait.
+CLAIM = compiled(
+    text(f"""
+    WITH due AS MATERIALIZED (
+        SELECT id, aggregate FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT {BATCH}
+    ), mine AS MATERIALIZED (
+        SELECT id FROM due WHERE pg_try_advisory_xact_lock(hashtextextended(aggregate, 0))
+    )
+    UPDATE outbox SET published_at = now() FROM mine
+    WHERE outbox.id = mine.id AND outbox.published_at IS NULL
+    RETURNING outbox.id, {_COLUMNS}
+    """)
+)
+
+UNPUBLISH = compiled(
+    text("UPDATE outbox SET published_at = NULL WHERE id = ANY(CAST(:ids AS bigint[]))")
+)
+
+BACKLOG = compiled(
+    text("""
+    SELECT count(*) AS pending,
+           coalesce(extract(epoch FROM now() - min(created_at)), 0)::float8 AS oldest
+    FROM outbox WHERE published_at IS NULL
+    """)
+)
+
+
+class Transaction(Session):
+    """A database transaction whose events are written to the outbox with it."""
+
+    def __init__(self, connection: Any) -> None:
+        super().__init__(connection)
+        self.outgoing: list[Envelope] = []
+        self._rows: dict[Statement, list[dict[str, Any]]] = {}
+
+    def emit(self, message: Message) -> None:
+        """Publish when, and only when, this transaction commits."""
+        self.outgoing.append(wrap(message))
+
+    def append(self, statement: Statement, **row: Any) -> None:
+        """Run the statement once, before the commit, with a list per column of all rows appended."""
+        self._rows.setdefault(statement, []).append(row)
+
+    async def flush(self) -> None:
+        """Write the appended rows; called by whoever commits."""
+        for statement, rows in self._rows.items():
+            await self.execute(statement, **{name: [r[name] for r in rows] for name in rows[0]})
+        self._rows.clear()
+
+
+def outbox_columns(envelopes: Sequence[Envelope]) -> dict[str, list[Any]]:
+    return {
+        "ids": [e.id for e in envelopes],
+        "types": [e.type for e in envelopes],
+        "aggregates": [e.aggregate for e in envelopes],
+        "bodies": [e.body.decode() for e in envelopes],
+        "correlations": [e.correlation_id for e in envelopes],
+        "causations": [e.causation_id for e in envelopes],
+        "traces": [e.traceparent for e in envelopes],
+    }
+
+
+def envelope_of(row: asyncpg.Record) -> Envelope:
+    """The envelope that an outbox or dead letter row holds."""
+    body = row["body"]
+    return Envelope(
+        type=row["type"],
+        body=body.encode() if isinstance(body, str) else body,
+        id=row["message_id"],
+        aggregate=row["aggregate"],
+        correlation_id=row["correlation_id"],
+        causation_id=row["causation_id"],
+        traceparent=row["traceparent"],
+    )
+
+
+class Outbox:
+    """The transactions of one service, and the relay that publishes what they emitted."""
+
+    def __init__(
+        self, database: Database, broker: Broker, *, service: str, poll: float = POLL_SECONDS
+    ) -> None:
+        self.database = database
+        self.service = service
+        self._broker = broker
+        self._poll = poll
+        self._wake = asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commits at the end with everything emitted, or nothing of it."""
+        async with self.unwritten() as tx:
+            yield tx
+            await tx.flush()
+            if tx.outgoing:
+                await tx.execute(WRITE, **outbox_columns(tx.outgoing))
+
+    @asynccontextmanager
+    async def unwritten(self) -> AsyncIterator[Transaction]:
+        """A transaction whose user writes the outbox itself, in one statement with something else."""
+        async with self.database.pool.acquire() as connection:
+            async with connection.transaction():
+                tx = Transaction(connection)
+                yield tx
+            if tx.outgoing:
+                self._wake.set()
+
+    @asynccontextmanager
+    async def relaying(self) -> AsyncIterator["Outbox"]:
+        tasks = [asyncio.create_task(self._relay()), asyncio.create_task(self._measure())]
+        try:
+            yield self
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def relay_once(self) -> tuple[int, int]:
+        """Publish what waits; returns how many were claimed, and how many could not be published."""
+        async with self.database.transaction() as session:
+            rows = sorted(await session.fetch(CLAIM), key=itemgetter("id"))
+            groups: dict[str, list[asyncpg.Record]] = {}
+            for row in rows:
+                groups.setdefault(row["aggregate"], []).append(row)
+            results = await asyncio.gather(*map(self._publish_in_order, groups.values()))
+            failed = [row_id for ids in results for row_id in ids]
+            if failed:
+                await session.execute(UNPUBLISH, ids=failed)
+            return len(rows), len(failed)
+
+    async def _publish_in_order(self, rows: Sequence[asyncpg.Record]) -> list[int]:
+        """The ids not published: all from the first failure on, so that none overtakes another."""
+        for done, row in enumerate(rows):
+            try:
+                await self._broker.publish(envelope_of(row))
+            except DeskwireError as error:
+                log.warning("not published", type=row["type"], code=error.code, cause=str(error))
+                return [later["id"] for later in rows[done:]]
+        return []
+
+    async def _relay(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            self._wake.clear()
+            claimed, failed = await self._try_relay()
+            if failed:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+                continue
+            pause = FIRST_PAUSE
+            if claimed < BATCH:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._poll):
+                        await self._wake.wait()
+
+    async def _try_relay(self) -> tuple[int, int]:
+        if not self._broker.connected:
+            return 0, 1
+        try:
+            return await self.relay_once()
+        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
+            log.warning("relay waits for the database", cause=str(error) or repr(error))
+            return 0, 1
+
+    async def _measure(self) -> None:
+        while True:
+            with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
+                row = await self.database.fetch_one(BACKLOG)
+                if row is not None:
+                    OUTBOX_PENDING.labels(self.service).set(row["pending"])
+                    OUTBOX_OLDEST.labels(self.service).set(row["oldest"])
+            await asyncio.sleep(GAUGE_SECONDS)

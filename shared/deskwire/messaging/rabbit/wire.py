@@ -1,0 +1,49 @@
+"""Envelope to AMQP properties and back."""
+
+from typing import Any
+from uuid import NAMESPACE_OID, UUID, uuid5
+
+from aiormq.abc import DeliveredMessage
+from pamqp.commands import Basic
+
+from deskwire.messaging.envelope import Envelope
+
+PERSISTENT = 2
+
+
+def properties(envelope: Envelope, **more: Any) -> Basic.Properties:
+    return Basic.Properties(
+        content_type="application/json",
+        delivery_mode=PERSISTENT,
+        message_id=str(envelope.id),
+        message_type=envelope.type,
+        headers={
+            "aggregate": envelope.aggregate,
+            "correlation-id": envelope.correlation_id,
+            "causation-id": envelope.causation_id,
+            "traceparent": envelope.traceparent,
+        },
+        **more,
+    )
+
+
+def envelope(message: DeliveredMessage) -> Envelope:
+    told = message.header.properties
+    headers = told.headers or {}
+    return Envelope(
+        type=told.message_type or "",
+        body=bytes(message.body),
+        id=_message_id(told.message_id, message.body),
+        aggregate=str(headers.get("aggregate", "")),
+        correlation_id=str(headers.get("correlation-id", "")),
+        causation_id=str(headers.get("causation-id", "")),
+        traceparent=str(headers.get("traceparent", "")),
+    )
+
+
+def _message_id(told: str | None, body: bytes) -> UUID:
+    """A stranger's message may have no usable id: its content then names it."""
+    try:
+        return UUID(told or "")
+    except ValueError:
+        return uuid5(NAMESPACE_OID, (told or "") + bytes(body).hex())

@@ -1,0 +1,1 @@
+"""The one Alembic environment; each service brings its own versions."""

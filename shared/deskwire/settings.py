@@ -1,0 +1,56 @@
+"""Settings from the environment: prefix ``DESKWIRE_``, and ``DESKWIRE_X_FILE`` to read X from a file."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+PREFIX = "DESKWIRE_"
+
+
+class _Files(PydanticBaseSettingsSource):
+    """Secrets as files, the way Docker and Kubernetes give them."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        value = Path(path).read_text(encoding="utf-8").strip() if path else None
+        return value, field_name, self.field_is_complex(field)
+
+    def __call__(self) -> dict[str, Any]:
+        values = {}
+        for name, field in self.settings_cls.model_fields.items():
+            value, key, complex_value = self.get_field_value(field, name)
+            if value is not None:
+                values[key] = self.prepare_field_value(name, field, value, complex_value)
+        return values
+
+
+class ServiceSettings(BaseSettings):
+    """What every service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    database_url: str = Field(description="postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
+    broker_url: str = Field(description="amqp://, amqps:// or memory://")
+    blob_url: str = Field("file:///var/lib/deskwire/blobs", description="file://, s3:// or memory://")
+    log_level: str = "INFO"
+    health_port: int = Field(8081, description="/livez, /readyz and /metrics; 0 for none")
+    shutdown_seconds: float = Field(25.0, description="how long to finish what is in work")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Files(settings_cls), env_settings
