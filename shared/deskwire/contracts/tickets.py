@@ -160,9 +160,14 @@ class TicketEntry(Document):
 
 
 class MailThread(Document):
-    """How mails about an entry thread: its signed token, and the mails it answers (RFC 5322 section 3.6.4)."""
+    """How mails about an entry thread (RFC 5322 section 3.6.4).
+
+    ``message_id`` is for the mails that a client gets; ``token`` is the signed part of it, for
+    other Message-IDs and for the Reply-To address.
+    """
 
     token: str
+    message_id: str
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
 

@@ -1,0 +1,59 @@
+"""Who sent a mail, as far as the client's registrations tell."""
+
+from dataclasses import dataclass
+
+from deskwire.contracts.mail import Address, MailReceived
+from deskwire.errors import Invalid
+
+SUBJECT_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A registered contact, or a stranger from a domain that is registered to a client."""
+
+    client_id: int
+    contact_id: int | None
+
+
+def refusal(mail: MailReceived) -> str | None:
+    """Why no ticket may come of this mail, whoever sent it."""
+    if mail.sender is None or not is_address(mail.sender.email):
+        return "no usable sender"
+    if mail.automatic:
+        return f"automatic mail: {mail.automatic}"
+    return None
+
+
+def is_address(email: str) -> bool:
+    """Enough of RFC 5321 to match by: something at something, without white space."""
+    local, at, domain = email.strip().rpartition("@")
+    return bool(at and local and domain) and not any(c.isspace() for c in email.strip())
+
+
+def email_key(email: str) -> str:
+    """Addresses are matched by this: domain in its A-label form, all in lower case (RFC 5890)."""
+    if not is_address(email):
+        raise Invalid("this is not an e-mail address", field="email")
+    local, _, domain = email.strip().rpartition("@")
+    return f"{local.lower()}@{domain_key(domain)}"
+
+
+def domain_key(domain: str) -> str:
+    name = domain.strip().rstrip(".").lower()
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError:
+        return name
+
+
+def domain_of(key: str) -> str:
+    return key.rpartition("@")[2]
+
+
+def contact_name(sender: Address) -> str:
+    return sender.name.strip()[:200] or sender.email
+
+
+def subject_of(mail: MailReceived) -> str:
+    return mail.subject.strip()[:SUBJECT_CHARACTERS] or "(no subject)"

@@ -1,0 +1,144 @@
+"""A mail becomes a ticket, a reply, or a line in the ledger that says why not."""
+
+from typing import Literal
+
+import asyncpg
+
+from deskwire.contracts import tickets as contracts
+from deskwire.contracts.mail import Address, MailHandled, MailReceived
+from deskwire.contracts.tickets import Author, TicketEntry
+from deskwire.messaging.outbox import Transaction
+from ticket_svc.domain import senders
+from ticket_svc.domain.senders import Sender
+from ticket_svc.domain.threads import (
+    Signer,
+    answered_entries,
+    foreign_references,
+    subject_number,
+)
+from ticket_svc.handlers.people import add_contact
+from ticket_svc.handlers.tickets import Origin, add_entry, keep_attachments, open_ticket
+from ticket_svc.store import people, tickets
+
+
+async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> None:
+    tx.emit(await _handle(signer, mail, tx))
+
+
+async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
+    reason = senders.refusal(mail)
+    if reason is not None or mail.sender is None:
+        return MailHandled(mail_id=mail.mail_id, outcome="ignored", reason=reason or "")
+    known = await _known_senders(mail.sender, tx)
+    thread = await _answered_thread(signer, mail, known, tx)
+    if thread is not None:
+        outcome = await _reply(signer, mail, mail.sender, thread, known, tx)
+        return _handled(mail, "reply", outcome)
+    if not known:
+        return MailHandled(mail_id=mail.mail_id, outcome="ignored", reason="unknown sender")
+    return _handled(mail, "ticket", await _open(signer, mail, mail.sender, known[0], tx))
+
+
+async def _known_senders(sender: Address, tx: Transaction) -> list[Sender]:
+    """The contacts with this address, then the client of its domain."""
+    key = senders.email_key(sender.email)
+    rows = await tx.fetch(people.SENDER, email_key=key, domain=senders.domain_of(key))
+    known = [Sender(row["client_id"], row["contact_id"]) for row in rows]
+    return sorted(known, key=lambda s: (s.contact_id is None, s.contact_id or 0))
+
+
+async def _answered_thread(
+    signer: Signer, mail: MailReceived, known: list[Sender], tx: Transaction
+) -> asyncpg.Record | None:
+    """The ticket that a signed token names; else one that a participant names otherwise."""
+    if entry_ids := answered_entries(mail, signer):
+        return await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids)
+    for find in (_by_foreign_reference, _by_subject):
+        thread = await find(mail, tx)
+        if thread is not None and participates(mail, thread, known):
+            return thread
+    return None
+
+
+async def _by_foreign_reference(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
+    if not (message_ids := foreign_references(mail)):
+        return None
+    return await tx.fetch_one(tickets.BY_MESSAGE_IDS, message_ids=message_ids)
+
+
+async def _by_subject(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
+    if "[" not in mail.subject:
+        return None
+    settings = people.settings(await tx.fetch_row(people.SETTINGS))
+    number = subject_number(mail.subject, settings.ticket_prefix)
+    if number is None:
+        return None
+    return await tx.fetch_one(tickets.BY_NUMBER, number=number, prefix=settings.ticket_prefix)
+
+
+def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:
+    """A contact of the ticket's client, or one of its watchers."""
+    if any(s.client_id == thread["client_id"] and s.contact_id is not None for s in known):
+        return True
+    address = mail.sender.email.lower() if mail.sender else ""
+    return address in (watcher.lower() for watcher in thread["watchers"])
+
+
+async def _reply(
+    signer: Signer,
+    mail: MailReceived,
+    sender: Address,
+    thread: asyncpg.Record,
+    known: list[Sender],
+    tx: Transaction,
+) -> TicketEntry:
+    """A participant's answer, or a stranger's: internal, unverified, changing nothing."""
+    verified = participates(mail, thread, known)
+    contact_id = next((s.contact_id for s in known if s.client_id == thread["client_id"]), None)
+    author = Author(
+        type="contact" if verified and contact_id else "unknown",
+        id=contact_id,
+        name=senders.contact_name(sender),
+        email=sender.email,
+    )
+    command = contracts.AddEntry(
+        ticket_id=thread["ticket_id"],
+        kind="client" if verified else "internal",
+        body=mail.body,
+        author=author,
+    )
+    return await add_entry(signer, command, tx, await _origin(mail, tx, verified=verified))
+
+
+async def _open(
+    signer: Signer, mail: MailReceived, sender: Address, known: Sender, tx: Transaction
+) -> TicketEntry:
+    contact_id = known.contact_id
+    if contact_id is None:
+        name = senders.contact_name(sender)
+        contact_id = (await add_contact(tx, known.client_id, name, sender.email)).id
+    command = contracts.OpenTicket(
+        subject=senders.subject_of(mail),
+        body=mail.body,
+        client_id=known.client_id,
+        contact_id=contact_id,
+        source="email",
+    )
+    return await open_ticket(signer, command, tx, await _origin(mail, tx))
+
+
+async def _origin(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:
+    files = await keep_attachments(mail.attachments, tx)
+    return Origin("email", mail.message_id, files, verified)
+
+
+def _handled(
+    mail: MailReceived, outcome: Literal["ticket", "reply"], made: TicketEntry
+) -> MailHandled:
+    return MailHandled(
+        mail_id=mail.mail_id,
+        outcome=outcome,
+        reason="" if made.entry.verified else "unverified sender",
+        ticket_id=made.ticket.id,
+        entry_id=made.entry.id,
+    )

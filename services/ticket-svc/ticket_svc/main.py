@@ -1,0 +1,39 @@
+"""ticket-svc: what is connected to what."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deskwire import db, health
+from deskwire.messaging.broker import connect
+from deskwire.messaging.consumer import consuming
+from deskwire.messaging.outbox import Outbox
+from deskwire.service import serve
+from deskwire.topology import TICKET_REQUESTS, TICKET_SVC
+from ticket_svc.domain.threads import Signer
+from ticket_svc.handlers import handlers
+from ticket_svc.settings import Settings
+
+NAME = "ticket-svc"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    table = handlers(Signer(settings.signing_key.encode(), settings.mail_domain))
+    queues = (TICKET_SVC, TICKET_REQUESTS)
+    async with (
+        connect(settings.broker_url, name=NAME) as broker,
+        db.connect(settings.database_url) as database,
+        Outbox(database, broker, service=NAME).relaying() as outbox,
+        consuming(table, queues, broker, outbox, drain=settings.shutdown_seconds),
+        health.serving(settings.health_port, database, broker),
+    ):
+        yield
+
+
+def main() -> None:
+    settings = Settings()
+    serve(NAME, settings, running(settings))
+
+
+if __name__ == "__main__":
+    main()

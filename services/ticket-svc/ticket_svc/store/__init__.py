@@ -1,0 +1,1 @@
+"""What ticket-svc remembers: tables, and the statements beside what uses them."""

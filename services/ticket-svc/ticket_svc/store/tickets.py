@@ -1,0 +1,147 @@
+"""Opening tickets, adding entries, and finding the ticket that a mail is about."""
+
+from sqlalchemy import text
+
+from deskwire.db import compiled
+from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
+
+# One round trip: what the ticket points at is looked up, checked and inserted with it. The counter
+# is only touched when all of it is there; its lock is held until the commit, so numbers have no gap.
+OPEN = compiled(
+    text(f"""
+    WITH cl AS (
+        SELECT id, name, notifications FROM clients
+        WHERE id = :client_id AND archived_at IS NULL
+    ), co AS (
+        SELECT contacts.id, contacts.name, email FROM contacts JOIN cl ON cl.id = client_id
+        WHERE contacts.archived_at IS NULL AND CASE WHEN CAST(:contact_id AS bigint) IS NULL
+            THEN "primary" ELSE contacts.id = :contact_id END
+    ), ag AS (
+        SELECT id, name, email FROM agents WHERE id = :assigned_to AND archived_at IS NULL
+    ), next AS (
+        UPDATE counters SET value = value + 1
+        WHERE name = 'ticket'
+          AND (CAST(:client_id AS bigint) IS NULL OR EXISTS (SELECT FROM cl))
+          AND (CAST(:contact_id AS bigint) IS NULL OR EXISTS (SELECT FROM co))
+          AND (CAST(:assigned_to AS bigint) IS NULL OR EXISTS (SELECT FROM ag))
+        RETURNING value
+    ), t AS (
+        INSERT INTO tickets (number, prefix, subject, status, priority, category, source, client_id,
+                             contact_id, assigned_to, watchers, tags, billable, due_at, created_by)
+        SELECT next.value, s.ticket_prefix, :subject, 'open', :priority, :category, :source,
+               (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
+               CAST(:watchers AS text[]), CAST(:tags AS text[]), :billable, :due_at,
+               coalesce(CAST(:author AS text), (
+                   SELECT CAST(json_build_object('type', 'contact', 'id', id, 'name', name,
+                                                 'email', email) AS text)
+                   FROM co WHERE CAST(:contact_id AS bigint) IS NOT NULL), :system)
+        FROM next CROSS JOIN settings s
+        RETURNING *
+    ), en AS (
+        INSERT INTO entries (ticket_id, kind, opening, author, body_text, body_html, body_blob,
+                             attachments, via, message_id)
+        SELECT t.id,
+               CASE CAST(t.created_by AS json) ->> 'type' WHEN 'contact' THEN 'client' ELSE 'public' END,
+               true, t.created_by, :body_text, :body_html, :body_blob, :attachments, :via,
+               :message_id
+        FROM t
+        RETURNING *
+    )
+    SELECT {TICKET}, en.id AS entry_id, en.kind AS entry_kind, en.via AS entry_via,
+           en.message_id AS entry_message_id, cl.notifications AS client_notifications,
+           s.client_notifications AS notifications, s.new_ticket_addresses
+    FROM t CROSS JOIN en CROSS JOIN settings s
+    LEFT JOIN cl ON true LEFT JOIN co ON true LEFT JOIN ag ON true
+    """)
+)
+
+# The row lock of the ticket orders its entries, their events and its version.
+ADD_ENTRY = compiled(
+    text(f"""
+    WITH t AS (
+        UPDATE tickets SET
+            status = coalesce(CAST(:status AS text), CASE
+                WHEN :reopens AND status = ANY(CAST(:reopened AS text[])) THEN 'open'
+                ELSE status END),
+            closed_at = CASE
+                WHEN CAST(:status AS text) = 'closed' THEN coalesce(closed_at, now())
+                WHEN CAST(:status AS text) IS NOT NULL OR :reopens THEN NULL
+                ELSE closed_at END,
+            closed_by = CASE
+                WHEN CAST(:status AS text) = 'closed' THEN coalesce(closed_by, :author)
+                WHEN CAST(:status AS text) IS NOT NULL OR :reopens THEN NULL
+                ELSE closed_by END,
+            entry_count = entry_count + 1,
+            time_worked = tickets.time_worked + :time_worked,
+            last_reply_at = CASE WHEN :internal THEN last_reply_at ELSE now() END,
+            last_reply_kind = CASE WHEN :internal THEN last_reply_kind ELSE :kind END,
+            last_reply_by = CASE WHEN :internal THEN last_reply_by ELSE :author_name END,
+            first_response_at = CASE WHEN :responds THEN coalesce(first_response_at, now())
+                                     ELSE first_response_at END,
+            watchers = watchers || ARRAY(
+                SELECT DISTINCT unnest(CAST(:watchers AS text[])) EXCEPT SELECT unnest(watchers)),
+            updated_at = now(),
+            version = version + 1
+        WHERE id = :ticket_id
+          AND (CAST(:within_client AS bigint) IS NULL OR client_id = :within_client)
+        RETURNING *
+    ), en AS (
+        INSERT INTO entries (ticket_id, kind, author, body_text, body_html, body_blob, attachments,
+                             time_worked, via, message_id, verified)
+        SELECT id, :kind, :author, :body_text, :body_html, :body_blob, :attachments,
+               :time_worked, :via, :message_id, :verified
+        FROM t
+        RETURNING *
+    )
+    SELECT {TICKET}, {OPENING}, en.id AS entry_id, en.created_at AS entry_created_at,
+           ARRAY(SELECT coalesce(message_id, '') || ' ' || id FROM (
+                     (SELECT id, message_id FROM entries
+                      WHERE ticket_id = t.id ORDER BY id LIMIT 1)
+                     UNION
+                     (SELECT id, message_id FROM entries
+                      WHERE ticket_id = t.id AND kind <> 'internal' ORDER BY id DESC LIMIT 9)
+                 ) answered ORDER BY id) AS answered
+    FROM t CROSS JOIN en {JOINS} {OPENING_JOIN}
+    """)
+)
+
+GET = compiled(
+    text(
+        f"SELECT {TICKET}, {OPENING} FROM tickets t {JOINS} {OPENING_JOIN} WHERE t.id = :ticket_id"
+    )
+)
+
+BY_ENTRIES = compiled(
+    text("""
+    SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
+    FROM unnest(CAST(:entry_ids AS bigint[])) WITH ORDINALITY AS asked (id, place)
+    JOIN entries e ON e.id = asked.id JOIN tickets t ON t.id = e.ticket_id
+    ORDER BY place LIMIT 1
+    """)
+)
+
+BY_MESSAGE_IDS = compiled(
+    text("""
+    SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
+    FROM entries e JOIN tickets t ON t.id = e.ticket_id
+    WHERE e.message_id = ANY(CAST(:message_ids AS text[]))
+    ORDER BY e.id DESC LIMIT 1
+    """)
+)
+
+BY_NUMBER = compiled(
+    text("""
+    SELECT id AS ticket_id, client_id, contact_id, watchers FROM tickets
+    WHERE number = :number AND prefix = :prefix
+    """)
+)
+
+INSERT_ATTACHMENTS = compiled(
+    text("""
+    INSERT INTO attachments (blob_id, name, type, size, content_id, inline)
+    SELECT * FROM unnest(
+        CAST(:blob_ids AS text[]), CAST(:names AS text[]), CAST(:types AS text[]),
+        CAST(:sizes AS bigint[]), CAST(:content_ids AS text[]), CAST(:inlines AS boolean[]))
+    RETURNING id, name, size, type, inline, blob_id
+    """)
+)
