@@ -1,4 +1,4 @@
-"""Every architecture contract of pyproject.toml must fail when its rule is broken, else it is empty."""
+"""Every architecture contract of pyproject.toml fails when its rule is broken: none is empty."""
 
 import os
 import shutil

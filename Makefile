@@ -1,0 +1,57 @@
+# Everything a developer or an operator of one machine does. `make` alone lists it.
+PORT ?= 8080
+VAR ?= var
+BROKER ?= memory
+PYTHON ?= python3
+ARGS ?=
+
+bin := .venv/bin
+ready := .venv/.ready
+members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test check bench migrate docs lock clean
+
+help: ## Print this list
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(ready): requirements.lock pyproject.toml $(members) deploy/setup.sh
+	@PYTHON='$(PYTHON)' sh deploy/setup.sh
+
+setup: $(ready) ## Make .venv with exactly the packages of requirements.lock
+	@:
+
+up: $(ready) ## Run everything on this machine: PORT=8080 VAR=var (its data) BROKER=memory or amqp://...
+	@exec $(bin)/deskwire up --port '$(PORT)' --var '$(VAR)' --broker '$(BROKER)'
+
+test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ and Dovecot when it may
+	@sh deploy/test-servers.sh
+	@$(bin)/python -m pytest $(ARGS)
+
+check: $(ready) ## Style, types, architecture, and whether the lock and the generated docs are fresh
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@sh deploy/types.sh
+	@$(bin)/lint-imports --no-logo
+	@$(bin)/python -m pytest -q --no-header tests/test_deploy.py -k lock
+	@$(bin)/deskwire docs --check
+
+bench: $(ready) ## Measure throughput and latency
+	@$(bin)/python -m bench $(ARGS)
+
+migrate: $(ready) ## Bring the databases to the newest schema
+	@$(bin)/deskwire migrate
+
+docs: $(ready) ## Write docs/asyncapi.json and docs/openapi.json from the code
+	@$(bin)/deskwire docs
+
+lock: $(ready) ## Resolve requirements.lock anew from the pyproject files
+	@$(bin)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		$(members) --group test --group check --group build \
+		--no-emit-package deskwire -o requirements.lock
+	@echo "requirements.lock is fresh: run make setup"
+
+clean: ## Remove .venv and the caches; the data in var stays
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find bench deploy services shared tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
