@@ -9,7 +9,6 @@ import asyncio
 import fcntl
 import os
 import secrets
-import shutil
 import signal
 import socket
 import sys
@@ -22,11 +21,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import uvloop
 from demo import load_demo
+from deskwire.services import SERVICES
 
 from deskwire import db, local, logs
 from deskwire.errors import DeskwireError, SetupError
 from deskwire.service import until_signalled
-from deskwire.services import SERVICES
 
 START_SECONDS = 60.0
 
@@ -156,7 +155,9 @@ async def _databases(server: str) -> dict[str, str]:
     urls = {service.name: server.rpartition("/")[0] + f"/{service.name}" for service in SERVICES}
     connection = await asyncpg.connect(server)
     try:
-        there = {row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")}
+        there = {
+            row["datname"] for row in await connection.fetch("SELECT datname FROM pg_database")
+        }
         for name in urls.keys() - there:
             await connection.execute(f'CREATE DATABASE "{name}"')
     finally:

@@ -19,11 +19,13 @@ async def create_contact(command: contracts.CreateContact, tx: Transaction) -> c
     if command.primary:
         for demoted in await tx.fetch(people.DEMOTE_PRIMARY, client_id=command.client_id):
             tx.emit(contracts.ContactChanged(contact=people.contact(demoted)))
-    return await add_contact(tx, command.client_id, command.name, command.email, command.primary)
+    return await add_contact(
+        tx, command.client_id, command.name, command.email, primary=command.primary
+    )
 
 
 async def add_contact(
-    tx: Transaction, client_id: int, name: str, email: str | None, primary: bool = False
+    tx: Transaction, client_id: int, name: str, email: str | None, *, primary: bool = False
 ) -> contracts.Contact:
     row = await people.insert_contact(
         tx,

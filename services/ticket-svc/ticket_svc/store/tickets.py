@@ -6,7 +6,7 @@ from deskwire.db import compiled
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 
 # One round trip: what the ticket points at is looked up, checked and inserted with it. The counter
-# is only touched when all of it is there; its lock is held until the commit, so numbers have no gap.
+# is only touched when all of it is there; its lock is held until the commit: numbers have no gap.
 OPEN = compiled(
     text(f"""
     WITH cl AS (
@@ -41,7 +41,8 @@ OPEN = compiled(
         INSERT INTO entries (ticket_id, kind, opening, author, body_text, body_html, body_blob,
                              attachments, via, message_id)
         SELECT t.id,
-               CASE CAST(t.created_by AS json) ->> 'type' WHEN 'contact' THEN 'client' ELSE 'public' END,
+               CASE CAST(t.created_by AS json) ->> 'type'
+                   WHEN 'contact' THEN 'client' ELSE 'public' END,
                true, t.created_by, :body_text, :body_html, :body_blob, :attachments, :via,
                :message_id
         FROM t

@@ -1,7 +1,6 @@
 """Clients, contacts, domains, agents, tickets, entries and settings."""
 
 from deskwire import migrations
-
 from deskwire.messaging import schema
 
 revision = "0001"

@@ -1,0 +1,147 @@
+"""What becomes of a mail."""
+
+from collections.abc import Sequence
+
+import pytest
+from ticket_desk import Desk
+
+from deskwire.contracts.mail import Address, Attachment, Body
+from deskwire.contracts.tickets import (
+    AddEntry,
+    Author,
+    ContactChanged,
+    StoredFile,
+    TicketNoted,
+    TicketOpened,
+    TicketReplied,
+)
+
+AGENT = Author(type="agent", id=1, name="Ann")
+
+
+async def test_a_contact_opens_a_ticket(desk: Desk) -> None:
+    await desk.client()
+    handled = await desk.mail("Alice@Client.Test", message_id="<one@client.test>")
+    opened = await desk.next(TicketOpened)
+    assert (handled.outcome, handled.ticket_id) == ("ticket", opened.ticket.id)
+    assert (opened.ticket.source, opened.entry.kind) == ("email", "client")
+    assert opened.ticket.created_by.type == "contact"
+    assert opened.thread.in_reply_to == "<one@client.test>"
+
+
+async def test_a_stranger_of_a_registered_domain_becomes_a_contact(desk: Desk) -> None:
+    client_id = await desk.client()
+    heard = len(desk.heard)
+    assert (await desk.mail("bob@client.test")).outcome == "ticket"
+    contact = (await desk.next(ContactChanged, after=heard)).contact
+    assert (contact.client_id, contact.name, contact.email) == (client_id, "Bob", "bob@client.test")
+    assert (await desk.mail("bob@client.test")).outcome == "ticket"
+    changes = [e for e in desk.heard[heard:] if isinstance(e, ContactChanged)]
+    assert len(changes) == 1
+
+
+@pytest.mark.parametrize(
+    ("sender", "fields", "reason"),
+    [
+        ("eve@evil.test", {}, "unknown sender"),
+        ("eve@sub.client.test", {}, "unknown sender"),
+        ("alice@client.test", {"automatic": "Auto-Submitted"}, "automatic mail: Auto-Submitted"),
+        (None, {}, "no usable sender"),
+        ("not an address", {}, "no usable sender"),
+    ],
+)
+async def test_what_is_ignored_and_why(
+    desk: Desk, sender: str | None, fields: dict[str, object], reason: str
+) -> None:
+    await desk.client()
+    handled = await desk.mail(sender, **fields)
+    assert (handled.outcome, handled.reason) == ("ignored", reason)
+
+
+async def answerable(desk: Desk) -> TicketReplied:
+    """A ticket that an agent has answered."""
+    opened = await desk.open(await desk.client())
+    await desk.ask(
+        AddEntry(ticket_id=opened.ticket.id, kind="public", body=Body(text="?"), author=AGENT)
+    )
+    return await desk.next(TicketReplied)
+
+
+@pytest.mark.parametrize("way", ["references", "in_reply_to", "address", "team", "subject"])
+async def test_an_answer_finds_its_ticket(desk: Desk, way: str) -> None:
+    replied = await answerable(desk)
+    thread = replied.thread
+    fields: dict[str, dict[str, object]] = {
+        "references": {"references": ["<x@y.test>", thread.message_id]},
+        "in_reply_to": {"in_reply_to": [thread.message_id]},
+        "address": {"to": [Address(email=f"support+{thread.token}@example.com")]},
+        "team": {"references": [f"<new-ticket.{thread.token}@elsewhere.test>"]},
+        "subject": {"subject": f"Re: [{replied.ticket.reference}] Printer"},
+    }
+    heard = len(desk.heard)
+    handled = await desk.mail("alice@client.test", **fields[way])
+    assert (handled.outcome, handled.ticket_id) == ("reply", replied.ticket.id)
+    answer = (await desk.next(TicketReplied, after=heard)).entry
+    assert (answer.kind, answer.author.type, answer.verified) == ("client", "contact", True)
+
+
+async def test_an_answer_to_the_clients_own_first_mail(desk: Desk) -> None:
+    await desk.client()
+    first = await desk.mail("alice@client.test", message_id="<first@client.test>")
+    second = await desk.mail("alice@client.test", references=["<first@client.test>"])
+    assert (second.outcome, second.ticket_id) == ("reply", first.ticket_id)
+
+
+async def test_a_stranger_with_a_number_opens_nothing(desk: Desk) -> None:
+    replied = await answerable(desk)
+    subject = f"[{replied.ticket.reference}]"
+    assert (await desk.mail("eve@evil.test", subject=subject)).outcome == "ignored"
+    other = await desk.client("Other Client", "other.test")
+    handled = await desk.mail("alice@other.test", subject=subject)
+    assert handled.outcome == "ticket"
+    assert handled.ticket_id != replied.ticket.id
+    assert other
+
+
+async def test_a_stranger_with_a_token_leaves_an_unverified_note(desk: Desk) -> None:
+    replied = await answerable(desk)
+    await desk.ask(
+        AddEntry(
+            ticket_id=replied.ticket.id,
+            kind="public",
+            body=Body(text="bye"),
+            author=AGENT,
+            status="closed",
+        )
+    )
+    handled = await desk.mail(
+        "eve@evil.test",
+        in_reply_to=[replied.thread.message_id],
+        cc=[Address(email="eve2@evil.test")],
+    )
+    note = await desk.next(TicketNoted)
+    assert (handled.outcome, handled.reason) == ("reply", "unverified sender")
+    assert (note.entry.kind, note.entry.verified) == ("internal", False)
+    assert (note.ticket.status, note.ticket.watchers) == ("closed", ())
+
+
+async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:
+    replied = await answerable(desk)
+    forged = replied.thread.message_id.replace("-", "-a", 1)
+    assert (await desk.mail("eve@evil.test", in_reply_to=[forged])).outcome == "ignored"
+
+
+async def test_attachments_are_kept_with_ids(desk: Desk) -> None:
+    await desk.client()
+    files = [
+        Attachment(blob_id="b1", name="a.txt", type="text/plain", size=3, sha256="b1"),
+        Attachment(blob_id="b2", name="b.png", type="image/png", size=4, sha256="b2", inline=True),
+    ]
+    await desk.mail("alice@client.test", attachments=files)
+    kept = (await desk.next(TicketOpened)).entry.attachments
+    assert _shown(kept) == [("a.txt", 3, False), ("b.png", 4, True)]
+    assert len({file.id for file in kept}) == 2
+
+
+def _shown(files: Sequence[StoredFile]) -> list[tuple[str, int, bool]]:
+    return [(file.name, file.size, file.inline) for file in files]

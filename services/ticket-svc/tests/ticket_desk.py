@@ -1,0 +1,86 @@
+"""ticket-svc from outside: ask it, send it mail, hear its events."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import count
+from typing import TypeVar
+from uuid import uuid4
+
+from deskwire import db
+from deskwire.contracts.base import Command, Message, Reply
+from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
+from deskwire.contracts.tickets import (
+    CreateClient,
+    CreateContact,
+    CreateDomain,
+    OpenTicket,
+    TicketEntry,
+)
+from deskwire.messaging.broker import Broker, Delivery
+from deskwire.messaging.envelope import unwrap, wrap
+from deskwire.messaging.requests import ask
+
+M = TypeVar("M", bound=Message)
+
+
+class Desk:
+    """A running ticket-svc, and ears that hear everything it says."""
+
+    def __init__(self, broker: Broker, database: db.Database) -> None:
+        self.broker = broker
+        self.database = database
+        self.heard: list[Message] = []
+        self._changed = asyncio.Event()
+        self._mail_ids = count(1)
+
+    async def hear(self, batch: Sequence[Delivery]) -> None:
+        self.heard.extend(unwrap(delivery.envelope) for delivery in batch)
+        self._changed.set()
+
+    async def ask(self, command: Command[Reply]) -> Reply:
+        return (await ask(self.broker, command)).reply
+
+    async def next(self, kind: type[M], *, after: int = 0) -> M:
+        """The first event of a kind, waiting for it."""
+        async with asyncio.timeout(10):
+            while True:
+                for event in self.heard[after:]:
+                    if isinstance(event, kind):
+                        return event
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def mail(self, sender: str | None, **fields: object) -> MailHandled:
+        """Send a mail as mail-ingest-svc would, and wait for what became of it."""
+        mail_id = next(self._mail_ids)
+        values: dict[str, object] = {
+            "mail_id": mail_id,
+            "mailbox": "support",
+            "message_id": f"<{uuid4()}@client.test>",
+            "sender": sender and Address(email=sender, name=sender.partition("@")[0].title()),
+            "received_at": datetime.now(UTC),
+            "subject": "Printer",
+            "body": Body(text="It is on fire."),
+        }
+        await self.broker.publish(wrap(MailReceived.model_validate(values | fields)))
+        async with asyncio.timeout(10):
+            while True:
+                for event in self.heard:
+                    if isinstance(event, MailHandled) and event.mail_id == mail_id:
+                        return event
+                self._changed.clear()
+                await self._changed.wait()
+
+    async def client(self, name: str = "Example Client", domain: str = "client.test") -> int:
+        """A client with Alice as its primary contact and a registered domain."""
+        client = await self.ask(CreateClient(name=name))
+        await self.ask(
+            CreateContact(client_id=client.id, name="Alice", email=f"alice@{domain}", primary=True)
+        )
+        await self.ask(CreateDomain(client_id=client.id, name=domain))
+        return client.id
+
+    async def open(self, client_id: int | None = None, **fields: object) -> TicketEntry:
+        values = {"subject": "Printer", "body": Body(text="It is on fire."), "client_id": client_id}
+        return await self.ask(OpenTicket.model_validate(values | fields))
