@@ -33,6 +33,9 @@ Please send somebody. Or water.
 """
 
 
+ANSWER = '{"kind": "public", "body": "Water is on its way."}'
+
+
 async def load_demo(defaults: Mapping[str, str], urls: Mapping[str, str]) -> None:
     """Load it at the first start; then say how to go on."""
     key = Path(defaults["VAR"]) / "admin-key"
@@ -93,7 +96,7 @@ You read the ticket:
 
 You answer it (mails go out to {inbox.with_name("outbox") / "new"}):
 
-  {_request(key, f"{url}/api/v1/tickets/{ticket}/entries", '{"kind":"public","body":"Water is on its way."}')}
+  {_request(key, f"{url}/api/v1/tickets/{ticket}/entries", ANSWER)}
 
 Everything else: {url}/docs        Ctrl-C stops.
 

@@ -13,6 +13,6 @@ failed=0
 for tests in tests shared/tests services/*/tests; do
     [ -n "$(find "$tests" -name '*.py' 2>/dev/null)" ] || continue
     echo "$tests:"
-    .venv/bin/mypy "$tests" || failed=1
+    MYPYPATH=$tests .venv/bin/mypy "$tests" || failed=1
 done
 exit $failed

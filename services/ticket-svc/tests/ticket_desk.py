@@ -1,7 +1,7 @@
 """ticket-svc from outside: ask it, send it mail, hear its events."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import count
 from typing import TypeVar
@@ -41,12 +41,14 @@ class Desk:
     async def ask(self, command: Command[Reply]) -> Reply:
         return (await ask(self.broker, command)).reply
 
-    async def next(self, kind: type[M], *, after: int = 0) -> M:
+    async def next(
+        self, kind: type[M], *, after: int = 0, where: Callable[[M], bool] = lambda _: True
+    ) -> M:
         """The first event of a kind, waiting for it."""
         async with asyncio.timeout(10):
             while True:
                 for event in self.heard[after:]:
-                    if isinstance(event, kind):
+                    if isinstance(event, kind) and where(event):
                         return event
                 self._changed.clear()
                 await self._changed.wait()
@@ -64,13 +66,7 @@ class Desk:
             "body": Body(text="It is on fire."),
         }
         await self.broker.publish(wrap(MailReceived.model_validate(values | fields)))
-        async with asyncio.timeout(10):
-            while True:
-                for event in self.heard:
-                    if isinstance(event, MailHandled) and event.mail_id == mail_id:
-                        return event
-                self._changed.clear()
-                await self._changed.wait()
+        return await self.next(MailHandled, where=lambda handled: handled.mail_id == mail_id)
 
     async def client(self, name: str = "Example Client", domain: str = "client.test") -> int:
         """A client with Alice as its primary contact and a registered domain."""

@@ -1,0 +1,54 @@
+"""Puts the readers together; one that fails costs its field, never the mail."""
+
+from deskwire.html import clean_text
+from mail_ingest_svc.parse.addresses import read_addresses, read_sender
+from mail_ingest_svc.parse.automatic import automatic_header
+from mail_ingest_svc.parse.bodies import read_body
+from mail_ingest_svc.parse.charsets import decode
+from mail_ingest_svc.parse.headers import Headers
+from mail_ingest_svc.parse.identity import read_date, read_ids, read_message_id
+from mail_ingest_svc.parse.model import ParsedMail
+from mail_ingest_svc.parse.tree import take_apart
+
+MAX_SUBJECT = 1000
+MAX_FALLBACK = 65_536
+
+
+def parse(raw: bytes) -> ParsedMail:
+    """Everything of a mail that Deskwire uses, from whatever bytes arrived as one."""
+    try:
+        return _parsed(raw)
+    except Exception:  # an unforeseen mail is shown as it is; the defect makes it findable
+        return ParsedMail(text=clean_text(decode(raw[:MAX_FALLBACK])), defects=("parser-error",))
+
+
+def _parsed(raw: bytes) -> ParsedMail:
+    tree = take_apart(raw)
+    headers = tree.headers
+    body = read_body(tree.parts)
+    sender, sender_defect = read_sender(headers.all("from"))
+    defects = [*tree.defects, *body.defects, *_header_defects(headers)]
+    if sender_defect:
+        defects.append(sender_defect)
+    return ParsedMail(
+        message_id=read_message_id(headers.get("message-id")),
+        sender=sender,
+        to=read_addresses(headers.joined("to")),
+        cc=read_addresses(headers.joined("cc")),
+        reply_to=read_addresses(headers.joined("reply-to")),
+        subject=headers.text("subject")[:MAX_SUBJECT],
+        date=read_date(headers.get("date")),
+        in_reply_to=read_ids(headers.get("in-reply-to")),
+        references=read_ids(headers.get("references")),
+        text=body.text,
+        html=body.html,
+        attachments=tuple(body.attachments),
+        automatic=automatic_header(headers, sender.email if sender else None),
+        defects=tuple(defects),
+    )
+
+
+def _header_defects(headers: Headers) -> list[str]:
+    if not headers.fields:
+        return ["no-headers"]
+    return [] if headers.get("date") else ["date-missing"]

@@ -1,0 +1,40 @@
+"""What is known of a mail after it was parsed."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from deskwire.contracts.mail import Address
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedAttachment:
+    """A part that is not the text; ``content`` is decoded, a forwarded mail is the mail itself."""
+
+    name: str
+    type: str
+    content: bytes
+    content_id: str | None = None
+    inline: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedMail:
+    """Every string is clean: valid Unicode without NUL or controls. Ids are without brackets.
+
+    ``automatic`` names the header that says no person wrote it. ``defects`` are stable codes.
+    """
+
+    message_id: str | None = None
+    sender: Address | None = None
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    reply_to: tuple[Address, ...] = ()
+    subject: str = ""
+    date: datetime | None = None
+    in_reply_to: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    text: str = ""
+    html: str | None = None
+    attachments: tuple[ParsedAttachment, ...] = ()
+    automatic: str | None = None
+    defects: tuple[str, ...] = ()

@@ -1,0 +1,34 @@
+"""Names of attachments, made harmless: here they are only data, but people save files by them."""
+
+import mimetypes
+import unicodedata
+
+MAX_NAME = 120
+
+_TYPES = mimetypes.MimeTypes()
+_UNSAFE = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
+# Controls, format characters (zero width, text direction), surrogates, private use.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co"}
+
+
+def safe_name(name: str, content_type: str, number: int) -> str:
+    """A base name. Invisible characters go first, else they hide a dot from the later steps."""
+    seen = "".join(c for c in name[:4096] if unicodedata.category(c) not in _INVISIBLE)
+    base = seen.replace("\\", "/").rpartition("/")[2].translate(_UNSAFE)
+    base = " ".join(base.split()).lstrip(". ").rstrip(". ")
+    return _shortened(base) if base else f"part-{number}{_extension(content_type)}"
+
+
+def _shortened(base: str) -> str:
+    if len(base) <= MAX_NAME:
+        return base
+    stem, dot, extension = base.rpartition(".")
+    if not stem or len(extension) > 20:
+        return base[:MAX_NAME]
+    return stem[: MAX_NAME - len(extension) - 1] + dot + extension
+
+
+def _extension(content_type: str) -> str:
+    if content_type.startswith("message/"):
+        return ".eml" if content_type in {"message/rfc822", "message/global"} else ".txt"
+    return _TYPES.guess_extension(content_type, strict=False) or ".bin"
