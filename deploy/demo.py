@@ -1,11 +1,11 @@
 """The small world that `make up` starts with, and the commands that it prints."""
 
-import os
 import shlex
 import shutil
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from deskwire import db
@@ -36,17 +36,18 @@ Please send somebody. Or water.
 ANSWER = '{"kind": "public", "body": "Water is on its way."}'
 
 
-async def load_demo(defaults: Mapping[str, str], urls: Mapping[str, str]) -> None:
+async def load_demo(var: Path, told: Mapping[str, Any], urls: Mapping[str, str]) -> None:
     """Load it at the first start; then say how to go on."""
-    key = Path(defaults["VAR"]) / "admin-key"
+    key = var / "admin-key"
     if not key.exists():
-        await _load()
+        await _load(told["broker_url"])
         await _make_key(key, urls["gateway"])
-    await _say_how(key.read_text(), urls["ticket-svc"])
+    ticket_id = await _next_ticket_id(urls["ticket-svc"])
+    _say_how(var, f"http://127.0.0.1:{told['port']}", key.read_text(), ticket_id)
 
 
-async def _load() -> None:
-    async with connect(os.environ["DESKWIRE_BROKER_URL"], name="demo") as broker:
+async def _load(broker_url: str) -> None:
+    async with connect(broker_url, name="demo") as broker:
         client = await _once(broker, CreateClient(name="Example Client"))
         await _once(
             broker,
@@ -80,10 +81,8 @@ async def _make_key(path: Path, database_url: str) -> None:
     path.write_text(key)
 
 
-async def _say_how(key: str, tickets_url: str) -> None:
-    url = f"http://127.0.0.1:{os.environ['DESKWIRE_PORT']}"
-    ticket = await _next_ticket_id(tickets_url)
-    inbox = Path(os.environ["DESKWIRE_VAR"]) / "mail" / "inbox"
+def _say_how(var: Path, url: str, key: str, ticket: int) -> None:
+    inbox = var / "mail" / "inbox"
     print(
         f"""
 A client writes (mails come in at {inbox / "new"}):

@@ -7,15 +7,24 @@ URLs differ: a PostgreSQL of its own, ``memory://``, maildirs and a folder of bl
 import argparse
 import asyncio
 import fcntl
+import json
 import os
 import secrets
 import signal
 import socket
 import sys
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    contextmanager,
+)
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
@@ -28,6 +37,9 @@ from deskwire.errors import DeskwireError, SetupError
 from deskwire.service import until_signalled
 
 START_SECONDS = 60.0
+
+Told = dict[str, Any]
+"""Settings by name, for every service that has a field of it."""
 
 
 def main() -> None:
@@ -44,100 +56,97 @@ def main() -> None:
 
 
 def _run(port: int, var: Path, broker: str) -> None:
+    told = _told(_defaults(var, port))
     say("starting PostgreSQL")
-    with local.postgres(var / "postgres") as server:
+    with local.postgres(var / "postgres") as server, _broker(broker, var, told):
         urls = uvloop.run(_databases(server))
-        defaults = _defaults(var, port)
-        if broker == "memory":
-            uvloop.run(_in_one_process(defaults, urls))
-        else:
-            with _rabbitmq(broker, var) as broker_url:
-                uvloop.run(_as_processes(defaults | {"BROKER_URL": broker_url}, urls))
+        running = one_process if broker == "memory" else processes
+        uvloop.run(until_signalled("embedded", _with_demo(running(told, urls), var, told, urls)))
     say("stopped; the data stays in", str(var))
 
 
-async def _in_one_process(defaults: Mapping[str, str], urls: Mapping[str, str]) -> None:
-    await until_signalled("embedded", _all_services(defaults, urls))
-
-
 @asynccontextmanager
-async def _all_services(
-    defaults: Mapping[str, str], urls: Mapping[str, str]
+async def _with_demo(
+    running: AbstractAsyncContextManager[object],
+    var: Path,
+    told: Told,
+    urls: Mapping[str, str],
 ) -> AsyncIterator[None]:
-    """Every service's own `running`, in one event loop."""
-    async with AsyncExitStack() as stack:
-        with _environment(defaults):
-            for service in SERVICES:
-                say("starting", service.name)
-                main_module = import_module(f"{service.package}.main")
-                settings = import_module(f"{service.package}.settings").Settings(
-                    database_url=urls[service.name], health_port=0
-                )
-                await stack.enter_async_context(main_module.running(settings))
-            await load_demo(defaults, urls)
+    async with running:
+        await load_demo(var, told, urls)
         yield
 
 
-async def _as_processes(defaults: Mapping[str, str], urls: Mapping[str, str]) -> None:
-    await until_signalled("embedded", _all_processes(defaults, urls))
+@asynccontextmanager
+async def one_process(told: Told, urls: Mapping[str, str]) -> AsyncIterator[None]:
+    """Every service's own `running`, in one event loop."""
+    async with AsyncExitStack() as stack:
+        for service in SERVICES:
+            say("starting", service.name)
+            settings = import_module(f"{service.package}.settings").Settings(
+                **told, database_url=urls[service.name], health_port=0
+            )
+            running = import_module(f"{service.package}.main").running
+            await stack.enter_async_context(running(settings))
+        yield
 
 
 @asynccontextmanager
-async def _all_processes(
-    defaults: Mapping[str, str], urls: Mapping[str, str]
-) -> AsyncIterator[None]:
+async def processes(told: Told, urls: Mapping[str, str]) -> AsyncIterator[None]:
     """Every service as a process of its own, as containers run them."""
-    processes = []
-    with _environment(defaults):
+    started = []
+    try:
         for service in SERVICES:
             say("starting", service.name)
-            environment = os.environ | {
-                "DESKWIRE_DATABASE_URL": urls[service.name],
-                "DESKWIRE_HEALTH_PORT": "0",
-            }
-            processes.append(
-                await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    f"{service.package}.main",
-                    env=environment,
-                    start_new_session=True,
-                )
-            )
-        try:
-            await _answering(int(os.environ["DESKWIRE_PORT"]), processes)
-            await load_demo(defaults, urls)
-            yield
-        finally:
-            await _terminate(processes)
+            started.append(await start(service.package, told, urls[service.name]))
+        await _answering(int(told["port"]), started)
+        yield
+    finally:
+        await _terminate(started)
 
 
-async def _answering(port: int, processes: list[asyncio.subprocess.Process]) -> None:
+async def start(package: str, told: Told, database_url: str) -> Process:
+    values = told | {"database_url": database_url, "health_port": 0}
+    told_by_environment = {
+        f"DESKWIRE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in values.items()
+    }
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        f"{package}.main",
+        env=os.environ | told_by_environment,
+        start_new_session=True,  # Ctrl-C is for this process, which then stops them in order
+    )
+
+
+async def _answering(port: int, started: list[Process]) -> None:
     async with asyncio.timeout(START_SECONDS):
         while not _listening(port):
-            if any(process.returncode is not None for process in processes):
+            if any(process.returncode is not None for process in started):
                 raise SetupError("a service ended at its start; its message is above")
             await asyncio.sleep(0.1)
 
 
-async def _terminate(processes: list[asyncio.subprocess.Process]) -> None:
-    for process in processes:
+async def _terminate(started: list[Process]) -> None:
+    for process in started:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
-    await asyncio.gather(*(process.wait() for process in processes))
+    await asyncio.gather(*(process.wait() for process in started))
 
 
 @contextmanager
-def _rabbitmq(broker: str, var: Path) -> Iterator[str]:
-    """The topology is applied to the broker at a URL, or to a private node of this run."""
-    if broker != "rabbitmq":
-        uvloop.run(_apply_topology(broker))
-        yield broker
-        return
-    say("starting RabbitMQ")
-    with local.rabbitmq(var / "rabbitmq") as node:
-        uvloop.run(_apply_topology(node.url))
-        yield node.url
+def _broker(broker: str, var: Path, told: Told) -> Iterator[None]:
+    """``rabbitmq`` is a private node of this run; at any RabbitMQ the topology is declared."""
+    with ExitStack() as stack:
+        if broker == "rabbitmq":
+            say("starting RabbitMQ")
+            told["broker_url"] = stack.enter_context(local.rabbitmq(var / "rabbitmq")).url
+        elif broker != "memory":
+            told["broker_url"] = broker
+        if not told["broker_url"].startswith("memory:"):
+            uvloop.run(_apply_topology(told["broker_url"]))
+        yield
 
 
 async def _apply_topology(url: str) -> None:
@@ -146,8 +155,9 @@ async def _apply_topology(url: str) -> None:
     try:
         await apply_topology(url)
     except OSError as error:
-        place = urlsplit(url).hostname
-        raise SetupError(f"RabbitMQ at {place} cannot be reached: {error}") from error
+        raise SetupError(
+            f"RabbitMQ at {urlsplit(url).hostname} cannot be reached: {error}"
+        ) from error
 
 
 async def _databases(server: str) -> dict[str, str]:
@@ -168,31 +178,33 @@ async def _databases(server: str) -> dict[str, str]:
     return urls
 
 
-def _defaults(var: Path, port: int) -> dict[str, str]:
-    """What the services are told unless the environment says otherwise."""
+def _defaults(var: Path, port: int) -> Told:
     inbox, outbox = _maildir(var / "mail" / "inbox"), _maildir(var / "mail" / "outbox")
     return {
-        "BROKER_URL": "memory://embedded",
-        "BLOB_URL": f"file://{var / 'blobs'}",
-        "MAILBOXES": f'["maildir:{inbox}"]',
-        "SMTP_URL": f"maildir:{outbox}",
-        "MAIL_FROM": "support@example.com",
-        "MAIL_FROM_NAME": "Example Support",
-        "MAIL_DOMAIN": "example.com",
-        "SIGNING_KEY": _kept_secret(var / "signing-key"),
-        "HOST": "127.0.0.1",
-        "PORT": str(port),
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "VAR": str(var),
+        "broker_url": "memory://embedded",
+        "blob_url": f"file://{var / 'blobs'}",
+        "mailboxes": [f"maildir:{inbox}"],
+        "smtp_url": f"maildir:{outbox}",
+        "mail_from": "support@example.com",
+        "mail_from_name": "Example Support",
+        "mail_domain": "example.com",
+        "signing_key": _kept_secret(var / "signing-key"),
+        "host": "127.0.0.1",
+        "port": port,
+        "public_url": f"http://127.0.0.1:{port}",
     }
 
 
-@contextmanager
-def _environment(defaults: Mapping[str, str]) -> Iterator[None]:
+def _told(defaults: Told) -> Told:
+    """The defaults that the environment does not override, and its word for what we need."""
+    told = {}
     for name, value in defaults.items():
-        if f"DESKWIRE_{name}_FILE" not in os.environ:
-            os.environ.setdefault(f"DESKWIRE_{name}", value)
-    yield
+        variable = f"DESKWIRE_{name.upper()}"
+        if variable in os.environ and name in ("broker_url", "port"):
+            told[name] = os.environ[variable]
+        elif variable not in os.environ and f"{variable}_FILE" not in os.environ:
+            told[name] = value
+    return told
 
 
 def _maildir(path: Path) -> Path:
