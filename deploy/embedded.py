@@ -30,11 +30,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import uvloop
 from demo import load_demo
-from deskwire.services import SERVICES
 
 from deskwire import db, local, logs
 from deskwire.errors import DeskwireError, SetupError
 from deskwire.service import until_signalled
+from deskwire.services import SERVICES
 
 START_SECONDS = 60.0
 

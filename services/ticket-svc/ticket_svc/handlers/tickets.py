@@ -64,7 +64,7 @@ async def open_ticket(
 ) -> TicketEntry:
     if command.within_client is not None and command.client_id != command.within_client:
         raise NotFound(f"there is no client {command.client_id}", field="client_id")
-    row = await tx.fetch_one(tickets.OPEN, **_opening_values(command, origin))
+    row = await tx.fetch_one(tickets.OPEN, **opening_values(command, origin))
     if row is None:
         raise await _missing(command, tx)
     ticket = documents.ticket(row, command.body)
@@ -140,7 +140,7 @@ async def keep_attachments(
     return tuple(StoredFile.model_validate(dict(row)) for row in rows)
 
 
-def _opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, Any]:
+def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, Any]:
     return {
         "subject": command.subject,
         "client_id": command.client_id,

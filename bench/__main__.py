@@ -1,0 +1,198 @@
+"""Runs it all and prints ratios; the whole figures go to bench/results/latest.json."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import limit, load, mailway
+from bench.rig import ROOT, Rig, running
+from bench.seed import TICKETS, seed
+from deskwire.local import dovecot, dovecot_available, free_port, rabbitmq_available
+
+BODY = {"subject": "Printer", "body": "It is on fire. " * 20, "client_id": 1}
+SECONDS = 8.0
+SUSTAINED_SECONDS = 60.0
+SINGLE_MAILS = 12
+BACKLOG_MAILS = 300
+
+
+@dataclass
+class Report:
+    """Figures by name, and the rows that set them beside each other."""
+
+    figures: dict[str, float] = field(default_factory=dict)
+    rows: list[tuple[str, float, str, float, float | None]] = field(default_factory=list)
+
+    def ratio(self, name: str, value: float, peer: str, wanted: float | None = None) -> None:
+        self.figures[name] = value
+        self.rows.append((name, value, peer, self.figures[peer], wanted))
+
+    def limit(self, name: str, value: float, at_most: float) -> None:
+        self.figures[name] = value
+        self.figures[f"{name}, at most"] = at_most
+        self.rows.append((name, value, "at most", at_most, None))
+
+    def print(self) -> None:
+        table = Table("measured", "value", "beside", "value ", "ratio", "wanted")
+        for name, value, peer, beside, wanted in self.rows:
+            verdict = "" if wanted is None else f">= {wanted:g}"
+            table.add_row(
+                name, f"{value:,.2f}", peer, f"{beside:,.2f}", f"{value / beside:.2f}", verdict
+            )
+        Console(width=130).print(table)
+
+    def write(self) -> None:
+        folder = ROOT / "bench" / "results"
+        folder.mkdir(exist_ok=True)
+        (folder / "latest.json").write_text(json.dumps(self.figures, indent=2) + "\n")
+
+
+def main() -> None:
+    if not load.available():
+        raise SystemExit("bench: wrk is missing: apt-get install wrk")
+    report = Report()
+    with TemporaryDirectory(prefix="deskwire-bench-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        with running(folder / "var", "memory") as rig:
+            asyncio.run(_in_one_process(rig, folder, report))
+        if rabbitmq_available():
+            asyncio.run(_over_rabbitmq(folder, report))
+        else:
+            say("no RabbitMQ here: apt-get install rabbitmq-server for its part")
+    report.print()
+    report.write()
+
+
+async def _in_one_process(rig: Rig, folder: Path, report: Report) -> None:
+    report.limit("start of make up, s", rig.started_in, 10)
+    report.limit("idle memory of make up, MiB", rig.memory(), 250)
+    say(f"seeding {TICKETS:,} tickets")
+    await seed(rig)
+    with _direct(rig) as url:
+        report.figures["static answer"] = _get(url, rig, "/bench/static", folder).per_second
+        report.figures["create without a broker"] = _post(url, rig, "/bench/tickets", folder)
+    one = _get(rig.url, rig, "/api/v1/tickets/{n}", folder, top=TICKETS)
+    report.ratio("GET /tickets/{id}", one.per_second, "static answer", 0.4)
+    listed = _get(rig.url, rig, "/api/v1/tickets?limit=50", folder)
+    report.ratio("GET /tickets?limit=50", listed.per_second, "static answer")
+    alone = limit.creates_per_second(rig.database("ticket-svc"), folder, int(SECONDS))
+    created = _post(rig.url, rig, "/api/v1/tickets", folder)
+    report.ratio("POST /tickets, memory://", created, "create without a broker")
+    if alone is not None:
+        report.figures["pgbench, the create's SQL"] = alone
+        report.ratio("POST /tickets, memory:// ", created, "pgbench, the create's SQL")
+    await rig.settled(120)
+    inbox, outbox = rig.var / "mail" / "inbox", mailway.Outbox(rig.var / "mail" / "outbox")
+    await _mails(mailway.into_maildir(inbox), outbox, report, "maildir, memory://", 0.15)
+
+
+async def _over_rabbitmq(folder: Path, report: Report) -> None:
+    with ExitStack() as stack:
+        inbox = folder / "var" / "mail" / "inbox"
+        mailboxes, server = [f"maildir:{inbox}"], None
+        if dovecot_available():
+            (folder / "dovecot").mkdir()
+            server = stack.enter_context(dovecot(folder / "dovecot"))
+            mailboxes.append(server.url("support"))
+        rig = stack.enter_context(running(folder / "var", "rabbitmq", mailboxes=mailboxes))
+        created = _post(rig.url, rig, "/api/v1/tickets", folder)
+        report.ratio("POST /tickets, amqp://", created, "create without a broker", 0.4)
+        await _sustained(rig, folder, report)
+        outbox = mailway.Outbox(rig.var / "mail" / "outbox")
+        await _mails(mailway.into_maildir(inbox), outbox, report, "maildir, amqp://", 0.15)
+        if server is not None:
+            deliver = mailway.into_dovecot(server, "support")
+            await _mails(deliver, outbox, report, "Dovecot, amqp://", 0.9)
+
+
+async def _sustained(rig: Rig, folder: Path, report: Report) -> None:
+    """Creates for a minute; what then is still on its way counts as time."""
+    await rig.settled(120)
+    say(f"creating tickets for {SUSTAINED_SECONDS:.0f} s")
+    started = time.monotonic()
+    rate = load.run(
+        rig.url, rig.key, "/api/v1/tickets", seconds=SUSTAINED_SECONDS, folder=folder, body=BODY
+    )
+    assert not rate.errors, rate
+    behind = await rig.backlog()
+    settling = await rig.settled(300)
+    say(f"{behind} events behind at the end, settled in {settling:.1f} s")
+    per_second = rate.requests / (time.monotonic() - started)
+    report.figures["events behind after the minute"] = behind
+    report.figures["seconds until none"] = settling
+    report.ratio("the same for 60 s, all handled", per_second, "create without a broker", 0.25)
+
+
+async def _mails(
+    deliver: mailway.Deliver, outbox: mailway.Outbox, report: Report, name: str, wanted: float
+) -> None:
+    say(f"mails, {name}")
+    p50, p99 = await mailway.one_a_second(deliver, outbox, SINGLE_MAILS)
+    report.limit(f"mail to mail p50, s: {name}", p50, wanted)
+    report.figures[f"mail to mail p99, s: {name}"] = p99
+    rate = await mailway.backlog(deliver, outbox, BACKLOG_MAILS)
+    report.figures[f"mails a second: {name}"] = rate
+    report.ratio(f"mails a second: {name}", rate, "create without a broker")
+
+
+def _get(url: str, rig: Rig, path: str, folder: Path, top: int = 1) -> load.Rate:
+    say(f"GET {path}")
+    rate = load.run(url, rig.key, path, seconds=SECONDS, folder=folder, top=top)
+    assert not rate.errors, rate
+    return rate
+
+
+def _post(url: str, rig: Rig, path: str, folder: Path) -> float:
+    say(f"POST {path}")
+    rate = load.run(url, rig.key, path, seconds=SECONDS, folder=folder, body=BODY)
+    assert not rate.errors, rate
+    return rate.per_second
+
+
+@contextmanager
+def _direct(rig: Rig) -> Iterator[str]:
+    """The peer, as a process of its own."""
+    port = free_port()
+    command = [sys.executable, "-m", "bench.direct", str(port)]
+    command += [rig.database("ticket-svc"), rig.database("gateway")]
+    process = subprocess.Popen(command, cwd=ROOT)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _wait_for(url: str) -> None:
+    from urllib.error import URLError
+    from urllib.request import urlopen
+
+    for _ in range(300):
+        try:
+            urlopen(f"{url}/livez", timeout=1).close()
+        except URLError:
+            time.sleep(0.1)
+        else:
+            return
+    raise SystemExit("bench: the peer does not answer")
+
+
+def say(text: str) -> None:
+    print(f"bench: {text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

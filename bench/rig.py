@@ -1,0 +1,136 @@
+"""What is measured, as it is run: `make up` in a folder of its own, with 100,000 tickets in it."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from deskwire.local import free_port
+from deskwire.services import SERVICES
+
+ROOT = Path(__file__).parents[1]
+START_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class Rig:
+    """A running Deskwire, and the databases beneath it."""
+
+    pid: int
+    port: int
+    key: str
+    var: Path
+    started_in: float
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def database(self, service: str) -> str:
+        password = (self.var / "postgres" / "password").read_text()
+        port = (self.var / "postgres" / "cluster" / "postmaster.pid").read_text().splitlines()[3]
+        return f"postgresql://postgres:{password}@127.0.0.1:{port}/{service}"
+
+    def memory(self) -> float:
+        """MiB of our own processes: without PostgreSQL, RabbitMQ and their like."""
+        return sum(_rss(pid) for pid in _family(self.pid) if _is_python(pid)) / 1024
+
+    async def query(self, service: str, sql: str, *values: object) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.database(service))
+        try:
+            return await connection.fetch(sql, *values, timeout=300)
+        finally:
+            await connection.close()
+
+    async def backlog(self) -> int:
+        """Events not yet published, and published events not yet handled by somebody."""
+        waiting = 0
+        for service in SERVICES:
+            rows = await self.query(
+                service.name, "SELECT count(*) FROM outbox WHERE published_at IS NULL"
+            )
+            waiting += int(rows[0][0])
+        return waiting + await self._unhandled("gateway") + await self._unhandled("notify-svc")
+
+    async def _unhandled(self, consumer: str) -> int:
+        opened = "SELECT count(*) FROM outbox WHERE type = 'ticket.opened.v1'"
+        handled = "SELECT count(*) FROM inbox WHERE consumer = $1"
+        told = int((await self.query("ticket-svc", opened))[0][0])
+        return max(0, told - int((await self.query(consumer, handled, consumer))[0][0]))
+
+    async def settled(self, seconds: float) -> float:
+        """How long it takes until nothing is on its way."""
+        started = time.monotonic()
+        async with asyncio.timeout(seconds):
+            while await self.backlog():
+                await asyncio.sleep(0.2)
+        return time.monotonic() - started
+
+
+@contextmanager
+def running(var: Path, broker: str, **environment: object) -> Iterator[Rig]:
+    """`make up` without make."""
+    port = free_port()
+    command = [sys.executable, str(ROOT / "deploy" / "embedded.py")]
+    command += ["--port", str(port), "--var", str(var), "--broker", broker]
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=os.environ | _variables(environment)
+    )
+    try:
+        key = _key(process)
+        yield Rig(process.pid, port, key, var, time.monotonic() - started)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(60)
+
+
+def _variables(environment: Mapping[str, object]) -> dict[str, str]:
+    return {
+        f"DESKWIRE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in environment.items()
+    }
+
+
+def _key(process: "subprocess.Popen[str]") -> str:
+    """Read what it prints until it is ready."""
+    assert process.stdout is not None
+    key = ""
+    for line in process.stdout:
+        if found := re.match(r"key: (\S+)", line):
+            key = found[1]
+        if line.startswith("ready:"):
+            return key
+    raise SystemExit("bench: Deskwire did not start; its message is above")
+
+
+def _family(pid: int) -> list[int]:
+    found = [pid]
+    for member in found:
+        with suppress(OSError):
+            children = Path(f"/proc/{member}/task/{member}/children").read_text()
+            found += map(int, children.split())
+    return found
+
+
+def _is_python(pid: int) -> bool:
+    with suppress(OSError):
+        return "python" in Path(f"/proc/{pid}/comm").read_text()
+    return False
+
+
+def _rss(pid: int) -> int:
+    with suppress(OSError):
+        found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
+        return int(found[1]) if found else 0
+    return 0

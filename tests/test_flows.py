@@ -1,0 +1,196 @@
+"""The ways of the data from outside, on both transports: mail in over a maildir and over Dovecot,
+HTTP, and mail out to a real SMTP server."""
+
+import email
+import email.policy
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from whole import SUPPORT, TEAM, Whole, drop, mail, maildir, ticket_of, told, until, whole
+
+from deskwire.contracts.tickets import ReplayDocuments
+from deskwire.local import Dovecot, Smtp
+from deskwire.messaging.broker import connect
+from deskwire.messaging.requests import ask
+from deskwire.testing import FreshDatabase
+
+
+class Desk:
+    """A whole Deskwire with one way for mail to come in, and its mails as they arrive."""
+
+    def __init__(self, running: Whole, smtp: Smtp, deliver: Callable[[bytes], None]) -> None:
+        self.running = running
+        self.deliver = deliver
+        self._smtp = smtp
+
+    async def mail_to(self, recipient: str, *, containing: str = "") -> EmailMessage:
+        """The first mail that a recipient got, waiting for it."""
+
+        async def arrived() -> EmailMessage | None:
+            for taken in self._smtp.mails:
+                if recipient in taken.recipients and containing.encode() in taken.raw:
+                    return email.message_from_bytes(taken.raw, policy=email.policy.default)
+            return None
+
+        found: EmailMessage = await until(arrived)
+        return found
+
+    async def ticket(self, subject: str) -> dict[str, object]:
+        async def there() -> dict[str, object] | None:
+            tickets = await self.running.tickets()
+            return next((t for t in tickets if t["subject"] == subject), None)
+
+        found: dict[str, object] = await until(there)
+        return found
+
+
+@pytest.fixture(params=["memory-maildir", "rabbitmq-imap"])
+async def desk(
+    request: pytest.FixtureRequest,
+    fresh_database: FreshDatabase,
+    smtp_server: Smtp,
+    tmp_path: Path,
+) -> AsyncIterator[Desk]:
+    if request.param == "memory-maildir":
+        inbox = maildir(tmp_path / "inbox")
+        broker, mailbox = f"memory://{uuid4()}", f"maildir:{inbox}"
+
+        def deliver(raw: bytes) -> None:
+            drop(inbox, raw)
+    else:
+        dovecot: Dovecot = request.getfixturevalue("dovecot_server")
+        user = f"support-{uuid4().hex}"
+        broker, mailbox = request.getfixturevalue("amqp_url"), dovecot.url(user)
+
+        def deliver(raw: bytes) -> None:
+            dovecot.append(user, raw)
+
+    settings = told(broker, tmp_path, mailboxes=[mailbox], smtp_url=smtp_server.url)
+    async with whole(fresh_database, settings) as running:
+        yield Desk(running, smtp_server, deliver)
+
+
+async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(desk: Desk) -> None:
+    """Three rounds, one ticket, one thread."""
+    subject = f"Printer {uuid4().hex[:8]}"
+    desk.deliver(mail(subject))
+    created = await desk.mail_to("alice@client.test", containing=subject)
+    team = await desk.mail_to(TEAM, containing=subject)
+    assert created["Auto-Submitted"] == "auto-generated"
+    assert ticket_of(created["Subject"]) == ticket_of(team["Subject"])
+    ticket = await desk.ticket(subject)
+    assert ticket["reference"] == ticket_of(created["Subject"])
+
+    answered = created
+    for round_number in range(1, 4):
+        question = f"question {round_number}"
+        answer = f"answer {round_number}"
+        await desk.running.created(
+            f"/tickets/{ticket['id']}/entries", {"kind": "public", "body": question}
+        )
+        reply = await desk.mail_to("alice@client.test", containing=question)
+        assert answered["Message-ID"] in reply["References"]
+        desk.deliver(
+            mail(
+                f"Re: {reply['Subject']}",
+                answer,
+                In_Reply_To=reply["Message-ID"],
+                References=f"{reply['References']} {reply['Message-ID']}",
+            )
+        )
+        await until(lambda answer=answer: _has_entry(desk.running, ticket["id"], answer))
+        answered = reply
+    assert len([t for t in await desk.running.tickets() if t["subject"] == subject]) == 1
+
+
+async def _has_entry(running: Whole, ticket_id: object, text: str) -> bool:
+    entries = (await running.api("GET", f"/tickets/{ticket_id}/entries")).json["data"]
+    return any(e["kind"] == "client" and text in e["body"]["text"] for e in entries)
+
+
+async def test_a_ticket_by_the_api_is_mailed_and_answered_by_mail(desk: Desk) -> None:
+    body = {"subject": "Scanner", "body": "It hums.", "client_id": desk.running.client_id}
+    ticket = await desk.running.created("/tickets", body)
+    created = await desk.mail_to("alice@client.test", containing="Scanner")
+    desk.deliver(_to(created))
+    await until(lambda: _has_entry(desk.running, ticket["id"], "It sings now."))
+
+
+def _to(created: EmailMessage) -> bytes:
+    """An answer from a client that keeps no References: only the address tells."""
+    message = EmailMessage()
+    message["From"] = "alice@client.test"
+    message["To"] = created["Reply-To"] or SUPPORT
+    message["Subject"] = "hm"
+    message["Message-ID"] = f"<{uuid4()}@client.test>"
+    message.set_content("It sings now.")
+    return message.as_bytes()
+
+
+async def test_a_stranger_is_ignored_with_the_reason(desk: Desk) -> None:
+    desk.deliver(mail("Cheap printers", sender="eve@evil.test"))
+
+    async def ignored() -> str | None:
+        rows = await desk.running.query(
+            "mail-ingest-svc", "SELECT reason FROM mails WHERE state = 'ignored'"
+        )
+        return rows[0]["reason"] if rows else None
+
+    assert await until(ignored) == "unknown sender"
+    assert await desk.running.tickets() == []
+
+
+async def test_a_scheduled_ticket_opens_by_itself(desk: Desk) -> None:
+    schedule = {
+        "name": "Backups",
+        "cron": "0 9 * * *",
+        "timezone": "Europe/Berlin",
+        "ticket": {
+            "subject": "Check the backups",
+            "body": "All of them.",
+            "client_id": desk.running.client_id,
+        },
+    }
+    made = await desk.running.created("/scheduled-tickets", schedule)
+    due = datetime.now(UTC) - timedelta(seconds=1)
+    await desk.running.query(
+        "scheduler-svc", "UPDATE schedules SET next_run_at = $1 WHERE id = $2", due, made["id"]
+    )
+    ticket = await desk.ticket("Check the backups")
+    assert ticket["source"] == "schedule"
+    await desk.mail_to("alice@client.test", containing="Check the backups")
+    await desk.running.settled()
+    assert len(await desk.running.tickets()) == 1
+
+
+async def test_a_long_mail_travels_as_a_blob_and_comes_back_whole(desk: Desk) -> None:
+    text = "0123456789 äöü " * 20_000
+    desk.deliver(mail("Long", text))
+    ticket = await desk.ticket("Long")
+    whole_ticket = (await desk.running.api("GET", f"/tickets/{ticket['id']}")).json
+    assert whole_ticket["body"]["text"].split() == text.split()
+
+
+async def test_the_read_model_is_rebuilt_from_its_owner(desk: Desk) -> None:
+    for number in range(5):
+        body = {"subject": f"T{number}", "body": "x", "client_id": desk.running.client_id}
+        await desk.running.created("/tickets", body)
+    await desk.running.settled()
+    before = await desk.running.tickets("&sort=number")
+    await desk.running.query("gateway", "TRUNCATE tickets, entries")
+    assert await desk.running.tickets() == []
+    await _reproject(desk.running)
+
+    async def back() -> bool:
+        return await desk.running.tickets("&sort=number") == before
+
+    await until(back)
+
+
+async def _reproject(running: Whole) -> None:
+    async with connect(running.told["broker_url"]) as broker:
+        await ask(broker, ReplayDocuments())

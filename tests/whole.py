@@ -1,0 +1,211 @@
+"""All five services, seen only from outside: HTTP, mail in, mail out, and their databases."""
+
+import asyncio
+import http.client
+import json
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import embedded
+
+from deskwire import db
+from deskwire.local import free_port
+from deskwire.messaging.rabbit import apply_topology
+from deskwire.services import SERVICES
+from deskwire.testing import FreshDatabase
+from gateway.keys import create_key
+
+PATIENCE = 60.0
+SUPPORT = "support@example.com"
+TEAM = "team@example.com"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Whole:
+    told: dict[str, Any]
+    urls: dict[str, str]
+    key: str = ""
+    client_id: int = 0
+    processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    async def api(self, method: str, path: str, body: object = None, **headers: str) -> Answer:
+        return await asyncio.to_thread(self._call, method, path, body, headers)
+
+    def _call(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.told["port"], timeout=30)
+        sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            payload = None if body is None else json.dumps(body)
+            connection.request(method, f"/api/v1{path}", payload, sent)
+            response = connection.getresponse()
+            return Answer(response.status, dict(response.getheaders()), response.read())
+        finally:
+            connection.close()
+
+    async def created(self, path: str, body: object, **headers: str) -> Any:
+        answer = await self.api("POST", path, body, **headers)
+        assert answer.status == 201, answer.body
+        return answer.json
+
+    async def tickets(self, query: str = "") -> list[Any]:
+        answer = await self.api("GET", f"/tickets?limit=200{query}")
+        assert answer.status == 200, answer.body
+        return list(answer.json["data"])
+
+    async def introduce(self) -> None:
+        """A client with a contact and a domain, an agent, and the team's list."""
+        client = await self.created("/clients", {"name": "Example Client"})
+        self.client_id = client["id"]
+        contact = {"client_id": self.client_id, "name": "Alice", "email": "alice@client.test"}
+        await self.created("/contacts", contact | {"primary": True})
+        await self.created("/domains", {"client_id": self.client_id, "name": "client.test"})
+        await self.created("/agents", {"name": "Ann", "email": "ann@example.com"})
+        changed = await self.api(
+            "PATCH", "/settings", {"new_ticket_addresses": [TEAM]}, If_Match='"1"'
+        )
+        assert changed.status == 200, changed.body
+
+    async def query(self, service: str, sql: str, *values: object) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.urls[service])
+        try:
+            return await connection.fetch(sql, *values)
+        finally:
+            await connection.close()
+
+    async def settled(self) -> None:
+        """Nothing is on its way any more: every outbox published, every retry done."""
+        for service in SERVICES:
+            await until(lambda name=service.name: self._at_rest(name))
+
+    async def _at_rest(self, service: str) -> bool:
+        sql = """
+            SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL)
+                 + (SELECT count(*) FROM dead_letters WHERE retry_at IS NOT NULL)
+        """
+        return bool((await self.query(service, sql))[0][0] == 0)
+
+    async def start(self, name: str) -> None:
+        service = next(s for s in SERVICES if s.name == name)
+        self.processes[name] = await embedded.start(service.package, self.told, self.urls[name])
+
+    async def kill(self, name: str) -> None:
+        """SIGKILL: no goodbye."""
+        self.processes[name].kill()
+        await self.processes[name].wait()
+
+    async def answering(self) -> None:
+        await until(self._answers)
+
+    async def _answers(self) -> bool:
+        try:
+            return (await self.api("GET", "/tickets?limit=1")).status == 200
+        except OSError:
+            return False
+
+
+async def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
+    """The first true answer of a condition that nothing tells the change of."""
+    async with asyncio.timeout(seconds):
+        while not (answer := await condition()):
+            await asyncio.sleep(0.05)
+        return answer
+
+
+def told(broker_url: str, var: Path, **more: object) -> dict[str, Any]:
+    return {
+        "broker_url": broker_url,
+        "blob_url": f"file://{var}/blobs",
+        "log_level": "ERROR",
+        "mailboxes": [],
+        "smtp_url": f"maildir:{maildir(var / 'outbox')}",
+        "mail_from": SUPPORT,
+        "mail_from_name": "Example Support",
+        "mail_domain": "example.com",
+        "signing_key": "a signing key for tests alone",
+        "host": "127.0.0.1",
+        "port": free_port(),
+        "shutdown_seconds": 10,
+    } | more
+
+
+def maildir(path: Path) -> Path:
+    for folder in ("tmp", "new", "cur"):
+        (path / folder).mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def drop(folder: Path, raw: bytes) -> None:
+    """Deliver into a maildir."""
+    name = uuid4().hex
+    (folder / "tmp" / name).write_bytes(raw)
+    (folder / "tmp" / name).rename(folder / "new" / name)
+
+
+def mail(
+    subject: str, text: str = "It is on fire.", sender: str = "alice@client.test", **headers: str
+) -> bytes:
+    message = EmailMessage()
+    message["From"] = f"Somebody <{sender}>"
+    message["To"] = SUPPORT
+    message["Subject"] = subject
+    message["Message-ID"] = f"<{uuid4()}@client.test>"
+    for name, value in headers.items():
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes()
+
+
+def ticket_of(subject: str) -> str:
+    """TCK-12, from a mail's subject."""
+    found = re.search(r"\[(TCK-\d+)\]", subject)
+    assert found, subject
+    return found[1]
+
+
+@asynccontextmanager
+async def whole(
+    fresh_database: FreshDatabase, settings: dict[str, Any], *, as_processes: bool = False
+) -> AsyncIterator[Whole]:
+    """Everything running, with a key, and the people of `introduce`."""
+    urls = {service.name: fresh_database(service.package) for service in SERVICES}
+    if settings["broker_url"].startswith("amqp"):
+        await apply_topology(settings["broker_url"])
+    running = Whole(settings, urls)
+    async with db.connect(urls["gateway"], size=1) as database:
+        running.key = await create_key(database, name="tests", scopes=["admin"])
+    async with _processes(running) if as_processes else embedded.one_process(settings, urls):
+        await running.answering()
+        await running.introduce()
+        yield running
+
+
+@asynccontextmanager
+async def _processes(running: Whole) -> AsyncIterator[None]:
+    try:
+        for service in SERVICES:
+            await running.start(service.name)
+        yield
+    finally:
+        for process in running.processes.values():
+            if process.returncode is None:
+                process.terminate()
+        await asyncio.gather(*(process.wait() for process in running.processes.values()))
