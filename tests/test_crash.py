@@ -34,7 +34,7 @@ class Accounts:
 
     async def send_mails(self, count: int, seconds: float) -> None:
         for number in range(count):
-            drop(self.inbox, mail(f"mail-{number}"))
+            drop(self.inbox, mail(f"mail-{number}").as_bytes())
             self.accepted.add(f"mail-{number}")
             await asyncio.sleep(seconds / count)
 

@@ -161,17 +161,20 @@ def drop(folder: Path, raw: bytes) -> None:
 
 
 def mail(
-    subject: str, text: str = "It is on fire.", sender: str = "alice@client.test", **headers: str
-) -> bytes:
+    subject: str,
+    text: str = "It is on fire.",
+    *,
+    sender: str = "alice@client.test",
+    **headers: str,
+) -> EmailMessage:
     message = EmailMessage()
     message["From"] = f"Somebody <{sender}>"
-    message["To"] = SUPPORT
     message["Subject"] = subject
     message["Message-ID"] = f"<{uuid4()}@client.test>"
-    for name, value in headers.items():
+    for name, value in ({"To": SUPPORT} | headers).items():
         message[name.replace("_", "-")] = value
     message.set_content(text)
-    return message.as_bytes()
+    return message
 
 
 def ticket_of(subject: str) -> str:
