@@ -21,6 +21,7 @@ class Delivery(Document):
     message_id: str
     created_at: datetime
     sent_at: datetime | None = None
+    next_attempt_at: datetime | None = None
     version: int
 
 

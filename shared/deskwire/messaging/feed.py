@@ -33,8 +33,8 @@ class Waiting:
         self._arrived.set()
 
     def discard(self, delivery: Delivery) -> None:
-        with suppress(ValueError):
-            self._items.remove(delivery)
+        """Nobody waits for its reply any more; it may have been put back in between."""
+        self._items = deque(item for item in self._items if item.reply is not delivery.reply)
 
     async def take(self) -> list[Delivery]:
         while not self._items:

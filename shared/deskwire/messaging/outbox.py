@@ -1,7 +1,7 @@
 """Publishing is a row in the business transaction; the relay brings it to the broker after."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from operator import itemgetter
 from typing import Any
@@ -117,10 +117,18 @@ class Outbox:
     """The transactions of one service, and the relay that publishes what they emitted."""
 
     def __init__(
-        self, database: Database, broker: Broker, *, service: str, poll: float = POLL_SECONDS
+        self,
+        database: Database,
+        broker: Broker,
+        *,
+        service: str,
+        poll: float = POLL_SECONDS,
+        after_commit: Callable[[], None] = lambda: None,
     ) -> None:
+        """``after_commit`` tells an edge that there may be work for it."""
         self.database = database
         self.service = service
+        self._after_commit = after_commit
         self._broker = broker
         self._poll = poll
         self._wake = asyncio.Event()
@@ -143,6 +151,7 @@ class Outbox:
                 yield tx
             if tx.outgoing:
                 self._wake.set()
+            self._after_commit()
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator["Outbox"]:

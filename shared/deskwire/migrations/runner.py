@@ -17,6 +17,12 @@ from deskwire.errors import SetupError
 
 LOCK = 0x6465736B  # any number that all migrating processes share
 
+REFUSED = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+)
+
 
 def script_directory(package: str) -> ScriptDirectory:
     spec = importlib.util.find_spec(package)
@@ -52,7 +58,7 @@ async def upgrade(database_url: str, package: str) -> None:
         raise SetupError(unusable(database_url, error)) from error
     except SQLAlchemyError as error:
         cause = error.__cause__ and error.__cause__.__cause__
-        if isinstance(cause, asyncpg.PostgresConnectionError):
+        if isinstance(cause, REFUSED):
             raise SetupError(unusable(database_url, cause)) from error
         raise
     finally:

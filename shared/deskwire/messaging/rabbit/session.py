@@ -65,24 +65,25 @@ async def open_channel(connection: AbstractConnection, *, confirms: bool = False
 
 @asynccontextmanager
 async def kept_open(session: Session) -> AsyncIterator[None]:
-    """Run a session for ever; enter when it is usable, or after a while without it."""
-    ready = asyncio.Event()
-    task = asyncio.create_task(_for_ever(session, ready))
-    with suppress(TimeoutError):
-        async with asyncio.timeout(CONNECT_SECONDS):
-            await ready.wait()
+    """Run a session for ever; enter when it is usable, or when the first attempt has failed."""
+    tried = asyncio.Event()
+    task = asyncio.create_task(_for_ever(session, tried))
     try:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await tried.wait()
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _for_ever(session: Session, ready: asyncio.Event) -> None:
+async def _for_ever(session: Session, tried: asyncio.Event) -> None:
     pause = FIRST_PAUSE
     while True:
         started = time.monotonic()
-        await _once(session, ready)
+        await _once(session, tried)
+        tried.set()
         if time.monotonic() - started > LONGEST_PAUSE:
             pause = FIRST_PAUSE
         await asyncio.sleep(pause)

@@ -1,0 +1,83 @@
+"""The application: every route of the gateway, and its OpenAPI document."""
+
+from functools import cache
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.routing import BaseRoute, Route
+
+from deskwire import health
+from gateway.api import (
+    agents,
+    clients,
+    contacts,
+    docs,
+    domains,
+    entries,
+    itflow,
+    keys,
+    mail,
+    openapi,
+    scheduled_tickets,
+    settings,
+    tickets,
+)
+from gateway.api.edge import Edge
+from gateway.api.errors import tell_errors
+from gateway.api.services import Services, services
+
+RESOURCES = (
+    tickets,
+    entries,
+    clients,
+    contacts,
+    domains,
+    agents,
+    settings,
+    scheduled_tickets,
+    mail,
+    keys,
+)
+
+
+def create_app(at: Services) -> FastAPI:
+    """The gateway, answering from the services that it is given."""
+    app = _application(itflow_face=at.settings.itflow_api)
+    app.state.services = at
+    app.state.openapi = cache(lambda: openapi.document(app, at.settings.public_url))
+    return app
+
+
+def openapi_document() -> dict[str, Any]:
+    """The OpenAPI document of everything that can be served; nothing needs to run for it."""
+    return openapi.document(_application(itflow_face=True), "")
+
+
+def _application(*, itflow_face: bool) -> FastAPI:
+    app = FastAPI(
+        title="Deskwire",
+        version="1",
+        summary="Tickets, and whom and what they are about.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.add_middleware(Edge)
+    tell_errors(app)
+    app.router.routes = list(_routes(itflow_face=itflow_face))
+    return app
+
+
+def _routes(*, itflow_face: bool) -> list[BaseRoute]:
+    """One flat list: FastAPI matches the routes of an included router twice."""
+    found: list[BaseRoute] = [route for module in RESOURCES for route in module.routes.routes]
+    found += docs.routes
+    found += [Route(path, _health) for path in ("/livez", "/readyz", "/metrics")]
+    return found + (itflow.routes if itflow_face else [])
+
+
+async def _health(request: Request) -> Response:
+    at = services(request)
+    status, kind, body = await health.answer(request.url.path, at.database, at.broker)
+    return Response(body, status, {"content-type": kind})

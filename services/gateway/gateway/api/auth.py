@@ -1,0 +1,172 @@
+"""Who calls, and whether the key allows it: no route is made without the scope that it needs."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+import orjson
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from deskwire.contracts.tickets import Author
+from gateway.api.errors import Forbidden, Unauthorized, UnsupportedMediaType
+from gateway.keys import SCOPES, Key
+
+PUBLIC = "public"
+"""The scope of what is told to everybody."""
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def scope(name: str) -> Callable[[Function], Function]:
+    """Declare the scope that an endpoint needs, below its route decorator."""
+    if name not in SCOPES | {PUBLIC}:
+        raise ValueError(f"there is no scope {name}")
+
+    def declare(endpoint: Function) -> Function:
+        endpoint.required_scope = name  # type: ignore[attr-defined]  # read by Route below
+        return endpoint
+
+    return declare
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    key: Key
+
+    @property
+    def within(self) -> int | None:
+        """The only client that the caller may see; None: all of them."""
+        return self.key.client_id
+
+    @property
+    def sees_internal(self) -> bool:
+        return self.key.client_id is None
+
+    def everywhere(self) -> None:
+        """Raise `Forbidden` unless the key is for all clients."""
+        if self.key.client_id is not None:
+            raise Forbidden("this key is bound to one client")
+
+    def author(self, *, client: bool = False) -> Author:
+        """The key's agent, else the integration itself; ``client``: for a client."""
+        if client or self.key.client_id is not None:
+            return Author(type="contact", name=self.key.name)
+        return self.agent or Author(type="system", name=self.key.name)
+
+    @property
+    def agent(self) -> Author | None:
+        if self.key.agent_id is None:
+            return None
+        known = orjson.loads(self.key.agent) if self.key.agent else {"name": self.key.name}
+        return Author(
+            type="agent", id=self.key.agent_id, name=known["name"], email=known.get("email")
+        )
+
+
+def caller(request: Request) -> Caller:
+    found: Caller = request.scope["caller"]
+    return found
+
+
+def given_key(headers: list[tuple[bytes, bytes]]) -> str:
+    for name, value in headers:
+        if name == b"authorization" and value[:7].lower() == b"bearer ":
+            return value[7:].strip().decode("latin-1")
+        if name == b"x-api-key":
+            return value.strip().decode("latin-1")
+    raise Unauthorized
+
+
+async def authorize(request_scope: Scope, required: str) -> None:
+    """Put the caller into the request's scope, or raise `Unauthorized` or `Forbidden`."""
+    token = given_key(request_scope["headers"])
+    key = await request_scope["app"].state.services.keys.verify(token)
+    if key is None:
+        raise Unauthorized
+    if not key.allows(required):
+        raise Forbidden(f"this key lacks the scope {required}")
+    request_scope["caller"] = Caller(key)
+
+
+class Route(APIRoute):
+    """FastAPI's route behind the check of the key, which comes before the body is read.
+
+    An endpoint without a body is called without FastAPI's machinery for arguments, of which only
+    the declarations are used: a list of 50 is twice as fast for it.
+    """
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        required = getattr(endpoint, "required_scope", None)
+        if required is None:
+            raise TypeError(f"{endpoint.__name__} declares no scope")
+        super().__init__(path, endpoint, **options)
+        self.required_scope: str = required
+        has_body = self.body_field is not None
+        self.app = _guarded(self.app if has_body else _direct(endpoint), required, json=has_body)
+
+
+def _direct(endpoint: Callable[..., Awaitable[Response]]) -> ASGIApp:
+    """Calls it with the request, the values of the path as the route converts them, the query."""
+    query = inspect.signature(endpoint).parameters.get("query")
+    model: type[BaseModel] | None = get_args(query.annotation)[0] if query else None
+
+    async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(request_scope, receive)
+        arguments = dict(request_scope["path_params"])
+        if model is not None:
+            arguments["query"] = _query(request, model)
+        response = await endpoint(request, **arguments)
+        await response(request_scope, receive, send)
+
+    return app
+
+
+def _query(request: Request, model: type[BaseModel]) -> BaseModel:
+    """A parameter given once is a text, one that is repeated a list of them."""
+    given: dict[str, str | list[str]] = {}
+    for name, value in request.query_params.multi_items():
+        before = given.get(name)
+        if before is None:
+            given[name] = value
+        else:
+            given[name] = [*before, value] if isinstance(before, list) else [before, value]
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        found = [each | {"loc": ("query", *each["loc"])} for each in error.errors()]
+        raise RequestValidationError(found) from None
+
+
+def _guarded(inner: ASGIApp, required: str, *, json: bool) -> ASGIApp:
+    async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
+        if required != PUBLIC:
+            await authorize(request_scope, required)
+        if json:
+            _check_media_type(request_scope)
+        await inner(request_scope, receive, send)
+
+    return app
+
+
+def _check_media_type(request_scope: Scope) -> None:
+    for name, value in request_scope["headers"]:
+        if name == b"content-type":
+            kind = value.split(b";")[0].strip().lower()
+            if kind != b"application/json" and not kind.endswith(b"+json"):
+                raise UnsupportedMediaType
+
+
+def router(path: str, tag: str) -> APIRouter:
+    """The routes of one resource."""
+    return APIRouter(
+        prefix=f"/api/v1{path}",
+        tags=[tag],
+        route_class=Route,
+        strict_content_type=False,  # a body without a Content-Type is read as JSON
+        generate_unique_id_function=lambda route: route.name,
+    )

@@ -1,0 +1,83 @@
+"""Writes: the owner is asked over the broker, its answer is kept, then the caller gets it."""
+
+import re
+from typing import TypeVar
+from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
+
+from fastapi import Request, Response
+
+from deskwire.contracts.base import Command, Reply
+from deskwire.contracts.schedules import Schedule
+from deskwire.contracts.tickets import Agent, Client, Contact, Domain, TicketEntry
+from deskwire.errors import Invalid
+from deskwire.messaging.envelope import Envelope, current
+from deskwire.messaging.requests import Answer, ask
+from gateway.api.auth import caller
+from gateway.api.services import services
+from gateway.readmodel.documents import text_of
+from gateway.readmodel.writing import Record, keep_both, keep_record
+
+Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Schedule)
+Kept = TypeVar("Kept", bound=Record)
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def request_id(request: Request) -> UUID:
+    """The id of this write: the same for the same key, place and Idempotency-Key.
+
+    A write without an Idempotency-Key is given one, which goes out with the answer.
+    """
+    given = request.headers.get("idempotency-key")
+    if given is not None and not _KEY.fullmatch(given):
+        raise Invalid("1 to 255 printable ASCII characters", field="Idempotency-Key")
+    key = given or str(uuid4())
+    request.scope["idempotency_key"] = key
+    place = f"{caller(request).key.id} {request.method} {request.url.path} {key}"
+    return uuid5(NAMESPACE_URL, place)
+
+
+async def perform(request: Request, command: Command[Reply]) -> Answer[Reply]:
+    """Have the owner do it, once; what is caused carries on the request's trace."""
+    id = request_id(request)
+    cause = Envelope("http", b"", id, "", str(id), traceparent=request.scope["traceparent"])
+    token = current.set(cause)
+    try:
+        at = services(request)
+        return await ask(at.broker, command, id=id, timeout=at.settings.request_seconds)
+    finally:
+        current.reset(token)
+
+
+async def perform_on_ticket(request: Request, command: Command[TicketEntry]) -> Answer[TicketEntry]:
+    """As `perform`; whoever reads next finds the ticket and its entry as they are now."""
+    answer = await perform(request, command)
+    await keep_both(services(request).database, answer.reply)
+    return answer
+
+
+async def make_record(request: Request, command: Command[Kept]) -> Answer[Kept]:
+    answer = await perform(request, command)
+    await keep_record(services(request).database, answer.reply)
+    return answer
+
+
+def created(request: Request, place: str, doc: str, version: int, *, replayed: bool) -> Response:
+    """201 with the document; ``place`` is its path."""
+    location = services(request).settings.public_url.rstrip("/") + place
+    headers = {"Location": location} | told_of(request, version, replayed=replayed)
+    return Response(doc, 201, headers, media_type="application/json")
+
+
+def told_of(request: Request, version: int, *, replayed: bool) -> dict[str, str]:
+    """What the answer to a write says of itself."""
+    headers = {"ETag": f'"{version}"', "Idempotency-Key": request.scope["idempotency_key"]}
+    return headers | ({"Idempotent-Replayed": "true"} if replayed else {})
+
+
+async def create_record(request: Request, command: Command[Created], place: str) -> Response:
+    answer = await make_record(request, command)
+    record = answer.reply
+    doc = text_of(record)
+    place = f"{place}/{record.id}"
+    return created(request, place, doc, record.version, replayed=answer.replayed)

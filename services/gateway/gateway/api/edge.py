@@ -1,0 +1,99 @@
+"""The one layer around every request: trace, size of the body, headers, time taken."""
+
+import re
+import time
+from collections.abc import MutableMapping
+from functools import lru_cache
+from typing import Any
+
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deskwire.messaging.envelope import new_traceparent
+from gateway.api.errors import TooLarge, send_problem
+
+BODY_BYTES = 1024 * 1024
+"""No JSON body is larger; it is refused while it comes in, before anything is parsed."""
+
+REQUESTS = Histogram(
+    "deskwire_http_requests_seconds", "Time to answer a request", ["route", "status"]
+)
+_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
+_UNCACHED = (b"cache-control", b"no-store")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Edge:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = time.perf_counter()
+        status = 500
+        scope["traceparent"] = traceparent = _traceparent(scope)
+        scope["trace_id"] = traceparent[3:35]
+
+        async def finish(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _complete(message)
+            await send(message)
+
+        try:
+            await self._app(scope, _limited(scope, receive), finish)
+        except TooLarge as error:
+            await send_problem(scope, receive, finish, error)
+        finally:
+            taken = time.perf_counter() - started
+            _series(getattr(scope.get("route"), "path", "none"), status).observe(taken)
+
+
+def _complete(message: MutableMapping[str, Any]) -> None:
+    headers = message["headers"]
+    headers.extend(_HEADERS)
+    if not any(name == b"cache-control" for name, _ in headers):
+        headers.append(_UNCACHED)
+
+
+def _limited(scope: Scope, receive: Receive) -> Receive:
+    """The request's body up to the limit; a request that says it has none is left as it is."""
+    declared = _header(scope, b"content-length")
+    if declared is not None and declared.isdigit() and int(declared) > BODY_BYTES:
+        raise TooLarge(BODY_BYTES)
+    if declared is None and _header(scope, b"transfer-encoding") is None:
+        return receive
+    seen = 0
+
+    async def counted() -> Message:
+        nonlocal seen
+        message = await receive()
+        seen += len(message.get("body", b""))
+        if seen > BODY_BYTES:
+            raise TooLarge(BODY_BYTES)
+        return message
+
+    return counted
+
+
+def _traceparent(scope: Scope) -> str:
+    """The caller's trace context (W3C), or a new one."""
+    given = _header(scope, b"traceparent")
+    if given is not None and _TRACEPARENT.fullmatch(given):
+        return str(given, "ascii")
+    return new_traceparent()
+
+
+def _header(scope: Scope, name: bytes) -> bytes | None:
+    for each, value in scope["headers"]:
+        if each == name:
+            return bytes(value)
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _series(route: str, status: int) -> Histogram:
+    return REQUESTS.labels(route, str(status))

@@ -1,0 +1,92 @@
+"""Replies and notes on a ticket."""
+
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+
+from deskwire.contracts.tickets import AddEntry, Entry, EntryKind, Status
+from deskwire.errors import NotFound
+from gateway.api import answers, pages
+from gateway.api.auth import Caller, caller, router, scope
+from gateway.api.commands import created, perform_on_ticket
+from gateway.api.errors import Forbidden
+from gateway.api.fields import Addresses, RequestBody, Text, body_of
+from gateway.api.pages import Page, Paging
+from gateway.api.services import services
+from gateway.api.tickets import seen
+from gateway.readmodel import reading
+from gateway.readmodel.documents import text_of as document_text
+from gateway.readmodel.lists import TIMELINE, Filter
+
+routes = router("/tickets/{ticket_id:int}/entries", "tickets")
+
+
+class NewEntry(RequestBody):
+    """``kind`` is public unless given; with a key bound to a client it is always client."""
+
+    body: Text
+    kind: EntryKind | None = None
+    status: Status | None = None
+    time_worked: int = Field(0, strict=True, ge=0, le=366 * 86_400, description="seconds")
+    cc: Addresses = ()
+
+    def allowed(self, by: Caller) -> EntryKind:
+        """The kind it will have. Raises `Forbidden` for what only the team may do."""
+        if by.within is None:
+            return self.kind or "public"
+        if self.kind not in (None, "client") or self.status is not None or self.time_worked:
+            raise Forbidden(
+                "a key bound to a client writes client entries, without status and time"
+            )
+        return "client"
+
+
+@routes.get("", response_model=Page[Entry])
+@scope("tickets:read")
+async def list_entries(
+    request: Request, ticket_id: int, query: Annotated[Paging, Query()]
+) -> Response:
+    """The timeline, oldest first."""
+    await seen(request, ticket_id)
+    filters = [Filter("ticket_id", "one", ticket_id)]
+    if not caller(request).sees_internal:
+        filters.append(Filter("kind", "not", "internal"))
+
+    return await pages.listed(request, TIMELINE, query, sort="created_at", filters=filters)
+
+
+@routes.get("/{entry_id:int}", response_model=Entry)
+@scope("tickets:read")
+async def read_entry(request: Request, ticket_id: int, entry_id: int) -> Response:
+    """One reply or note."""
+    await seen(request, ticket_id)
+    internal = caller(request).sees_internal
+    row = await reading.entry(services(request).database, entry_id, ticket_id, internal=internal)
+    if row is None:
+        raise NotFound(f"there is no entry {entry_id} on ticket {ticket_id}")
+    return answers.found(request, row, await answers.whole(request, row))
+
+
+@routes.post("", status_code=201, response_model=Entry)
+@scope("tickets:write")
+async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response:
+    """Reply or note. A public entry is mailed to the contact and the watchers."""
+    by = caller(request)
+    kind = new.allowed(by)
+    body = await body_of(new.body)
+    command = AddEntry(
+        ticket_id=ticket_id,
+        kind=kind,
+        body=await services(request).blobs.fold(body),
+        author=by.author(client=kind == "client"),
+        status=new.status,
+        time_worked=new.time_worked,
+        cc=new.cc,
+        within_client=by.within,
+    )
+    answer = await perform_on_ticket(request, command)
+    entry = answer.reply.entry
+    doc = document_text(entry.model_copy(update={"body": body}))
+    place = f"/api/v1/tickets/{ticket_id}/entries/{entry.id}"
+    return created(request, place, doc, entry.version, replayed=answer.replayed)

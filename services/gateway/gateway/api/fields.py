@@ -1,0 +1,69 @@
+"""What the bodies of requests are made of: cleaned text, ids, addresses."""
+
+import asyncio
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from deskwire.contracts.base import INLINE_TEXT_BYTES
+from deskwire.contracts.mail import Body
+from deskwire.html import clean_html, clean_text, looks_like_html, text_of
+from gateway.readmodel.reading import LARGEST_ID
+
+_BLANKS = re.compile(r"\s+")
+_ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
+
+
+class RequestBody(BaseModel):
+    """A field that is not known is refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def one_line(text: str) -> str:
+    """Without control characters, each run of blanks one space. Raises `ValueError` when empty."""
+    line = _BLANKS.sub(" ", clean_text(text)).strip()
+    if not line:
+        raise ValueError("must not be empty")
+    return line
+
+
+def not_empty(text: str) -> str:
+    cleaned = clean_text(text)
+    if not cleaned.strip():
+        raise ValueError("must not be empty")
+    return cleaned
+
+
+def address(text: str) -> str:
+    """Raises `ValueError` unless it looks like a mailbox of RFC 5322 without a display name."""
+    cleaned = clean_text(text).strip()
+    if not _ADDRESS.fullmatch(cleaned):
+        raise ValueError("must be an e-mail address")
+    return cleaned
+
+
+Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
+Subject = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one_line)]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+Text = Annotated[str, Field(min_length=1), AfterValidator(not_empty)]
+Address = Annotated[str, Field(max_length=320), AfterValidator(address)]
+Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
+Tags = Annotated[
+    tuple[Annotated[str, Field(max_length=100), AfterValidator(one_line)], ...],
+    Field(max_length=50),
+]
+
+
+async def body_of(text: str) -> Body:
+    """Text or HTML as a body; a large one is worked on in a thread."""
+    if len(text) < INLINE_TEXT_BYTES:
+        return make_body(text)
+    return await asyncio.to_thread(make_body, text)
+
+
+def make_body(text: str) -> Body:
+    if looks_like_html(text):
+        return Body(text=text_of(text), html=clean_html(text))
+    return Body(text=clean_text(text))

@@ -1,0 +1,139 @@
+"""Tickets: opened by their owner, listed and read from here."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import Query, Request, Response
+from pydantic import AfterValidator, AwareDatetime
+
+from deskwire.blobs import Blobs
+from deskwire.contracts.mail import Body
+from deskwire.contracts.tickets import OpenTicket, Priority, Source, Status, Ticket
+from deskwire.errors import NotFound
+from gateway.api import answers, pages
+from gateway.api.auth import Caller, caller, router, scope
+from gateway.api.commands import created, perform_on_ticket
+from gateway.api.fields import Addresses, Id, Name, RequestBody, Subject, Tags, Text, body_of
+from gateway.api.pages import Page, Paging, Several
+from gateway.api.services import services
+from gateway.readmodel import reading
+from gateway.readmodel.documents import text_of as document_text
+from gateway.readmodel.lists import TICKET_LIST, Filter, among
+
+routes = router("/tickets", "tickets")
+
+Sort = Literal["number", "-number", "created_at", "-created_at", "updated_at", "-updated_at"]
+Assigned = Annotated[
+    pages.Id | Literal["none"], AfterValidator(lambda v: None if v == "none" else v)
+]
+AMONG = ("client_id", "contact_id", "assigned_to", "status", "priority", "source")
+
+
+class TicketTemplate(RequestBody):
+    """What a ticket is opened with."""
+
+    subject: Subject
+    body: Text
+    client_id: Id | None = None
+    contact_id: Id | None = None
+    priority: Priority = "low"
+    category: Name | None = None
+    assigned_to: Id | None = None
+    watchers: Addresses = ()
+    tags: Tags = ()
+    billable: bool = False
+    due_at: AwareDatetime | None = None
+
+    def command(self, body: Body, by: Caller) -> OpenTicket:
+        """Within the client of the caller's key, if it is bound to one."""
+        values = self.model_dump(exclude={"body", "client_id"})
+        named = by.within is None or self.contact_id is not None
+        return OpenTicket(
+            **values,
+            body=body,
+            client_id=self.client_id or by.within,
+            within_client=by.within,
+            author=by.agent if named else by.author(),
+        )
+
+
+class TicketFilters(Paging):
+    sort: Sort = "-number"
+    status: Several[Status] | None = None
+    priority: Several[Priority] | None = None
+    contact_id: Several[pages.Id] | None = None
+    assigned_to: Several[Assigned] | None = None
+    source: Several[Source] | None = None
+    created_after: AwareDatetime | None = None
+    created_before: AwareDatetime | None = None
+    updated_after: AwareDatetime | None = None
+    updated_before: AwareDatetime | None = None
+
+    def filters(self, within: int | None) -> list[Filter]:
+        """What narrows the list, besides the client of the caller's key."""
+        found = [] if within is None else [Filter("client_id", "one", within)]
+        given = {column: getattr(self, column, None) for column in AMONG}
+        found += [among(column, values) for column, values in given.items() if values]
+        bounds = [
+            Filter("created_at", "after", self.created_after),
+            Filter("created_at", "before", self.created_before),
+            Filter("updated_at", "after", self.updated_after),
+            Filter("updated_at", "before", self.updated_before),
+        ]
+        return found + [bound for bound in bounds if bound.value is not None]
+
+
+class TicketQuery(TicketFilters):
+    client_id: Several[pages.Id] | None = None
+
+
+@routes.get("/{ticket_id:int}", response_model=Ticket)
+@scope("tickets:read")
+async def read_ticket(request: Request, ticket_id: int) -> Response:
+    """One ticket."""
+    row = await seen(request, ticket_id)
+    return answers.found(request, row, await answers.whole(request, row))
+
+
+async def seen(request: Request, ticket_id: int) -> Any:
+    """The ticket's row, or `NotFound` when the caller may not see it."""
+    row = await services(request).tickets.get(ticket_id, caller(request).within)
+    if row is None:
+        raise NotFound(f"there is no ticket {ticket_id}")
+    return row
+
+
+@routes.get("", response_model=Page[Ticket])
+@scope("tickets:read")
+async def list_tickets(request: Request, query: Annotated[TicketQuery, Query()]) -> Response:
+    """All tickets, a page at a time. A body over 64 KiB is only its beginning here."""
+    filters = query.filters(caller(request).within)
+    return await pages.listed(request, TICKET_LIST, query, sort=query.sort, filters=filters)
+
+
+@routes.get("/by-number/{reference}", response_model=Ticket)
+@scope("tickets:read")
+async def read_ticket_by_number(request: Request, reference: str) -> Response:
+    """One ticket by what people call it, such as TCK-12."""
+    within = caller(request).within
+    database = services(request).database
+    row = await reading.ticket_by_reference(database, reference.replace("\0", ""), within)
+    if row is None:
+        raise NotFound(f"there is no ticket {reference}")
+    return answers.found(request, row, await answers.whole(request, row))
+
+
+@routes.post("", status_code=201, response_model=Ticket)
+@scope("tickets:write")
+async def open_ticket(request: Request, new: TicketTemplate) -> Response:
+    """Open a ticket. The client and the team are told as the settings say."""
+    return await open_with(request, new, services(request).blobs)
+
+
+async def open_with(request: Request, new: TicketTemplate, blobs: Blobs) -> Response:
+    body = await body_of(new.body)
+    command = new.command(await blobs.fold(body), caller(request))
+    answer = await perform_on_ticket(request, command)
+    ticket = answer.reply.ticket
+    doc = document_text(ticket.model_copy(update={"body": body}))
+    place = f"/api/v1/tickets/{ticket.id}"
+    return created(request, place, doc, ticket.version, replayed=answer.replayed)

@@ -1,0 +1,59 @@
+"""gateway: what is connected to what."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import uvicorn
+
+from deskwire import db
+from deskwire.blobs import open_blobs
+from deskwire.messaging.broker import connect
+from deskwire.messaging.consumer import consuming
+from deskwire.messaging.outbox import Outbox
+from deskwire.service import serve
+from deskwire.topology import GATEWAY
+from deskwire.web import http_server
+from gateway.api import Services, create_app
+from gateway.projector import HANDLERS, fill_if_empty
+from gateway.settings import Settings
+
+NAME = "gateway"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[uvicorn.Server]:
+    async with (
+        connect(settings.broker_url, name=NAME) as broker,
+        db.connect(settings.database_url) as database,
+        Outbox(database, broker, service=NAME).relaying() as outbox,
+        consuming(HANDLERS, (GATEWAY,), broker, outbox, drain=settings.shutdown_seconds),
+        http_server(
+            _http(settings, Services(settings, database, broker, open_blobs(settings.blob_url)))
+        ) as server,
+    ):
+        await fill_if_empty(outbox)
+        yield server
+
+
+def _http(settings: Settings, services: Services) -> uvicorn.Config:
+    return uvicorn.Config(
+        create_app(services),
+        host=settings.host,
+        port=settings.port,
+        access_log=False,
+        log_config=None,
+        lifespan="off",
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=65,  # longer than a load balancer's, which must not meet a closed one
+        timeout_graceful_shutdown=int(settings.shutdown_seconds),
+    )
+
+
+def main() -> None:
+    settings = Settings()
+    serve(NAME, settings, running(settings))
+
+
+if __name__ == "__main__":
+    main()

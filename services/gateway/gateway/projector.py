@@ -1,0 +1,89 @@
+"""Keeps every document that the owners tell of; one statement per table and batch."""
+
+from deskwire.contracts import tickets as events
+from deskwire.contracts.notifications import DeliveryChanged
+from deskwire.contracts.schedules import ScheduleChanged
+from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.outbox import Outbox, Transaction
+from gateway.readmodel.writing import (
+    IS_EMPTY,
+    KEEP_DELIVERIES,
+    KEEP_ENTRIES,
+    KEEP_RECORDS,
+    KEEP_TICKETS,
+    Record,
+    delivery_row,
+    entry_row,
+    record_row,
+    ticket_row,
+)
+
+TicketAndEntry = events.TicketOpened | events.TicketReplied | events.TicketNoted
+
+
+async def keep_ticket_and_entry(event: TicketAndEntry, tx: Transaction) -> None:
+    tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
+    tx.append(KEEP_ENTRIES, **entry_row(event.entry))
+
+
+async def keep_ticket(event: events.TicketChanged, tx: Transaction) -> None:
+    tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
+
+
+async def keep_entry(event: events.EntryChanged, tx: Transaction) -> None:
+    tx.append(KEEP_ENTRIES, **entry_row(event.entry))
+
+
+async def keep_client(event: events.ClientChanged, tx: Transaction) -> None:
+    _keep_record(event.client, tx)
+
+
+async def keep_contact(event: events.ContactChanged, tx: Transaction) -> None:
+    _keep_record(event.contact, tx)
+
+
+async def keep_domain(event: events.DomainChanged, tx: Transaction) -> None:
+    _keep_record(event.domain, tx)
+
+
+async def keep_agent(event: events.AgentChanged, tx: Transaction) -> None:
+    _keep_record(event.agent, tx)
+
+
+async def keep_settings(event: events.SettingsChanged, tx: Transaction) -> None:
+    _keep_record(event.settings, tx)
+
+
+async def keep_schedule(event: ScheduleChanged, tx: Transaction) -> None:
+    _keep_record(event.schedule, tx)
+
+
+async def keep_delivery(event: DeliveryChanged, tx: Transaction) -> None:
+    tx.append(KEEP_DELIVERIES, **delivery_row(event.delivery))
+
+
+async def fill_if_empty(outbox: Outbox) -> None:
+    """On the first start, or with a new database, have everything told that was before."""
+    async with outbox.transaction() as tx:
+        if await tx.fetch_value(IS_EMPTY):
+            tx.emit(events.ReplayDocuments())
+
+
+def _keep_record(record: Record, tx: Transaction) -> None:
+    tx.append(KEEP_RECORDS, **record_row(record))
+
+
+HANDLERS: Handlers = {
+    events.TicketOpened: keep_ticket_and_entry,
+    events.TicketReplied: keep_ticket_and_entry,
+    events.TicketNoted: keep_ticket_and_entry,
+    events.TicketChanged: keep_ticket,
+    events.EntryChanged: keep_entry,
+    events.ClientChanged: keep_client,
+    events.ContactChanged: keep_contact,
+    events.DomainChanged: keep_domain,
+    events.AgentChanged: keep_agent,
+    events.SettingsChanged: keep_settings,
+    ScheduleChanged: keep_schedule,
+    DeliveryChanged: keep_delivery,
+}

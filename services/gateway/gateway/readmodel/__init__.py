@@ -1,0 +1,1 @@
+"""What the gateway remembers: the documents that it serves, and the API keys."""

@@ -1,0 +1,128 @@
+"""Single documents. Whatever is read for a caller is read within the client of the caller's key."""
+
+import asyncio
+from collections.abc import Sequence
+
+import asyncpg
+from sqlalchemy import text
+
+from deskwire.db import Database, compiled
+
+LARGEST_ID = 2**53 - 1
+"""The largest integer that every JSON parser keeps exactly (RFC 8259 section 6)."""
+
+_TICKETS = compiled(
+    text("""
+    SELECT id, client_id, version, blob_id, doc FROM tickets
+    WHERE id = ANY(CAST(:ids AS bigint[]))
+    """)
+)
+
+_TICKET_BY_REFERENCE = compiled(
+    text("""
+    SELECT version, blob_id, doc FROM tickets
+    WHERE reference = :reference
+      AND (CAST(:within AS bigint) IS NULL OR client_id = :within)
+    ORDER BY id DESC LIMIT 1
+    """)
+)
+
+_ENTRY = compiled(
+    text("""
+    SELECT version, blob_id, doc FROM entries
+    WHERE id = :id AND ticket_id = :ticket_id AND (:internal OR kind <> 'internal')
+    """)
+)
+
+_RECORD = compiled(
+    text("""
+    SELECT version, doc FROM records
+    WHERE kind = :kind AND id = :id
+      AND (CAST(:within AS bigint) IS NULL OR client_id = :within)
+    """)
+)
+
+# The offset is walked in an index alone; only the rows of the page are read.
+_TICKETS_FROM_OFFSET = compiled(
+    text("""
+    SELECT blob_id, doc FROM tickets WHERE id IN (
+        SELECT id FROM tickets
+        WHERE CAST(:within AS bigint) IS NULL OR client_id = :within
+        ORDER BY id OFFSET :offset LIMIT :limit)
+    ORDER BY id
+    """)
+)
+
+
+class TicketLoader:
+    """One SELECT per turn of the event loop, for all the tickets that are waited for."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: list[tuple[int, asyncio.Future[asyncpg.Record | None]]] = []
+        self._reading: set[asyncio.Task[None]] = set()
+
+    async def get(self, id: int, within: int | None) -> asyncpg.Record | None:
+        """The ticket's row, or None when there is none within the client."""
+        if id > LARGEST_ID:
+            return None
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._read)
+        found: asyncio.Future[asyncpg.Record | None] = loop.create_future()
+        self._waiting.append((id, found))
+        row = await found
+        if row is None or (within is not None and row["client_id"] != within):
+            return None
+        return row
+
+    def _read(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        task = asyncio.create_task(self._answer(waiting))
+        self._reading.add(task)
+        task.add_done_callback(self._reading.discard)
+
+    async def _answer(
+        self, waiting: Sequence[tuple[int, asyncio.Future[asyncpg.Record | None]]]
+    ) -> None:
+        try:
+            rows = await self._database.fetch(_TICKETS, ids=[id for id, _ in waiting])
+        except Exception as error:
+            for _, found in waiting:
+                if not found.done():
+                    found.set_exception(error)
+            return
+        by_id = {row["id"]: row for row in rows}
+        for id, found in waiting:
+            if not found.done():
+                found.set_result(by_id.get(id))
+
+
+async def ticket_by_reference(
+    database: Database, reference: str, within: int | None
+) -> asyncpg.Record | None:
+    return await database.fetch_one(_TICKET_BY_REFERENCE, reference=reference, within=within)
+
+
+async def entry(
+    database: Database, id: int, ticket_id: int, *, internal: bool
+) -> asyncpg.Record | None:
+    """``internal``: whether an internal entry may be seen. The ticket is checked by the caller."""
+    if id > LARGEST_ID:
+        return None
+    return await database.fetch_one(_ENTRY, id=id, ticket_id=ticket_id, internal=internal)
+
+
+async def record(
+    database: Database, kind: str, id: int, within: int | None
+) -> asyncpg.Record | None:
+    if id > LARGEST_ID:
+        return None
+    return await database.fetch_one(_RECORD, kind=kind, id=id, within=within)
+
+
+async def tickets_from_offset(
+    database: Database, within: int | None, *, offset: int, limit: int
+) -> list[asyncpg.Record]:
+    """In the order of their ids."""
+    return await database.fetch(_TICKETS_FROM_OFFSET, within=within, offset=offset, limit=limit)

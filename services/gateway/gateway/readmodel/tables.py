@@ -1,0 +1,110 @@
+"""The tables, for statements and for the test that holds them against the migrations."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
+
+from deskwire.messaging.schema import messaging_tables
+
+metadata = MetaData()
+messaging_tables(metadata)
+
+TIME = TIMESTAMP(timezone=True)
+
+API_KEYS = Table(
+    "api_keys",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("secret_sha256", LargeBinary, nullable=False),
+    Column("client_id", BigInteger),
+    Column("agent_id", BigInteger),
+    Column("scopes", ARRAY(Text), nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("expires_at", TIME),
+    Column("revoked_at", TIME),
+    Column("request_id", UUID, unique=True),  # the idempotency record of POST /keys
+)
+
+TICKETS = Table(
+    "tickets",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("client_id", BigInteger),
+    Column("contact_id", BigInteger),
+    Column("assigned_to", BigInteger),
+    Column("source", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("updated_at", TIME, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("blob_id", Text),
+    Column("doc", Text, nullable=False),
+    Index("tickets_reference", "reference"),  # GET /tickets/by-number/{reference}
+    Index("tickets_by_number", "number", "id"),  # the list as it comes
+    Index("tickets_by_created", "created_at", "id"),  # sort=created_at, created_after, _before
+    Index("tickets_by_updated", "updated_at", "id"),  # sort=updated_at, updated_after, _before
+    Index("tickets_client_number", "client_id", "number", "id"),  # a client's, and each bound key's
+    Index("tickets_client_created", "client_id", "created_at", "id"),  # the same, sort=created_at
+    Index("tickets_client_updated", "client_id", "updated_at", "id"),  # the same, sort=updated_at
+    Index("tickets_agent_number", "assigned_to", "number", "id"),  # assigned_to=
+    Index("tickets_agent_created", "assigned_to", "created_at", "id"),  # the same, sort=created_at
+    Index("tickets_agent_updated", "assigned_to", "updated_at", "id"),  # the same, sort=updated_at
+    Index("tickets_status_number", "status", "number", "id"),  # status=
+    Index("tickets_status_created", "status", "created_at", "id"),  # the same, sort=created_at
+    Index("tickets_status_updated", "status", "updated_at", "id"),  # the same, sort=updated_at
+    # A contact has few tickets, so any order of them is a small sort; of the priorities and
+    # sources the frequent ones are found by walking a sort index, the rare ones are a small sort.
+    Index("tickets_contact", "contact_id", "number", "id"),  # contact_id=
+    Index("tickets_priority", "priority", "number", "id"),  # priority=
+    Index("tickets_source", "source", "number", "id"),  # source=
+)
+
+ENTRIES = Table(
+    "entries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ticket_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("created_at", TIME, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("blob_id", Text),
+    Column("doc", Text, nullable=False),
+    Index("entries_timeline", "ticket_id", "created_at", "id"),  # GET /tickets/{id}/entries
+)
+
+RECORDS = Table(
+    "records",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # lists are in its order
+    Column("client_id", BigInteger),
+    Column("version", Integer, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("records_client", "kind", "client_id", "id"),  # client_id=, and every bound key's lists
+)
+
+DELIVERIES = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ticket_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("deliveries_ticket", "ticket_id", "id"),  # GET /mail/outbound?ticket_id=
+    Index("deliveries_state", "state", "id"),  # GET /mail/outbound?state=
+)

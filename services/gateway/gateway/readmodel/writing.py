@@ -1,0 +1,189 @@
+"""Keeping documents: by the projector, and by a write before it is answered. The newest wins.
+
+Each statement takes one array per column, whatever order and however often a document comes in it.
+A document that is there already, in this version or a later one, costs a look and no write.
+"""
+
+from typing import Any
+
+from sqlalchemy import text
+
+from deskwire.contracts.notifications import Delivery
+from deskwire.contracts.schedules import Schedule
+from deskwire.contracts.tickets import (
+    Agent,
+    Client,
+    Contact,
+    Domain,
+    Entry,
+    Settings,
+    Ticket,
+    TicketEntry,
+)
+from deskwire.db import Database, compiled
+from gateway.readmodel.documents import shown, text_of
+
+Record = Client | Contact | Domain | Agent | Settings | Schedule
+
+KINDS: dict[type[Record], str] = {
+    Client: "client",
+    Contact: "contact",
+    Domain: "domain",
+    Agent: "agent",
+    Settings: "settings",
+    Schedule: "schedule",
+}
+SETTINGS_ID = 1
+
+_TICKETS = """
+    INSERT INTO tickets AS target (
+        id, number, reference, status, priority, client_id, contact_id, assigned_to, source,
+        created_at, updated_at, version, blob_id, doc)
+    SELECT DISTINCT ON (id) * FROM unnest(
+        CAST(:id AS bigint[]), CAST(:number AS bigint[]), CAST(:reference AS text[]),
+        CAST(:status AS text[]), CAST(:priority AS text[]), CAST(:client_id AS bigint[]),
+        CAST(:contact_id AS bigint[]), CAST(:assigned_to AS bigint[]), CAST(:source AS text[]),
+        CAST(:created_at AS timestamptz[]), CAST(:updated_at AS timestamptz[]),
+        CAST(:version AS integer[]), CAST(:blob_id AS text[]), CAST(:doc AS text[])
+    ) AS new (id, number, reference, status, priority, client_id, contact_id, assigned_to, source,
+              created_at, updated_at, version, blob_id, doc)
+    WHERE NOT EXISTS (SELECT FROM tickets t WHERE t.id = new.id AND t.version >= new.version)
+    ORDER BY id, version DESC
+    ON CONFLICT (id) DO UPDATE SET
+        number = excluded.number, reference = excluded.reference, status = excluded.status,
+        priority = excluded.priority, client_id = excluded.client_id,
+        contact_id = excluded.contact_id, assigned_to = excluded.assigned_to,
+        source = excluded.source, created_at = excluded.created_at,
+        updated_at = excluded.updated_at, version = excluded.version, blob_id = excluded.blob_id,
+        doc = excluded.doc
+    WHERE target.version < excluded.version
+"""
+
+_ENTRIES = """
+    INSERT INTO entries AS target (id, ticket_id, kind, created_at, version, blob_id, doc)
+    SELECT DISTINCT ON (id) * FROM unnest(
+        CAST(:entry_id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:kind AS text[]),
+        CAST(:entry_created_at AS timestamptz[]), CAST(:entry_version AS integer[]),
+        CAST(:entry_blob_id AS text[]), CAST(:entry_doc AS text[])
+    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc)
+    WHERE NOT EXISTS (SELECT FROM entries e WHERE e.id = new.id AND e.version >= new.version)
+    ORDER BY id, version DESC
+    ON CONFLICT (id) DO UPDATE SET
+        ticket_id = excluded.ticket_id, kind = excluded.kind, created_at = excluded.created_at,
+        version = excluded.version, blob_id = excluded.blob_id, doc = excluded.doc
+    WHERE target.version < excluded.version
+"""
+
+KEEP_TICKETS = compiled(text(_TICKETS))
+KEEP_ENTRIES = compiled(text(_ENTRIES))
+
+# A CTE that nobody reads runs after the statement: tickets are locked before entries, as in the
+# projector's batches. The other way round the two would wait for each other.
+KEEP_BOTH = compiled(text(f"WITH kept AS ({_ENTRIES}) {_TICKETS}"))
+
+KEEP_RECORDS = compiled(
+    text("""
+    INSERT INTO records AS target (kind, id, client_id, version, doc)
+    SELECT DISTINCT ON (kind, id) * FROM unnest(
+        CAST(:kind AS text[]), CAST(:id AS bigint[]), CAST(:client_id AS bigint[]),
+        CAST(:version AS integer[]), CAST(:doc AS text[])
+    ) AS new (kind, id, client_id, version, doc)
+    WHERE NOT EXISTS (SELECT FROM records r
+                      WHERE r.kind = new.kind AND r.id = new.id AND r.version >= new.version)
+    ORDER BY kind, id, version DESC
+    ON CONFLICT (kind, id) DO UPDATE SET
+        client_id = excluded.client_id, version = excluded.version, doc = excluded.doc
+    WHERE target.version < excluded.version
+    """)
+)
+
+KEEP_DELIVERIES = compiled(
+    text("""
+    INSERT INTO deliveries AS target (id, ticket_id, state, version, doc)
+    SELECT DISTINCT ON (id) * FROM unnest(
+        CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:state AS text[]),
+        CAST(:version AS integer[]), CAST(:doc AS text[])
+    ) AS new (id, ticket_id, state, version, doc)
+    WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.id = new.id AND d.version >= new.version)
+    ORDER BY id, version DESC
+    ON CONFLICT (id) DO UPDATE SET
+        ticket_id = excluded.ticket_id, state = excluded.state, version = excluded.version,
+        doc = excluded.doc
+    WHERE target.version < excluded.version
+    """)
+)
+
+IS_EMPTY = compiled(text("SELECT NOT EXISTS (SELECT FROM records WHERE kind = 'settings')"))
+
+
+def ticket_row(ticket: Ticket) -> dict[str, Any]:
+    return {
+        "id": ticket.id,
+        "number": ticket.number,
+        "reference": ticket.reference,
+        "status": ticket.status,
+        "priority": ticket.priority,
+        "client_id": ticket.client and ticket.client.id,
+        "contact_id": ticket.contact and ticket.contact.id,
+        "assigned_to": ticket.assigned_to and ticket.assigned_to.id,
+        "source": ticket.source,
+        "created_at": ticket.created_at,
+        "updated_at": ticket.updated_at,
+        "version": ticket.version,
+        "blob_id": ticket.body.blob_id,
+        "doc": shown(ticket),
+    }
+
+
+def entry_row(entry: Entry) -> dict[str, Any]:
+    return {
+        "entry_id": entry.id,
+        "ticket_id": entry.ticket_id,
+        "kind": entry.kind,
+        "entry_created_at": entry.created_at,
+        "entry_version": entry.version,
+        "entry_blob_id": entry.body.blob_id,
+        "entry_doc": shown(entry),
+    }
+
+
+def record_row(record: Record) -> dict[str, Any]:
+    return {
+        "kind": KINDS[type(record)],
+        "id": SETTINGS_ID if isinstance(record, Settings) else record.id,
+        "client_id": _client_of(record),
+        "version": record.version,
+        "doc": text_of(record),
+    }
+
+
+def _client_of(record: Record) -> int | None:
+    match record:
+        case Client():
+            return record.id
+        case Contact() | Domain():
+            return record.client_id
+        case Schedule():
+            return record.ticket.client_id
+    return None
+
+
+def delivery_row(delivery: Delivery) -> dict[str, Any]:
+    return {
+        "id": delivery.id,
+        "ticket_id": delivery.ticket_id,
+        "state": delivery.state,
+        "version": delivery.version,
+        "doc": text_of(delivery),
+    }
+
+
+async def keep_both(database: Database, both: TicketEntry) -> None:
+    """What a write on a ticket was answered with, so that whoever reads next finds it."""
+    row = ticket_row(both.ticket) | entry_row(both.entry)
+    await database.execute(KEEP_BOTH, **{name: [value] for name, value in row.items()})
+
+
+async def keep_record(database: Database, record: Record) -> None:
+    row = record_row(record)
+    await database.execute(KEEP_RECORDS, **{name: [value] for name, value in row.items()})

@@ -1,0 +1,22 @@
+"""What the gateway can be told."""
+
+from pydantic import Field
+
+from deskwire.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """``health_port`` is not used: /livez, /readyz and /metrics are on the gateway's own port."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 for any free one")
+    public_url: str = Field(
+        "", description="how clients reach it, such as https://desk.example.com"
+    )
+    itflow_api: bool = Field(
+        default=True, description="serve /api/v1/tickets/read.php and create.php"
+    )
+    itflow_positional_keys: bool = Field(
+        default=True, description='"0", "1", ... beside the column names'
+    )
+    request_seconds: float = Field(10.0, gt=0, description="how long a write waits for its owner")

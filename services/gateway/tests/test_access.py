@@ -1,0 +1,265 @@
+"""Who may do what: keys, scopes, and keys that are bound to a client or an agent."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gateway_api import Api, Desk
+
+from deskwire.errors import Invalid, NotFound
+from gateway.api.app import _application
+from gateway.api.auth import Route
+from gateway.keys import CACHE_SECONDS, SCOPES, create_key, list_keys, revoke_key
+
+TICKETS = "/api/v1/tickets"
+PUBLIC = {"/api/v1/openapi.json", "/docs", "/livez", "/readyz", "/metrics"}
+
+
+def test_every_route_declares_its_scope() -> None:
+    app = _application(itflow_face=True)
+    assert len(app.routes) > 25
+    for route in app.routes:
+        required = getattr(getattr(route, "endpoint", None), "required_scope", None)
+        path = getattr(route, "path", "")
+        assert required in SCOPES or path in PUBLIC, f"{path} declares no scope"
+
+
+def test_route_without_a_scope_cannot_be_made() -> None:
+    async def endpoint() -> None:
+        """Nothing."""
+
+    with pytest.raises(TypeError, match="declares no scope"):
+        Route("/x", endpoint)
+
+
+async def test_no_route_answers_without_a_key(lonely_desk: Desk) -> None:
+    nobody = lonely_desk.api.using("")
+    for route in _application(itflow_face=False).routes:
+        path = getattr(route, "path", "").replace(":int", "")
+        if path in PUBLIC:
+            continue
+        for method in getattr(route, "methods", None) or ():
+            place = path.replace("{ticket_id}", "1").replace("{reference}", "TCK-1")
+            for name in ("entry", "client", "contact", "domain", "agent", "schedule", "key"):
+                place = place.replace(f"{{{name}_id}}", "1")
+            answer = await nobody.call(method, place, None, {})
+            assert answer.status == 401, (method, place)
+
+
+async def test_bad_keys_are_refused(lonely_desk: Desk) -> None:
+    good = lonely_desk.api.key
+    key_id, secret = good.split("_")[1:]
+    for bad in (
+        "x",
+        "dw_",
+        f"dw_{key_id}",
+        f"dw_{key_id}_",
+        f"dw_{key_id}_{secret}x",
+        f"dw_{key_id}_{secret.upper()}",
+        f"dw_{int(key_id) + 1}_{secret}",
+        f"dw_-1_{secret}",
+        f"dw_{'9' * 30}_{secret}",
+        f"dw_\xb2_{secret}",
+    ):
+        answer = await lonely_desk.api.using(bad).get(TICKETS)
+        assert (answer.status, answer.json["code"]) == (401, "unauthorized"), bad
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    nobody = lonely_desk.api.using("")
+    assert (await nobody.get(TICKETS, X_API_Key=good)).status == 200
+    assert (await nobody.get(TICKETS, Authorization=f"bearer {good}")).status == 200
+    assert (await nobody.get(f"{TICKETS}?api_key={good}")).status == 401
+
+
+async def test_revoked_and_expired_keys_are_refused(
+    lonely_desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = datetime.now(UTC) + timedelta(hours=1)
+    key = await lonely_desk.key("tickets:read", expires_at=soon)
+    assert (await key.get(TICKETS)).status == 200
+    expired = await lonely_desk.key("tickets:read", expires_at=soon - timedelta(hours=2))
+    assert (await expired.get(TICKETS)).status == 401
+    await revoke_key(lonely_desk.database, int(key.key.split("_")[1]))
+    assert (await key.get(TICKETS)).status == 200, "believed for five seconds"
+    forget(monkeypatch)
+    assert (await key.get(TICKETS)).status == 401
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what is cached of keys be too old."""
+    late = time.monotonic() + CACHE_SECONDS + 1
+    monkeypatch.setattr(time, "monotonic", lambda: late)
+
+
+async def test_scopes(desk: Desk) -> None:
+    reader = await desk.key("tickets:read")
+    assert (await reader.get(TICKETS)).status == 200
+    refused = await reader.post(TICKETS, {"subject": "s", "body": "b"})
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    assert "tickets:write" in refused.json["detail"]
+    assert (await reader.get("/api/v1/clients")).status == 403
+    assert (await reader.get("/api/v1/keys")).status == 403
+    writer = await desk.key("tickets:write")
+    assert (await writer.get(TICKETS)).status == 403
+    assert (await writer.post(TICKETS, {"subject": "s", "body": "b"})).status == 201
+
+
+class TwoClients:
+    """Acme and Initech, a ticket with a note each, and a key bound to Acme."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.api = desk.api
+        self.acme, self.initech, self.tickets = 0, 0, [0, 0]
+        self.key: Api = desk.api
+
+    async def fill(self, desk: Desk) -> None:
+        self.acme = (await self.api.made("/api/v1/clients", {"name": "Acme"}))["id"]
+        self.initech = (await self.api.made("/api/v1/clients", {"name": "Initech"}))["id"]
+        for n, client in enumerate((self.acme, self.initech)):
+            given = {"subject": "s", "body": "b", "client_id": client}
+            self.tickets[n] = (await self.api.made(TICKETS, given))["id"]
+            note = {"kind": "internal", "body": "secret"}
+            await self.api.made(f"{TICKETS}/{self.tickets[n]}/entries", note)
+            person = {"client_id": client, "name": "Ann", "email": "ann@example.com"}
+            await self.api.made("/api/v1/contacts", person)
+            domain = {"client_id": client, "name": f"{client}.example.com"}
+            await self.api.made("/api/v1/domains", domain)
+        await self.api.made("/api/v1/agents", {"name": "Bob", "email": "bob@example.com"})
+        self.key = await desk.key("admin", client_id=self.acme)
+
+
+@pytest.fixture
+async def two(desk: Desk) -> TwoClients:
+    two = TwoClients(desk)
+    await two.fill(desk)
+    return two
+
+
+async def test_bound_key_sees_its_client_alone(two: TwoClients) -> None:
+    mine, theirs = two.tickets
+    assert (await two.key.get(f"{TICKETS}/{mine}")).status == 200
+    for path in (
+        f"tickets/{theirs}",
+        f"tickets/{theirs}/entries",
+        f"tickets/{theirs}/entries/1",
+        "tickets/by-number/TCK-2",
+        f"clients/{two.initech}",
+        f"clients/{two.initech}/tickets",
+        "contacts/2",
+        "domains/2",
+        "agents/1",
+        "settings",
+    ):
+        answer = await two.key.get(f"/api/v1/{path}")
+        assert (answer.status, answer.json["code"]) == (404, "not_found"), path
+        if path not in ("settings", f"tickets/{theirs}/entries/1"):
+            assert (await two.api.get(f"/api/v1/{path}")).status == 200, path
+    for path, ids in (
+        ("tickets", [mine]),
+        (f"tickets?client_id={two.initech}", []),
+        (f"clients/{two.acme}/tickets", [mine]),
+        ("clients", [two.acme]),
+        ("contacts", [1]),
+        (f"contacts?client_id={two.initech}", []),
+        ("domains", [1]),
+        ("agents", []),
+    ):
+        answer = await two.key.get(f"/api/v1/{path}")
+        assert [each["id"] for each in answer.json["data"]] == ids, path
+    assert (await two.key.get(f"{TICKETS}?total=true")).json["total"] == 1
+    for path in ("mail/outbound", "keys"):
+        assert (await two.key.get(f"/api/v1/{path}")).status == 403
+
+
+async def test_bound_key_never_sees_internal_entries(two: TwoClients) -> None:
+    place = f"{TICKETS}/{two.tickets[0]}/entries"
+    everything = (await two.api.get(place)).json["data"]
+    assert [entry["kind"] for entry in everything] == ["public", "internal"]
+    seen = await two.key.get(f"{place}?total=true")
+    assert seen.json["data"] == everything[:1]
+    assert seen.json["total"] == 1
+    assert (await two.key.get(f"{place}/{everything[0]['id']}")).status == 200
+    assert (await two.key.get(f"{place}/{everything[1]['id']}")).status == 404
+
+
+async def test_bound_key_writes_as_the_client(two: TwoClients) -> None:
+    mine, theirs = two.tickets
+    reply = await two.key.made(f"{TICKETS}/{mine}/entries", {"body": "Hello?"})
+    assert (reply["kind"], reply["author"]["type"]) == ("client", "contact")
+    for change in (
+        {"kind": "public"},
+        {"kind": "internal"},
+        {"status": "closed"},
+        {"time_worked": 1},
+    ):
+        answer = await two.key.post(f"{TICKETS}/{mine}/entries", {"body": "b"} | change)
+        assert answer.status == 403, change
+    assert (await two.key.post(f"{TICKETS}/{theirs}/entries", {"body": "b"})).status == 404
+    opened = await two.key.made(TICKETS, {"subject": "s", "body": "b"})
+    assert opened["client"]["id"] == two.acme
+    assert opened["created_by"]["type"] == "contact"
+    first = (await two.key.get(f"{TICKETS}/{opened['id']}/entries")).json["data"]
+    assert [entry["kind"] for entry in first] == ["client"]
+
+
+async def test_bound_key_writes_within_its_client_alone(two: TwoClients) -> None:
+    for path, given, status in (
+        ("tickets", {"subject": "s", "body": "b", "client_id": two.initech}, 404),
+        ("tickets", {"subject": "s", "body": "b", "contact_id": 2}, 404),
+        ("contacts", {"client_id": two.initech, "name": "Eve"}, 404),
+        ("domains", {"client_id": two.initech, "name": "eve.example.com"}, 404),
+        ("clients", {"name": "Evil"}, 403),
+        ("agents", {"name": "Eve", "email": "eve@example.com"}, 403),
+        ("keys", {"name": "Eve", "scopes": ["admin"]}, 403),
+    ):
+        answer = await two.key.post(f"/api/v1/{path}", given)
+        assert answer.status == status, (path, answer.body)
+    answer = await two.key.call("PATCH", "/api/v1/settings", b"{}", {"If-Match": '"1"'})
+    assert answer.status == 403
+
+
+async def test_agent_key_opens_as_the_agent(desk: Desk) -> None:
+    agent = await desk.api.made("/api/v1/agents", {"name": "Bob", "email": "bob@example.com"})
+    bob = await desk.key("tickets:write", agent_id=agent["id"])
+    ticket = await bob.made(TICKETS, {"subject": "s", "body": "b"})
+    assert ticket["created_by"] == {
+        "type": "agent",
+        "id": agent["id"],
+        "name": "Bob",
+        "email": "bob@example.com",
+    }
+
+
+async def test_keys_over_http(lonely_desk: Desk) -> None:
+    api = lonely_desk.api
+    given = {"name": "Monitoring", "scopes": ["tickets:read"], "client_id": 5}
+    made = await api.post("/api/v1/keys", given, Idempotency_Key="once")
+    assert made.status == 201
+    key = made.json["key"]
+    again = await api.post("/api/v1/keys", given, Idempotency_Key="once")
+    assert (again.status, again.json["code"]) == (409, "conflict")
+    listed = (await api.get("/api/v1/keys")).json["data"]
+    assert [(each["name"], each["client_id"], each["scopes"]) for each in listed] == [
+        ("all", None, ["admin"]),
+        ("Monitoring", 5, ["tickets:read"]),
+    ]
+    assert key.split("_")[2] not in str(listed)
+    place = f"/api/v1/keys/{listed[1]['id']}"
+    assert (await api.call("DELETE", place, None, {})).status == 204
+    assert (await api.get("/api/v1/keys")).json["data"][1]["revoked_at"]
+    assert (await api.using(key).get(TICKETS)).status == 401
+    assert (await api.call("DELETE", "/api/v1/keys/99", None, {})).status == 404
+    bad = await api.post("/api/v1/keys", {"name": "x", "scopes": ["tickets:eat"]})
+    assert bad.status == 422
+
+
+async def test_keys_are_stored_as_hashes(lonely_desk: Desk) -> None:
+    key = await create_key(lonely_desk.database, "k", scopes=["tickets:read"])
+    row = await lonely_desk.database.pool.fetchval(
+        "SELECT CAST(k AS text) FROM api_keys k WHERE name = 'k'"
+    )
+    assert key.split("_")[2] not in row
+    assert [each.name for each in await list_keys(lonely_desk.database)] == ["all", "k"]
+    with pytest.raises(Invalid):
+        await create_key(lonely_desk.database, "k", scopes=[])
+    with pytest.raises(NotFound):
+        await revoke_key(lonely_desk.database, 99)

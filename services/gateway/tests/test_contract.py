@@ -1,0 +1,113 @@
+"""The described API is the served one: schema, OpenAPI, reference page, health."""
+
+import base64
+import re
+from hashlib import sha256
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from gateway_api import Desk
+from jsonschema import Draft202012Validator
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deskwire.testing import FreshDatabase
+from gateway.api import openapi_document
+from gateway.readmodel.tables import metadata
+
+
+async def test_tables_are_what_the_migrations_make(fresh_database: FreshDatabase) -> None:
+    url = fresh_database("gateway").replace("postgresql://", "postgresql+asyncpg://")
+    engine = create_async_engine(url)
+
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        found: list[object] = compare_metadata(context, metadata)
+        return found
+
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+    await engine.dispose()
+
+
+def validator(schema: str) -> Draft202012Validator:
+    document = openapi_document()
+    return Draft202012Validator(document | {"$ref": f"#/components/schemas/{schema}"})
+
+
+async def test_answers_are_as_described(desk: Desk) -> None:
+    api = desk.api
+    client = await api.made("/api/v1/clients", {"name": "Acme"})
+    contact = await api.made("/api/v1/contacts", {"client_id": client["id"], "name": "Ann"})
+    domain = await api.made("/api/v1/domains", {"client_id": client["id"], "name": "example.com"})
+    agent = await api.made("/api/v1/agents", {"name": "Bob", "email": "bob@example.com"})
+    ticket = await api.made("/api/v1/tickets", {"subject": "s", "body": "x" * 100_000})
+    entry = await api.made(f"/api/v1/tickets/{ticket['id']}/entries", {"body": "<p>b</p>"})
+    for schema, document in (
+        ("Client", client),
+        ("Contact", contact),
+        ("Domain", domain),
+        ("Agent", agent),
+        ("Ticket", ticket),
+        ("Entry", entry),
+        ("Page_Ticket_", (await api.get("/api/v1/tickets?total=true")).json),
+        ("Page_Entry_", (await api.get(f"/api/v1/tickets/{ticket['id']}/entries")).json),
+        ("ShownKeys", (await api.get("/api/v1/keys")).json),
+        ("Problem", (await api.get("/api/v1/tickets?x=1")).json),
+        ("Problem", (await api.get("/nowhere")).json),
+    ):
+        validator(schema).validate(document)
+        described = set(openapi_document()["components"]["schemas"][schema]["properties"])
+        assert set(document) <= described, schema
+
+
+def test_document_describes_all_and_hides_what_is_ours() -> None:
+    document = openapi_document()
+    assert "blob_id" not in str(document)
+    assert "within_client" not in str(document)
+    operations = [
+        (path, method, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+    ]
+    names = [operation["operationId"] for _, _, operation in operations]
+    assert len(names) == len(set(names))
+    for path, method, operation in operations:
+        assert operation["security"], path
+        given = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
+        assert given == set(re.findall(r"{(\w+)}", path)), path
+        if method == "post" and not path.endswith(".php"):
+            assert "Idempotency-Key" in {p["name"] for p in operation["parameters"]}, path
+
+
+async def test_served_document_is_that_document(lonely_desk: Desk) -> None:
+    served = await lonely_desk.api.using("").get("/api/v1/openapi.json")
+    assert served.json == openapi_document()
+
+
+async def test_reference_loads_nothing_from_elsewhere(lonely_desk: Desk) -> None:
+    page = await lonely_desk.api.using("").get("/docs")
+    assert page.status == 200
+    text = page.body.decode()
+    assert not re.search(r"https?://|src=|@import|url\(", text)
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    for tag in ("script", "style"):
+        inline = re.findall(f"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        assert len(inline) == 1
+        digest = base64.b64encode(sha256(inline[0].encode()).digest()).decode()
+        assert f"{tag}-src 'sha256-{digest}'" in policy
+    codes = openapi_document()["components"]["schemas"]["Problem"]["properties"]["code"]["enum"]
+    assert "not_found" in codes
+
+
+async def test_health_and_metrics(lonely_desk: Desk) -> None:
+    nobody = lonely_desk.api.using("")
+    assert (await nobody.get("/livez")).json == {"status": "ok"}
+    assert (await nobody.get("/readyz")).json == {"database": "ok", "broker": "ok"}
+    await lonely_desk.api.get("/api/v1/tickets/77")
+    await nobody.get("/api/v1/tickets/78")
+    metrics = (await nobody.get("/metrics")).body.decode()
+    for status in (404, 401):
+        series = 'route="/api/v1/tickets/{ticket_id:int}",status="%d"' % status
+        assert f"deskwire_http_requests_seconds_count{{{series}}}" in metrics

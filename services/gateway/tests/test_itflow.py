@@ -1,0 +1,312 @@
+"""ITFlow's API, byte for byte where its clients could tell."""
+
+import json
+from datetime import UTC, datetime
+
+from conftest import gateway
+from gateway_api import Answer, Api, Desk
+
+from deskwire.blobs import Blobs, open_blobs
+from deskwire.contracts.mail import Body
+from deskwire.contracts.tickets import Author, Named, Person, Ticket, TicketChanged
+from deskwire.messaging.envelope import wrap
+from deskwire.testing import FreshDatabase
+
+READ, CREATE = "/api/v1/tickets/read.php", "/api/v1/tickets/create.php"
+
+NOTHING = (
+    b'{"success":"False","message":"No resource (for this client and company) with the specified'
+    b' parameter(s)."}'
+)
+WRONG_KEY = (
+    b'{"success":"False","message":"Authentication failed. API key is invalid or has expired."}'
+)
+NOT_CREATED = (
+    b'{"success":"False","message":"Auth success but insert query failed, ensure ALL required'
+    b" variables are provided (and aren't duplicates where applicable) and database schema is"
+    b" up-to-date. Turn on error logging and look for 'undefined index'.\"}"
+)
+
+# itflow.md 2.8, the seed's own sample.
+SAMPLE = (
+    '{"success":"True","count":1,"data":[{"0":"3","ticket_id":"3","1":"TCK-","ticket_prefix":"TCK-",'
+    '"2":"3","ticket_number":"3","3":null,"ticket_category":null,"4":"Computer broken",'
+    '"ticket_subject":"Computer broken","5":"<p>It will not start<\\/p>",'
+    '"ticket_details":"<p>It will not start<\\/p>","6":"Low","ticket_priority":"Low","7":"Open",'
+    '"ticket_status":"Open","8":null,"ticket_feedback":null,"9":"2023-03-20 09:15:00",'
+    '"ticket_created_at":"2023-03-20 09:15:00","10":null,"ticket_updated_at":null,"11":null,'
+    '"ticket_archived_at":null,"12":null,"ticket_closed_at":null,"13":"1","ticket_created_by":"1",'
+    '"14":"1","ticket_assigned_to":"1","15":"0","ticket_closed_by":"0","16":"0",'
+    '"ticket_vendor_id":"0","17":"1","ticket_client_id":"1","18":"1","ticket_contact_id":"1",'
+    '"19":"0","ticket_location_id":"0","20":"0","ticket_asset_id":"0"}]}'
+)
+
+
+def ticket(id: int = 3, **changes: object) -> Ticket:
+    at = datetime(2023, 3, 20, 9, 15, tzinfo=UTC)
+    values: dict[str, object] = {
+        "id": id,
+        "number": id,
+        "prefix": "TCK-",
+        "reference": f"TCK-{id}",
+        "subject": "Computer broken",
+        "body": Body(text="It will not start", html="<p>It will not start</p>"),
+        "status": "open",
+        "priority": "low",
+        "source": "api",
+        "client": Named(id=1, name="Acme"),
+        "contact": Person(id=1, name="Ann"),
+        "assigned_to": Person(id=1, name="Bob"),
+        "entry_count": 1,
+        "created_at": at,
+        "created_by": Author(type="agent", id=1, name="Bob"),
+        "updated_at": at,
+        "version": 1,
+    }
+    return Ticket.model_validate(values | changes)
+
+
+async def keep(desk: Desk, *tickets: Ticket) -> None:
+    for each in tickets:
+        await desk.broker.publish(wrap(TicketChanged(ticket=each)))
+
+
+async def ask(api: Api, query: str = "") -> Answer:
+    """read.php with the key in the query."""
+    return await api.using("").get(f"{READ}?api_key={api.key}&{query}")
+
+
+async def create(api: Api, values: object, **headers: str) -> Answer:
+    return await api.using("").call("POST", CREATE, json.dumps(values).encode(), headers)
+
+
+async def test_sample_byte_for_byte(lonely_desk: Desk) -> None:
+    await keep(lonely_desk, ticket())
+    answer = await ask(lonely_desk.api, "ticket_id=3")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.body.decode() == SAMPLE
+    assert (await ask(lonely_desk.api, "ticket_id=3abc")).body.decode() == SAMPLE
+    assert (await ask(lonely_desk.api)).body.decode() == SAMPLE
+
+
+async def test_what_was_not_found_or_not_allowed(lonely_desk: Desk) -> None:
+    api, nobody = lonely_desk.api, lonely_desk.api.using("")
+    missing = await ask(api, "ticket_id=999999")
+    assert (missing.status, missing.body) == (200, NOTHING)
+    keyless = await nobody.get(READ)
+    assert (keyless.status, keyless.body) == (401, b"")
+    assert keyless.headers["Content-Type"] == "application/json"
+    wrong = await nobody.get(f"{READ}?api_key=bad")
+    assert (wrong.status, wrong.body) == (401, WRONG_KEY)
+    header_alone = await api.get(READ)
+    assert header_alone.status == 401
+    posted = await nobody.call("POST", READ, json.dumps({"api_key": api.key}).encode(), {})
+    assert posted.status == 405
+    assert posted.body == (
+        b'{"success":"False","message":"Can only send GET requests to this endpoint."}'
+    )
+    got = await nobody.get(f"{CREATE}?api_key={api.key}")
+    assert got.status == 405
+    assert b"Can only send POST requests to this endpoint." in got.body
+    put = await nobody.call("PUT", READ, b"", {})
+    assert (put.status, put.body) == (405, b'string(3) "PUT"\n')
+    wrong_verb_and_key = await nobody.call("POST", READ, b'{"api_key":"bad"}', {})
+    assert wrong_verb_and_key.status == 401
+
+
+async def test_key_in_the_body_wins(lonely_desk: Desk) -> None:
+    api = lonely_desk.api
+    body = json.dumps({"api_key": api.key}).encode()
+    good = await api.using("").call("GET", f"{READ}?api_key=bad", body, {})
+    assert good.body == NOTHING
+    bad = await api.using("").call("GET", f"{READ}?api_key={api.key}", b'{"api_key":"bad"}', {})
+    assert bad.status == 401
+    form = await api.using("").call("POST", CREATE, f"api_key={api.key}".encode(), {})
+    assert (form.status, form.body) == (401, b"")
+
+
+async def test_key_without_the_scope(lonely_desk: Desk) -> None:
+    writer = await lonely_desk.key("tickets:write")
+    answer = await ask(writer)
+    assert (answer.status, answer.json["success"]) == (403, "False")
+
+
+async def test_values_of_a_full_row(lonely_desk: Desk) -> None:
+    later = datetime(2023, 3, 21, 10, 0, 0, 123456, tzinfo=UTC)
+    agent = Author(type="agent", id=7, name="Eve")
+    await keep(
+        lonely_desk,
+        ticket(
+            subject='Ünïcode / "quotes" 😀',
+            body=Body(text="1 < 2\n& it's so"),
+            status="auto-close",
+            priority="high",
+            category="hardware",
+            client=None,
+            contact=None,
+            assigned_to=None,
+            assets=(Named(id=9, name="PC"), Named(id=10, name="Mac")),
+            created_by=Author(type="contact", id=4, name="Ann"),
+            closed_by=agent,
+            closed_at=later,
+            updated_at=later,
+        ),
+    )
+    answer = await ask(lonely_desk.api, "ticket_id=3")
+    assert b'"4":"\\u00dcn\\u00efcode \\/ \\"quotes\\" \\ud83d\\ude00"' in answer.body
+    row = answer.json["data"][0]
+    named = {name: value for name, value in row.items() if name.startswith("ticket")}
+    assert len(named) == 21
+    assert [row[str(place)] for place in range(21)] == list(named.values())
+    assert named == {
+        "ticket_id": "3",
+        "ticket_prefix": "TCK-",
+        "ticket_number": "3",
+        "ticket_category": "hardware",
+        "ticket_subject": 'Ünïcode / "quotes" 😀',
+        "ticket_details": "1 &lt; 2<br>\n&amp; it's so",
+        "ticket_priority": "High",
+        "ticket_status": "Auto Close",
+        "ticket_feedback": None,
+        "ticket_created_at": "2023-03-20 09:15:00",
+        "ticket_updated_at": "2023-03-21 10:00:00",
+        "ticket_archived_at": None,
+        "ticket_closed_at": "2023-03-21 10:00:00",
+        "ticket_created_by": "0",
+        "ticket_assigned_to": "0",
+        "ticket_closed_by": "7",
+        "ticket_vendor_id": "0",
+        "ticket_client_id": "0",
+        "ticket_contact_id": "0",
+        "ticket_location_id": "0",
+        "ticket_asset_id": "9",
+    }
+
+
+async def test_statuses(lonely_desk: Desk) -> None:
+    names = {"working": "Working", "hold": "On Hold", "closed": "Closed", "open": "Open"}
+    await keep(lonely_desk, *(ticket(n, status=name) for n, name in enumerate(names, 1)))
+    rows = (await ask(lonely_desk.api)).json["data"]
+    assert [row["ticket_status"] for row in rows] == list(names.values())
+
+
+async def test_pages(lonely_desk: Desk) -> None:
+    api = lonely_desk.api
+    await keep(lonely_desk, *(ticket(id) for id in range(1, 121)))
+
+    async def ids(query: str) -> list[int]:
+        return [int(row["ticket_id"]) for row in (await ask(api, query)).json["data"]]
+
+    assert await ids("") == list(range(1, 51))
+    assert await ids("limit=2&offset=119") == [120]
+    assert await ids("limit=999999999999999999999") == list(range(1, 121))
+    for query in ("limit=0", "limit=-1", "offset=-1", "offset=120", "limit=x"):
+        assert (await ask(api, query)).body == NOTHING, query
+    body = json.dumps({"api_key": api.key, "limit": "3"}).encode()
+    answer = await api.using("").call("GET", READ, body, {})
+    assert answer.json["count"] == 3
+
+
+async def test_scope_of_clients(lonely_desk: Desk) -> None:
+    other = Named(id=2, name="Initech")
+    await keep(lonely_desk, ticket(1), ticket(2, client=other), ticket(3, client=None))
+    bound = await lonely_desk.key("tickets:read", client_id=2)
+
+    async def ids(api: Api, query: str) -> list[str]:
+        return [row["ticket_id"] for row in (await ask(api, query)).json.get("data", [])]
+
+    assert await ids(bound, "") == ["2"]
+    assert await ids(bound, "client_id=1") == ["2"]
+    assert await ids(bound, "ticket_id=1") == []
+    assert await ids(lonely_desk.api, "client_id=1") == ["1"]
+    assert await ids(lonely_desk.api, "client_id=x") == ["1", "2", "3"]
+
+
+async def test_create(desk: Desk) -> None:
+    client = await desk.api.made("/api/v1/clients", {"name": "Acme"})
+    values = {
+        "api_key": desk.api.key,
+        "client_id": str(client["id"]),
+        "ticket_contact_id": "0",
+        "ticket_subject": " <b>Printer</b> offline ",
+        "ticket_details": "<p>It is <em>off</em></p><script>x</script>",
+        "ticket_priority": "Medium",
+        "ticket_vendor_id": "9",
+        "unheard": "of",
+    }
+    answer = await create(desk.api, values, Content_Type="application/x-www-form-urlencoded")
+    assert answer.status == 200
+    assert answer.body == b'{"success":"True","count":"1","data":[{"insert_id":1}]}'
+    row = (await ask(desk.api, "ticket_id=1")).json["data"][0]
+    assert row["ticket_subject"] == "Printer offline"
+    assert row["ticket_details"] == "<p>It is <em>off</em></p>"
+    assert row["ticket_priority"] == "Medium"
+    assert row["ticket_client_id"] == str(client["id"])
+    assert (row["ticket_created_by"], row["ticket_status"]) == ("0", "Open")
+
+
+async def test_create_with_the_least(desk: Desk) -> None:
+    answer = await create(desk.api, {"api_key": desk.api.key, "ticket_subject": "s"})
+    assert answer.json["success"] == "True"
+    row = (await ask(desk.api, "ticket_id=1")).json["data"][0]
+    assert row["ticket_details"] == "< blank >"
+    assert (row["ticket_priority"], row["ticket_client_id"]) == ("Low", "0")
+
+
+async def test_create_refused(desk: Desk) -> None:
+    for values in (
+        {},
+        {"ticket_subject": "  "},
+        {"ticket_subject": "0"},
+        {"ticket_subject": None},
+        {"ticket_subject": ["s"]},
+        {"ticket_subject": "<p></p>"},
+        {"ticket_subject": "s" * 501},
+        {"ticket_subject": "s", "client_id": "99"},
+        {"ticket_subject": "s", "ticket_assigned_to": 99},
+    ):
+        answer = await create(desk.api, {"api_key": desk.api.key} | values)
+        assert (answer.status, answer.body) == (200, NOT_CREATED), values
+
+
+async def test_create_within_the_client_of_the_key(desk: Desk) -> None:
+    one = await desk.api.made("/api/v1/clients", {"name": "Acme"})
+    two = await desk.api.made("/api/v1/clients", {"name": "Initech"})
+    bound = await desk.key("tickets:read", "tickets:write", client_id=two["id"])
+    values = {"api_key": bound.key, "client_id": one["id"], "ticket_subject": "s"}
+    assert (await create(bound, values)).json["success"] == "True"
+    assert (await ask(bound)).json["data"][0]["ticket_client_id"] == str(two["id"])
+
+
+async def test_create_while_the_owner_is_away(lonely_desk: Desk) -> None:
+    key = lonely_desk.api.key
+    answer = await create(lonely_desk.api, {"api_key": key, "ticket_subject": "s"})
+    assert (answer.status, answer.json["success"]) == (503, "False")
+    assert answer.headers["Retry-After"] == "2"
+    assert answer.headers["Idempotency-Key"]
+
+
+async def test_large_details_are_whole(
+    fresh_database: FreshDatabase, broker_url: str, tmp_path: object
+) -> None:
+    blob_url = f"file://{tmp_path}"
+    blobs: Blobs = open_blobs(blob_url)
+    folded = await blobs.fold(Body(text="x" * 100_000))
+    async with gateway(fresh_database, broker_url, blob_url=blob_url) as desk:
+        await keep(desk, ticket(body=folded))
+        assert (await ask(desk.api)).json["data"][0]["ticket_details"] == "x" * 100_000
+
+
+async def test_names_alone(fresh_database: FreshDatabase, broker_url: str) -> None:
+    async with gateway(fresh_database, broker_url, itflow_positional_keys="off") as desk:
+        await keep(desk, ticket())
+        row = (await ask(desk.api)).json["data"][0]
+        assert list(row)[:3] == ["ticket_id", "ticket_prefix", "ticket_number"]
+        assert len(row) == 21
+
+
+async def test_switched_off(fresh_database: FreshDatabase, broker_url: str) -> None:
+    async with gateway(fresh_database, broker_url, itflow_api="off") as desk:
+        assert (await ask(desk.api)).status == 404
+        assert READ not in (await desk.api.get("/api/v1/openapi.json")).json["paths"]

@@ -1,0 +1,175 @@
+"""What the owners tell is kept, the newest of it, and told anew to who knows nothing."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from gateway_api import Desk, eventually
+
+from deskwire.contracts.base import Event
+from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import Delivery, DeliveryChanged
+from deskwire.contracts.schedules import Schedule, ScheduleChanged
+from deskwire.contracts.tickets import (
+    Agent,
+    AgentChanged,
+    Author,
+    CreateAgent,
+    Entry,
+    EntryChanged,
+    OpenTicket,
+    Ticket,
+    TicketChanged,
+    TicketOpened,
+)
+from deskwire.messaging.envelope import wrap
+from deskwire.messaging.requests import ask
+
+AT = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+def ticket(version: int = 1, *, id: int = 1, subject: str = "s") -> Ticket:
+    return Ticket(
+        id=id,
+        number=id,
+        prefix="TCK-",
+        reference=f"TCK-{id}",
+        subject=subject,
+        body=Body(text="b"),
+        status="open",
+        priority="low",
+        source="email",
+        entry_count=1,
+        created_at=AT,
+        created_by=Author(type="system"),
+        updated_at=AT + timedelta(minutes=version),
+        version=version,
+    )
+
+
+def entry(version: int = 1, text: str = "b") -> Entry:
+    return Entry(
+        id=1,
+        ticket_id=1,
+        origin_ticket_id=1,
+        kind="client",
+        author=Author(type="unknown"),
+        body=Body(text=text),
+        via="email",
+        created_at=AT,
+        version=version,
+    )
+
+
+def delivery(id: int, state: str, version: int = 1) -> Delivery:
+    return Delivery.model_validate(
+        {
+            "id": id,
+            "template": "ticket_opened",
+            "ticket_id": 10 + id,
+            "recipient": "ann@example.com",
+            "state": state,
+            "attempts": 1,
+            "message_id": f"<{id}@example.com>",
+            "created_at": AT,
+            "version": version,
+        }
+    )
+
+
+async def tell(desk: Desk, events: Sequence[Event]) -> None:
+    for event in events:
+        await desk.broker.publish(wrap(event))
+
+
+async def test_older_versions_change_nothing(lonely_desk: Desk) -> None:
+    for versions in ((1, 3, 2), (5, 4)):
+        await tell(
+            lonely_desk, [TicketChanged(ticket=ticket(v, subject=f"v{v}")) for v in versions]
+        )
+        read = await lonely_desk.api.get("/api/v1/tickets/1")
+        assert read.json["subject"] == f"v{max(versions)}"
+        assert read.headers["ETag"] == f'"{max(versions)}"'
+
+
+async def test_ticket_and_entry_of_one_event(lonely_desk: Desk) -> None:
+    thread = {"token": "t", "message_id": "<t@example.com>"}
+    given = {"ticket": ticket(), "entry": entry(), "thread": thread}
+    opened = TicketOpened.model_validate(given | {"notify_client": True, "team": ()})
+    await tell(lonely_desk, [opened])
+    await tell(lonely_desk, [EntryChanged(entry=entry(2, "redacted")), EntryChanged(entry=entry())])
+    timeline = (await lonely_desk.api.get("/api/v1/tickets/1/entries")).json["data"]
+    assert [each["body"]["text"] for each in timeline] == ["redacted"]
+
+
+async def test_one_batch_with_many_versions(lonely_desk: Desk) -> None:
+    """All that waits when the gateway comes is one statement a table."""
+    import asyncio
+
+    changes = [TicketChanged(ticket=ticket(v, id=1 + v % 3, subject=f"v{v}")) for v in range(1, 31)]
+    await asyncio.gather(*(lonely_desk.broker.publish(wrap(change)) for change in changes))
+    tickets = (await lonely_desk.api.get("/api/v1/tickets?sort=number")).json["data"]
+    assert [each["subject"] for each in tickets] == ["v30", "v28", "v29"]
+
+
+async def test_deliveries(lonely_desk: Desk) -> None:
+    given = [(1, "queued", 1), (1, "sent", 2), (2, "failed", 1), (3, "queued", 1)]
+    await tell(lonely_desk, [DeliveryChanged(delivery=delivery(*each)) for each in given])
+
+    async def states(query: str) -> list[tuple[int, str]]:
+        page = (await lonely_desk.api.get(f"/api/v1/mail/outbound?{query}")).json
+        return [(each["id"], each["state"]) for each in page["data"]]
+
+    assert await states("") == [(3, "queued"), (2, "failed"), (1, "sent")]
+    assert await states("state=failed,sent&sort=id") == [(1, "sent"), (2, "failed")]
+    assert await states("ticket_id=13") == [(3, "queued")]
+    page = (await lonely_desk.api.get("/api/v1/mail/outbound?limit=2")).json
+    assert await states(f"limit=2&cursor={page['next_cursor']}") == [(1, "sent")]
+
+
+async def test_schedules(lonely_desk: Desk) -> None:
+    template = OpenTicket(
+        subject="Backup", body=Body(text="Check it"), client_id=5, within_client=5
+    )
+    schedule = Schedule(
+        id=1,
+        name="Weekly",
+        cron="0 9 * * mon",
+        timezone="UTC",
+        ticket=template,
+        next_run_at=AT,
+        created_at=AT,
+    )
+    await tell(lonely_desk, [ScheduleChanged(schedule=schedule)])
+    shown = (await lonely_desk.api.get("/api/v1/scheduled-tickets/1")).json
+    assert shown["ticket"]["subject"] == "Backup"
+    assert shown["ticket"]["body"] == {"text": "Check it", "html": None}
+    assert "within_client" not in shown["ticket"]
+    for client_id, ids in ((5, [1]), (6, [])):
+        bound = await lonely_desk.key("scheduled-tickets:read", client_id=client_id)
+        page = (await bound.get("/api/v1/scheduled-tickets")).json
+        assert [each["id"] for each in page["data"]] == ids
+        assert (await bound.get("/api/v1/scheduled-tickets/1")).status == (200 if ids else 404)
+
+
+async def test_what_others_do_arrives(desk: Desk) -> None:
+    command = CreateAgent(name="Bob", email="bob@example.com")
+    agent = (await ask(desk.broker, command)).reply
+    read = await eventually(
+        lambda: desk.api.get(f"/api/v1/agents/{agent.id}"), lambda answer: answer.status == 200
+    )
+    assert read.json["name"] == "Bob"
+
+
+async def test_late_event_does_not_undo_what_a_write_kept(lonely_desk: Desk) -> None:
+    agent = Agent(id=1, name="New", email="bob@example.com", created_at=AT, version=2)
+    old = agent.model_copy(update={"name": "Old", "version": 1})
+    await tell(lonely_desk, [AgentChanged(agent=agent), AgentChanged(agent=old)])
+    assert (await lonely_desk.api.get("/api/v1/agents/1")).json["name"] == "New"
+
+
+async def test_empty_read_model_is_filled(desk: Desk) -> None:
+    """The owner's settings were there before any event told of them."""
+    settings = await eventually(
+        lambda: desk.api.get("/api/v1/settings"), lambda answer: answer.status == 200
+    )
+    assert settings.json["version"] == 1

@@ -1,0 +1,242 @@
+"""Takes what a mailbox lists into the ledger: claim, read, commit with the event, then move.
+
+Every point at which this may die is safe. Before the commit the mail is read again; after it the
+ledger row is found, and only the move is repeated.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import structlog
+from prometheus_client import Counter, Gauge
+
+from deskwire.db import Database
+from deskwire.messaging.outbox import Outbox
+from mail_ingest_svc import store
+from mail_ingest_svc.domain import Listed, chunks, folder_for
+from mail_ingest_svc.mailbox.faults import cause, fault_of_the_mail
+from mail_ingest_svc.mailbox.port import Fetched, HungUp, Mailbox, NotMoved
+from mail_ingest_svc.mailbox.prepare import Claimed, Outcome, Prepared, Preparing
+
+log = structlog.get_logger()
+
+MAILS = Counter("deskwire_mails", "Mails by what became of them here", ["result"])
+LAST_SUCCESS = Gauge(
+    "deskwire_mailbox_last_success_seconds", "When the mailbox was last listed", ["mailbox"]
+)
+
+LETHAL_CLAIMS = 4
+"""So often a mail may be begun, and the process or the connection end with it."""
+
+RETRY_SECONDS = 1.0
+
+Result = TypeVar("Result")
+
+
+class Intake:
+    """One mailbox, the one thread that touches it, and the ledger."""
+
+    def __init__(
+        self, mailbox: Mailbox, outbox: Outbox, preparing: Preparing, *, max_bytes: int
+    ) -> None:
+        self.mailbox = mailbox
+        self.stopping = False
+        self.taken = 0
+        self._outbox = outbox
+        self._preparing = preparing
+        self._limit = max_bytes
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=mailbox.name)
+        self._first_look = True
+        self._tardy: set[int] = set()
+        self._retry = False
+        self._unmoved = ""
+
+    async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
+        """In the mailbox's own thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, function, *arguments)
+
+    async def open(self) -> None:
+        self._first_look = True
+        await self.run(self.mailbox.open)
+
+    async def close(self) -> None:
+        await self.run(self.mailbox.close)
+
+    def end(self) -> None:
+        self._thread.shutdown(wait=False)
+
+    async def look(self) -> bool:
+        """Take in all that is listed; returns whether some of it is to be tried again soon."""
+        self._retry = False
+        listed = await self.run(self.mailbox.listing)
+        LAST_SUCCESS.labels(self.mailbox.name).set_to_current_time()
+        if self._first_look:
+            uids = [mail.uid for mail in listed]
+            await self._database.execute(store.LEFT, uids=uids, **self._folder())
+            self._first_look = False
+        begun: list[Claimed] = []
+        for chunk in chunks(listed, self._limit):
+            if not self.stopping:
+                begun += await self._take_chunk(chunk)
+        await self._take_begun(begun)
+        return self._retry
+
+    @property
+    def unmoved(self) -> bool:
+        """Whether the server has last refused a move."""
+        return bool(self._unmoved)
+
+    @property
+    def _database(self) -> Database:
+        return self._outbox.database
+
+    def _folder(self) -> dict[str, Any]:
+        box = self.mailbox
+        return {"mailbox": box.name, "folder": box.folder, "uidvalidity": box.uidvalidity}
+
+    async def _take_chunk(self, chunk: Sequence[Listed]) -> list[Claimed]:
+        """Take in what is new, together; returns what was begun before and came to no end."""
+        uids, sizes = [mail.uid for mail in chunk], [mail.size for mail in chunk]
+        rows = await self._database.fetch(store.CLAIM, uids=uids, sizes=sizes, **self._folder())
+        self._retry |= len(rows) < len(chunk)  # another process is just claiming the rest
+        mails = {mail.uid: mail for mail in chunk}
+        fresh, begun, unmoved = [], [], []
+        for row in rows:
+            claimed = Claimed(row["id"], mails[row["uid"]], self.mailbox.name)
+            if row["fresh"]:
+                fresh.append(claimed)
+            elif row["free"]:
+                begun.append(claimed)
+            elif row["state"] == "fetching":
+                self._retry = True
+            elif not row["flagged"]:
+                unmoved.append((claimed, row["state"]))
+        await self._take(fresh)
+        await self._move(unmoved)
+        return begun
+
+    async def _take_begun(self, begun: Iterable[Claimed]) -> None:
+        """One by one, so that a lethal mail harms only itself; those that cut us off come last."""
+        for claimed in sorted(begun, key=lambda each: (each.id in self._tardy, each.id)):
+            if self.stopping:
+                return
+            row = await self._database.fetch_one(store.CLAIM_AGAIN, id=claimed.id)
+            if row is None:
+                self._retry = True
+            elif row["attempts"] > LETHAL_CLAIMS:
+                await self._fail(claimed, RuntimeError(row["reason"] or "the service died with it"))
+            else:
+                await self._take([claimed])
+
+    async def _take(self, claims: Sequence[Claimed]) -> None:
+        if not claims:
+            return
+        try:
+            outcomes = await self._prepare(claims)
+            states = await self._commit_all(outcomes)
+        except Exception as error:
+            if not fault_of_the_mail(error):
+                await self._release(claims, error)
+            raise
+        for claimed, outcome in outcomes.items():
+            if isinstance(outcome, Exception):
+                await self._fail(claimed, outcome)
+        await self._move([(each, states[each.id]) for each in claims if each.id in states])
+
+    async def _release(self, claims: Sequence[Claimed], error: Exception) -> None:
+        """Probably not the mails' fault: their attempt is not counted.
+
+        But it is when the server has hung up at this very mail, as Dovecot does at a broken one.
+        """
+        alone = len(claims) == 1
+        if alone:
+            self._tardy.add(claims[0].id)
+        ids, counts = [claimed.id for claimed in claims], alone and isinstance(error, HungUp)
+        await self._database.execute(store.RELEASE, ids=ids, reason=cause(error), counts=counts)
+
+    async def _prepare(self, claims: Sequence[Claimed]) -> dict[Claimed, Outcome]:
+        fetched = await self._fetch([claimed.mail for claimed in claims])
+        gone = [claimed.id for claimed in claims if claimed.mail.uid not in fetched]
+        if gone:
+            await self._database.execute(store.GONE, ids=gone)
+        there = {each: fetched[each.mail.uid] for each in claims if each.mail.uid in fetched}
+        return await self._preparing.all(there)
+
+    async def _fetch(self, mails: Sequence[Listed]) -> Fetched:
+        small = [mail for mail in mails if mail.size <= self._limit]
+        large = [mail for mail in mails if mail.size > self._limit]
+        fetched = dict(await self.run(self.mailbox.fetch, small)) if small else {}
+        if large:
+            fetched |= await self.run(self.mailbox.fetch_headers, large)
+        return fetched
+
+    async def _commit_all(self, outcomes: dict[Claimed, Outcome]) -> dict[int, str]:
+        """Together, or one by one where one cannot be written; that one becomes an error."""
+        prepared = [each for each in outcomes.values() if isinstance(each, Prepared)]
+        try:
+            return await self._commit(prepared)
+        except Exception as error:
+            if not fault_of_the_mail(error):
+                raise
+        states: dict[int, str] = {}
+        for one in prepared:
+            try:
+                states |= await self._commit([one])
+            except Exception as error:
+                if not fault_of_the_mail(error):
+                    raise
+                outcomes[one.claimed] = error
+        return states
+
+    async def _commit(self, prepared: Sequence[Prepared]) -> dict[int, str]:
+        """The states of the rows that were ours to take; only of those is told."""
+        if not prepared:
+            return {}
+        columns = {name: [each.row[name] for each in prepared] for name in prepared[0].row}
+        async with self._outbox.transaction() as tx:
+            states = {row["id"]: row["state"] for row in await tx.fetch(store.TAKE, **columns)}
+            duplicates = [id for id, state in states.items() if state == "duplicate"]
+            if duplicates:
+                await tx.execute(store.NAME_ORIGINALS, ids=duplicates)
+            for each in prepared:
+                if states.get(each.claimed.id) == "received":
+                    tx.emit(each.event)
+        self.taken += len(states)
+        for state in states.values():
+            MAILS.labels(state).inc()
+        return states
+
+    async def _fail(self, claimed: Claimed, error: Exception) -> None:
+        reason = cause(error)
+        state = await self._database.fetch_value(store.FAIL, id=claimed.id, reason=reason)
+        log.warning("mail not taken in", mail=claimed.id, uid=claimed.mail.uid, cause=reason)
+        if state == "failed":
+            MAILS.labels("failed").inc()
+            await self._move([(claimed, state)])
+        else:
+            self._retry = True
+
+    async def _move(self, taken: Sequence[tuple[Claimed, str]]) -> None:
+        by_folder: dict[str, list[Claimed]] = defaultdict(list)
+        for claimed, state in taken:
+            size, processed = claimed.mail.size, self.mailbox.processed
+            folder = folder_for(state, size, limit=self._limit, processed=processed)
+            by_folder[folder].append(claimed)
+        for folder, claims in by_folder.items():
+            await self._move_to(folder, claims)
+
+    async def _move_to(self, folder: str, claims: Sequence[Claimed]) -> None:
+        """A mail that cannot be moved stays, and is known by its ledger row."""
+        try:
+            await self.run(self.mailbox.move, [claimed.mail for claimed in claims], folder)
+        except NotMoved as error:
+            if str(error) != self._unmoved:
+                log.warning("mails not moved", folder=folder, cause=str(error))
+            self._unmoved = str(error)
+            return
+        self._unmoved = ""
+        await self._database.execute(store.MOVED, ids=[claimed.id for claimed in claims])

@@ -1,0 +1,153 @@
+"""From the bytes of a mail to what is written of it: blobs, a ledger row, an event."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import structlog
+
+from deskwire.blobs import Blobs
+from deskwire.contracts.mail import Attachment, Body, MailReceived
+from mail_ingest_svc.domain import Listed, content_digest, mail_received, oversize_notice
+from mail_ingest_svc.mailbox.faults import fault_of_the_mail
+from mail_ingest_svc.parse import ParsedAttachment, ParsedMail, parse
+
+log = structlog.get_logger()
+
+PARSERS = 2
+"""Threads that parse, for all mailboxes of a process; more would only hold more in memory."""
+
+UNREADABLE_TEXT = "This mail could not be read; it is attached as it came."
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A mail that is ours to take in."""
+
+    id: int
+    mail: Listed
+    mailbox: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that the ledger row and the event say; its blobs are stored."""
+
+    claimed: Claimed
+    row: dict[str, Any]
+    event: MailReceived
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    content: bytes
+    parsed: ParsedMail
+    digest: str
+    reason: str = ""
+
+
+Outcome = Prepared | Exception
+
+
+class Preparing:
+    """Of mails over ``limit`` bytes only the headers are given to it."""
+
+    def __init__(self, blobs: Blobs, *, limit: int) -> None:
+        self._blobs = blobs
+        self._limit = limit
+        self._parsers = asyncio.Semaphore(PARSERS)
+
+    async def all(self, contents: Mapping[Claimed, bytes | Exception]) -> dict[Claimed, Outcome]:
+        """Each mail, or what is wrong with it; raises only what is no mail's fault."""
+        async with self._parsers:
+            read = await asyncio.to_thread(_read_all, contents, self._limit)
+        outcomes = await asyncio.gather(*(self._finish(claimed, read[claimed]) for claimed in read))
+        return dict(zip(read, outcomes, strict=True))
+
+    async def _finish(self, claimed: Claimed, read: Read | Exception) -> Outcome:
+        if isinstance(read, Exception):
+            return read
+        try:
+            return await self._prepared(claimed, read)
+        except Exception as error:
+            if not fault_of_the_mail(error):
+                raise
+            return error
+
+    async def _prepared(self, claimed: Claimed, read: Read) -> Prepared:
+        parsed = read.parsed
+        raw_id = await self._blobs.put(read.content)
+        body = await self._blobs.fold(Body(text=parsed.text, html=parsed.html))
+        attachments = [await self._stored(part) for part in parsed.attachments]
+        now = datetime.now(UTC)
+        event = mail_received(
+            claimed.id, claimed.mailbox, parsed, body, attachments, received_at=now
+        )
+        row = {
+            "id": claimed.id,
+            "sha256": read.digest,
+            "raw_id": raw_id,
+            "message_id": event.message_id,
+            "sender": event.sender.email if event.sender else None,
+            "subject": event.subject,
+            "reason": read.reason,
+        }
+        return Prepared(claimed, row, event)
+
+    async def _stored(self, part: ParsedAttachment) -> Attachment:
+        blob_id = await self._blobs.put(part.content)
+        return Attachment(
+            blob_id=blob_id,
+            name=part.name,
+            type=part.type,
+            size=len(part.content),
+            sha256=blob_id,
+            content_id=part.content_id,
+            inline=part.inline,
+        )
+
+
+def _read_all(
+    contents: Mapping[Claimed, bytes | Exception], limit: int
+) -> dict[Claimed, Read | Exception]:
+    """In one go: a thread for each mail costs more than most mails do."""
+    return {claimed: _tried(claimed, content, limit) for claimed, content in contents.items()}
+
+
+def _tried(claimed: Claimed, content: bytes | Exception, limit: int) -> Read | Exception:
+    if isinstance(content, Exception):
+        return content
+    try:
+        return _read(claimed.mail.size, content, limit)
+    except Exception as error:
+        return error
+
+
+def _read(size: int, content: bytes, limit: int) -> Read:
+    digest = content_digest(content)
+    parsed = _parsed(content)
+    if size <= limit:
+        return Read(content, parsed or _unreadable(content), digest)
+    notice = replace(parsed or ParsedMail(), text=oversize_notice(size, limit), attachments=())
+    digest = sha256(f"{size} {digest}".encode()).hexdigest()
+    return Read(content, notice, digest, "oversize")
+
+
+def _parsed(raw: bytes) -> ParsedMail | None:
+    """None where even the tolerant parser gives up."""
+    try:
+        return parse(raw)
+    except Exception:
+        log.exception("mail not parsed", bytes=len(raw))
+        return None
+
+
+def _unreadable(raw: bytes) -> ParsedMail:
+    head, _, _ = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
+    known = _parsed(head + b"\n\n") or ParsedMail()
+    source = ParsedAttachment("mail.eml", "message/rfc822", raw)
+    defects = (*known.defects, "unreadable")
+    return replace(known, text=UNREADABLE_TEXT, html=None, attachments=(source,), defects=defects)

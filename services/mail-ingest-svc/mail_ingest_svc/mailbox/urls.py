@@ -1,0 +1,77 @@
+"""The mailboxes that `DESKWIRE_MAILBOXES` names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from deskwire.errors import SetupError
+from mail_ingest_svc.mailbox.imap import ImapAccount, ImapMailbox
+from mail_ingest_svc.mailbox.maildir import MaildirMailbox
+from mail_ingest_svc.mailbox.port import Mailbox
+
+PROCESSED = "Processed"
+PORTS = {"imap": 143, "imaps": 993}
+
+
+def open_mailboxes(urls: Sequence[str]) -> list[Mailbox]:
+    """One for each URL, not yet connected; a `SetupError` names what is wrong with one."""
+    return [_mailbox(number, url) for number, url in enumerate(urls, 1)]
+
+
+def _mailbox(number: int, url: str) -> Mailbox:
+    try:
+        return _of_kind(_split(url))
+    except WrongURLError as wrong:
+        raise SetupError(f"DESKWIRE_MAILBOXES: mailbox {number} {wrong}") from None
+
+
+class WrongURLError(Exception):
+    """Says what is wrong with it, and nothing of what it says: it may hold a password."""
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise WrongURLError("is no URL; special characters are written as %XX") from None
+
+
+def _of_kind(parts: SplitResult) -> Mailbox:
+    processed = parse_qs(parts.query).get("processed", [PROCESSED])[-1]
+    if parts.scheme == "maildir":
+        return _maildir(parts, processed)
+    if parts.scheme in PORTS:
+        folder = unquote(parts.path.strip("/")) or "INBOX"
+        if processed.casefold() == folder.casefold():
+            raise WrongURLError(f"would for ever read what it has processed: {processed}")
+        return ImapMailbox(_account(parts), folder, processed)
+    kinds = "imap://, imaps:// or maildir:"
+    raise WrongURLError(f"must begin with {kinds}, not {parts.scheme or 'this'}")
+
+
+def _maildir(parts: SplitResult, processed: str) -> Mailbox:
+    path = Path(unquote(parts.path))
+    if parts.netloc or not path.is_absolute():
+        raise WrongURLError("needs an absolute path: maildir:/var/mail/support")
+    return MaildirMailbox(path, processed)
+
+
+def _account(parts: SplitResult) -> ImapAccount:
+    if not parts.hostname or not parts.username or parts.password is None:
+        raise WrongURLError(
+            f"needs a host, a user and a password: {parts.scheme}://USER:PASSWORD@HOST"
+        )
+    return ImapAccount(
+        host=parts.hostname,
+        port=_port(parts),
+        user=unquote(parts.username),
+        password=unquote(parts.password),
+        tls=parts.scheme == "imaps",
+    )
+
+
+def _port(parts: SplitResult) -> int:
+    try:
+        return parts.port or PORTS[parts.scheme]
+    except ValueError:  # its message holds what may be a part of an unquoted password
+        raise WrongURLError("has no valid port; special characters are written as %XX") from None

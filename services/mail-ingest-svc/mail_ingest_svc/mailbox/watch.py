@@ -1,0 +1,137 @@
+"""Keeps an eye on each mailbox for ever, whatever becomes of its server or of the others."""
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import structlog
+
+from deskwire.blobs import Blobs
+from deskwire.messaging.outbox import Outbox
+from mail_ingest_svc.mailbox.faults import ELSEWHERE
+from mail_ingest_svc.mailbox.intake import RETRY_SECONDS, Intake
+from mail_ingest_svc.mailbox.port import LoginRefused, Mailbox
+from mail_ingest_svc.mailbox.prepare import Preparing
+from mail_ingest_svc.settings import Settings
+
+log = structlog.get_logger()
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+REFUSED_PAUSE = 300.0
+"""A refused login that is repeated too often gets the account locked."""
+
+
+@asynccontextmanager
+async def watching(
+    mailboxes: Sequence[Mailbox], outbox: Outbox, blobs: Blobs, settings: Settings
+) -> AsyncIterator[None]:
+    """Take in the mail of all mailboxes until left; then end the chunk in work, and no more."""
+    limit = settings.max_mail_bytes
+    preparing = Preparing(blobs, limit=limit)
+    watchers = [
+        Watcher(Intake(mailbox, outbox, preparing, max_bytes=limit), settings.poll_seconds)
+        for mailbox in mailboxes
+    ]
+    tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
+    try:
+        yield
+    finally:
+        for watcher in watchers:
+            watcher.stop()
+        await _ended(tasks, watchers, settings.shutdown_seconds)
+
+
+async def _ended(
+    tasks: Sequence[asyncio.Task[None]], watchers: Sequence["Watcher"], drain: float
+) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=drain)
+    for task, watcher in zip(tasks, watchers, strict=True):
+        if not task.done():
+            watcher.interrupt()
+            task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Watcher:
+    def __init__(self, intake: Intake, poll: float) -> None:
+        self._intake = intake
+        self._mailbox = intake.mailbox
+        self._poll = poll
+        self._pause = FIRST_PAUSE
+        self._trouble = ""
+        self._stopped = asyncio.Event()
+        self._waiting = False
+
+    def stop(self) -> None:
+        self._intake.stopping = True
+        self._stopped.set()
+        if self._waiting:
+            self.interrupt()
+
+    def interrupt(self) -> None:
+        self._mailbox.interrupt()
+
+    async def watch(self) -> None:
+        structlog.contextvars.bind_contextvars(mailbox=self._mailbox.name)
+        while not self._stopped.is_set():
+            taken = self._intake.taken
+            try:
+                await self._intake.open()
+                await self._look_and_wait()
+            except Exception as error:
+                if self._intake.taken > taken:
+                    self._pause = FIRST_PAUSE
+                if not self._stopped.is_set():
+                    self._tell(error)
+                    await self._rest(error)
+            finally:
+                await self._intake.close()
+        self._intake.end()
+
+    async def _look_and_wait(self) -> None:
+        complete_at = math.inf
+        while not self._stopped.is_set():
+            if time.monotonic() >= complete_at:
+                self._mailbox.rewind()
+                complete_at = math.inf
+            retry = await self._intake.look()
+            self._recovered()
+            if retry or self._intake.unmoved:
+                soon = RETRY_SECONDS if retry else self._poll
+                complete_at = min(complete_at, time.monotonic() + soon)
+            await self._wait(min(self._poll, complete_at - time.monotonic()))
+
+    async def _wait(self, seconds: float) -> None:
+        if self._stopped.is_set():
+            return
+        self._waiting = True
+        try:
+            await self._intake.run(self._mailbox.wait, max(0.0, seconds))
+        finally:
+            self._waiting = False
+
+    def _tell(self, error: Exception) -> None:
+        """Once for each trouble, not for each attempt."""
+        trouble = str(error) or type(error).__name__
+        if trouble == self._trouble:
+            return
+        self._trouble = trouble
+        unforeseen = None if isinstance(error, ELSEWHERE) else error
+        log.warning("mailbox waits", cause=trouble, exc_info=unforeseen)
+
+    def _recovered(self) -> None:
+        self._pause = FIRST_PAUSE
+        if self._trouble:
+            log.info("mailbox is read again")
+        self._trouble = ""
+
+    async def _rest(self, error: Exception) -> None:
+        longest = REFUSED_PAUSE if isinstance(error, LoginRefused) else LONGEST_PAUSE
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(self._pause, longest)):
+                await self._stopped.wait()
+        self._pause = min(self._pause * 2, longest)

@@ -1,0 +1,40 @@
+"""mail-ingest-svc: what is connected to what."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deskwire import db, health
+from deskwire.blobs import open_blobs
+from deskwire.messaging.broker import connect
+from deskwire.messaging.consumer import consuming
+from deskwire.messaging.outbox import Outbox
+from deskwire.service import serve
+from deskwire.topology import MAIL_INGEST_SVC
+from mail_ingest_svc.handlers import HANDLERS
+from mail_ingest_svc.mailbox import open_mailboxes, watching
+from mail_ingest_svc.settings import Settings
+
+NAME = "mail-ingest-svc"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    mailboxes, blobs = open_mailboxes(settings.mailboxes), open_blobs(settings.blob_url)
+    async with (
+        connect(settings.broker_url, name=NAME) as broker,
+        db.connect(settings.database_url) as database,
+        Outbox(database, broker, service=NAME).relaying() as outbox,
+        consuming(HANDLERS, (MAIL_INGEST_SVC,), broker, outbox, drain=settings.shutdown_seconds),
+        watching(mailboxes, outbox, blobs, settings),
+        health.serving(settings.health_port, database, broker),
+    ):
+        yield
+
+
+def main() -> None:
+    settings = Settings()
+    serve(NAME, settings, running(settings))
+
+
+if __name__ == "__main__":
+    main()

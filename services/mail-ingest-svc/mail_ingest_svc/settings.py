@@ -1,0 +1,16 @@
+"""What mail-ingest-svc can be told."""
+
+from pydantic import Field
+
+from deskwire.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    mailboxes: list[str] = Field(
+        default_factory=list,
+        description="imap://, imaps:// or maildir: URLs; ?processed=FOLDER takes what was read",
+    )
+    poll_seconds: float = Field(60.0, gt=0, description="a look at each mailbox, IDLE or not")
+    max_mail_bytes: int = Field(
+        50 * 1024 * 1024, gt=0, description="of a larger mail only the headers are read"
+    )

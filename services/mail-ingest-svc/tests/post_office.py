@@ -1,0 +1,144 @@
+"""mail-ingest-svc from outside: its mailboxes, its ledger, and ears in ticket-svc's place."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from deskwire import db
+from deskwire.blobs import Blobs, open_blobs
+from deskwire.contracts.mail import MailReceived
+from deskwire.messaging.broker import Broker, Delivery, connect
+from deskwire.messaging.envelope import unwrap
+from deskwire.topology import TICKET_SVC
+from mail_ingest_svc import store
+from mail_ingest_svc.main import running
+from mail_ingest_svc.settings import Settings
+
+Row = dict[str, Any]
+
+
+def a_mail(subject: str = "Printer", text: str = "It is on fire.", **headers: str) -> bytes:
+    message = EmailMessage()
+    message["From"] = "Jane Doe <jane@example.org>"
+    message["To"] = "support@example.com"
+    message["Subject"] = subject
+    message["Date"] = "Mon, 2 Mar 2026 09:00:00 +0100"
+    message["Message-ID"] = f"<{uuid4()}@example.org>"
+    for name, value in headers.items():
+        del message[name.replace("_", "-")]
+        message[name.replace("_", "-")] = value
+    message.set_content(text)
+    return message.as_bytes()
+
+
+class Maildir:
+    """Where a test drops mails."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.url = f"maildir:{path}"
+        for folder in ("tmp", "new", "cur"):
+            (path / folder).mkdir(parents=True)
+
+    def drop(self, raw: bytes, name: str | None = None) -> str:
+        name = name or uuid4().hex
+        written = self.path / "tmp" / uuid4().hex
+        written.write_bytes(raw)
+        written.rename(self.path / "new" / name)
+        return name
+
+    def waiting(self) -> list[str]:
+        return sorted(entry.name for entry in (self.path / "new").iterdir())
+
+    def moved(self, folder: str = "Processed") -> list[bytes]:
+        place = self.path / f".{folder}" / "cur"
+        return [file.read_bytes() for file in place.iterdir()] if place.exists() else []
+
+
+class PostOffice:
+    """A database and a broker; the service is started and ended on them by `open`."""
+
+    def __init__(self, database: db.Database, broker: Broker, settings: Settings) -> None:
+        self.database = database
+        self.broker = broker
+        self.heard: list[MailReceived] = []
+        self.blobs: Blobs = open_blobs(settings.blob_url)
+        self._settings = settings
+        self._changed = asyncio.Event()
+
+    def open(self, *mailboxes: str, **settings: object) -> AbstractAsyncContextManager[None]:
+        """The running service, reading these mailboxes."""
+        changed = {"mailboxes": list(mailboxes), **settings}
+        return running(self._settings.model_copy(update=changed))
+
+    async def hear(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            message = unwrap(delivery.envelope)
+            assert isinstance(message, MailReceived)
+            self.heard.append(message)
+        self._changed.set()
+
+    async def mails(self, count: int) -> list[MailReceived]:
+        """All that was told of, once it is so many."""
+        async with asyncio.timeout(20):
+            while len(self.heard) < count:
+                self._changed.clear()
+                await self._changed.wait()
+        return sorted(self.heard, key=lambda heard: heard.mail_id)
+
+    async def mail(self) -> MailReceived:
+        return (await self.mails(1))[0]
+
+    async def ledger(self, *states: str) -> list[Row]:
+        """All rows, oldest first, once these are their states and all mails were moved."""
+        return await self.rows(
+            lambda rows: (
+                [row["state"] for row in rows] == list(states)
+                and all(row["flagged_at"] for row in rows)
+            )
+        )
+
+    async def rows(self, expected: Callable[[list[Row]], bool]) -> list[Row]:
+        rows: list[Row] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(20):
+                while not expected(
+                    rows := list(reversed(await store.recent(self.database, limit=9999)))
+                ):
+                    await asyncio.sleep(0.01)
+                return rows
+        raise AssertionError(f"the ledger is {rows}")
+
+
+@asynccontextmanager
+async def post_office(
+    database_url: str, folder: Path, *, deaf: bool = False
+) -> AsyncIterator[PostOffice]:
+    """With ``deaf`` nobody takes its events."""
+    settings = Settings(
+        database_url=database_url,
+        broker_url=f"memory://{uuid4()}",
+        blob_url=f"file://{folder}",
+        health_port=0,
+        shutdown_seconds=5,
+    )
+    async with (
+        connect(settings.broker_url) as broker,
+        db.connect(database_url, size=2) as database,
+        AsyncExitStack() as ears,
+    ):
+        office = PostOffice(database, broker, settings)
+        if not deaf:
+            await ears.enter_async_context(broker.consume(TICKET_SVC, office.hear))
+        yield office
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: float = 20) -> None:
+    """For what announces itself to nobody."""
+    async with asyncio.timeout(seconds):
+        while not (reached := condition()) or (not isinstance(reached, bool) and not await reached):
+            await asyncio.sleep(0.01)

@@ -1,0 +1,369 @@
+"""A real Dovecot, and everything that can become of a connection to it."""
+
+import asyncio
+import imaplib
+import json
+import os
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from post_office import Maildir, PostOffice, a_mail, until
+
+from deskwire.local import Dovecot, free_port
+
+
+class Wire:
+    """A way to a server, on which a test cuts and changes what the server says."""
+
+    def __init__(self, url: str) -> None:
+        parts = urlsplit(url)
+        self._server = (parts.hostname, parts.port)
+        self.port = free_port()
+        self.url = url.replace(f":{parts.port}", f":{self.port}")
+        self.said: Callable[[bytes], bytes] = bytes
+        self.cuts: list[int] = []
+        """After so many bytes from the server a connection ends, one after the other."""
+        self.connections = 0
+        self.heard = b""
+
+    @asynccontextmanager
+    async def up(self, host: str = "127.0.0.1") -> AsyncIterator["Wire"]:
+        self.url = self.url.replace("127.0.0.1", host)
+        server = await asyncio.start_server(self._pass, host, self.port)
+        try:
+            yield self
+        finally:
+            server.close()
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        cut = self.cuts.pop(0) if self.cuts else None
+        there, here = await asyncio.open_connection(*self._server)
+        up = asyncio.create_task(self._copy(reader, here, self._hear, None))
+        await self._copy(there, writer, self.said, cut)
+        up.cancel()
+        for end in (writer, here):
+            end.transport.abort()
+
+    def _hear(self, data: bytes) -> bytes:
+        self.heard += data
+        return data
+
+    async def _copy(
+        self,
+        source: asyncio.StreamReader,
+        target: asyncio.StreamWriter,
+        change: Callable[[bytes], bytes],
+        left: int | None,
+    ) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                target.write(change(data[:left]))
+                await target.drain()
+                if left is not None and (left := left - len(data)) <= 0:
+                    return
+            target.close()
+
+
+def client(dovecot: Dovecot, user: str) -> imaplib.IMAP4:
+    parts = urlsplit(dovecot.url(user))
+    imap = imaplib.IMAP4(parts.hostname or "", parts.port or 0, timeout=20)
+    imap.login(user, parts.password or "")
+    return imap
+
+
+def subjects(raws: list[bytes]) -> list[str]:
+    found = (line for raw in raws for line in raw.decode().splitlines())
+    return sorted(line.removeprefix("Subject: ") for line in found if line.startswith("Subject: "))
+
+
+async def test_a_mail(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    async with office.open(f"{dovecot.url(user)}/INBOX?processed=Deskwire"):
+        dovecot.append(user, a_mail("First"))
+        await office.mails(1)
+        await office.ledger("received")
+        dovecot.append(user, a_mail("Second"))
+        started = time.monotonic()
+        await office.mails(2)
+        assert time.monotonic() - started < 5  # by IDLE, not by the poll
+        rows = await office.ledger("received", "received")
+    assert [mail.subject for mail in office.heard] == ["First", "Second"]
+    assert {row["mailbox"] for row in rows} == {f"{user}@127.0.0.1/INBOX"}
+    assert [(row["folder"], row["uid"]) for row in rows] == [("INBOX", "1"), ("INBOX", "2")]
+    assert dovecot.messages(user) == []
+    assert subjects(dovecot.messages(user, "Deskwire")) == ["First", "Second"]
+    with client(dovecot, user) as imap:
+        imap.select("Deskwire", readonly=True)
+        assert imap.search(None, "SEEN")[1] == [b""]
+
+
+async def test_a_mail_that_a_human_has_read(
+    office: PostOffice, dovecot: Dovecot, user: str
+) -> None:
+    dovecot.append(user, a_mail())
+    with client(dovecot, user) as imap:
+        imap.select()
+        imap.store("1", "+FLAGS", r"(\Seen)")
+    async with office.open(dovecot.url(user)):
+        await office.ledger("received")
+    assert len(office.heard) == 1
+
+
+async def test_two_at_one_mailbox(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    """Two replicas, each told of every mail at the same moment, most of them while they run."""
+    for number in range(30):
+        dovecot.append(user, a_mail(str(number)))
+    async with office.open(dovecot.url(user)), office.open(dovecot.url(user)):
+        for number in range(30, 60):
+            await asyncio.to_thread(dovecot.append, user, a_mail(str(number)))
+        await office.ledger(*["received"] * 60)
+    assert sorted(int(mail.subject) for mail in office.heard) == list(range(60))
+    assert dovecot.messages(user) == []
+    assert len(dovecot.messages(user, "Processed")) == 60
+
+
+async def test_a_new_uidvalidity(
+    office: PostOffice, dovecot: Dovecot, user: str, dovecot_folder: Path
+) -> None:
+    """The server has lost its list of UIDs, and mails that could not be moved are still there."""
+    for number in range(3):
+        dovecot.append(user, a_mail(str(number)))
+    async with office.open(f"{dovecot.url(user)}?processed=no//folder"):
+        await office.rows(lambda rows: [row["state"] for row in rows] == ["received"] * 3)
+    for file in (dovecot_folder / "mail" / user / "Maildir").glob("dovecot*"):
+        file.unlink()
+    dovecot.append(user, a_mail("new"))
+    async with office.open(dovecot.url(user)):
+        rows = await office.ledger(*["received"] * 3, *["duplicate"] * 3, "received")
+    assert len({row["uidvalidity"] for row in rows}) == 2
+    assert [mail.subject for mail in await office.mails(4)] == ["0", "1", "2", "new"]
+
+
+async def test_a_mail_put_back_is_a_duplicate(
+    office: PostOffice, dovecot: Dovecot, user: str
+) -> None:
+    raw = a_mail()
+    async with office.open(dovecot.url(user)):
+        dovecot.append(user, raw)
+        await office.ledger("received")
+        dovecot.append(user, raw)
+        await office.ledger("received", "duplicate")
+    assert len(office.heard) == 1
+
+
+async def test_committed_and_not_moved(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    """As after a crash between the two: only the move is repeated."""
+    dovecot.append(user, a_mail())
+    async with office.open(f"{dovecot.url(user)}?processed=no//folder"):
+        await office.rows(lambda rows: [row["state"] for row in rows] == ["received"])
+    assert len(dovecot.messages(user)) == 1
+    async with office.open(dovecot.url(user)):
+        await office.ledger("received")
+    assert dovecot.messages(user) == []
+    assert len(office.heard) == 1
+
+
+async def test_a_server_that_hangs_up(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    """In the greeting, in the list, within mails and between them."""
+    for number in range(20):
+        dovecot.append(user, a_mail(str(number), text="0123456789" * 1000))
+    async with Wire(dovecot.url(user)).up() as wire:
+        wire.cuts = [50, 1500, 5_000, 40_000, 100_000]
+        async with office.open(wire.url):
+            rows = await office.ledger(*["received"] * 20)
+        assert wire.connections >= 5
+    assert sorted(int(mail.subject) for mail in office.heard) == list(range(20))
+    assert max(row["attempts"] for row in rows) <= 3
+
+
+async def test_a_server_that_restarts(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    async with office.open(dovecot.url(user)):
+        dovecot.append(user, a_mail("before"))
+        await office.ledger("received")
+        await asyncio.to_thread(dovecot.stop)
+        await asyncio.to_thread(dovecot.start)
+        dovecot.append(user, a_mail("after"))
+        await office.ledger("received", "received")
+    assert [mail.subject for mail in office.heard] == ["before", "after"]
+
+
+async def test_a_silent_cut_is_met_by_the_poll(
+    office: PostOffice, dovecot: Dovecot, user: str
+) -> None:
+    """IDLE's word for a new mail is lost on the way."""
+    async with Wire(dovecot.url(user)).up() as wire:
+        wire.said = lambda data: b"" if data.startswith(b"* 1 EXISTS") else data
+        async with office.open(wire.url, poll_seconds=1):
+            await until(lambda: wire.connections == 1)
+            dovecot.append(user, a_mail())
+            await office.ledger("received")
+
+
+@pytest.mark.parametrize(
+    ("unable", "left", "moved"),
+    [([b"MOVE"], 0, 2), ([b"MOVE", b"UIDPLUS"], 2, 0), ([b"MOVE", b"UIDPLUS", b"IDLE"], 2, 0)],
+)
+async def test_what_a_server_cannot_do(
+    office: PostOffice, dovecot: Dovecot, user: str, unable: list[bytes], left: int, moved: int
+) -> None:
+    """Without MOVE by COPY and UID EXPUNGE; without that the mails stay, and others' mails too."""
+
+    def modest(data: bytes) -> bytes:
+        for word in unable:
+            data = data.replace(b" " + word, b" X" + word[1:])
+        return data
+
+    dovecot.append(user, a_mail("deleted by a human"))
+    with client(dovecot, user) as imap:
+        imap.select()
+        imap.store("1", "+FLAGS", r"(\Deleted)")
+        imap.unselect()
+    dovecot.append(user, a_mail("other"))
+    async with Wire(dovecot.url(user)).up() as wire:
+        wire.said = modest
+        for _ in range(2):  # and a second time: nothing is taken twice
+            async with office.open(wire.url, poll_seconds=0.2):
+                await office.ledger("received", "received")
+    assert len(office.heard) == 2
+    assert len(dovecot.messages(user)) == left
+    assert len(dovecot.messages(user, "Processed")) == moved
+
+
+async def test_a_read_only_folder(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    dovecot.append(user, a_mail())
+    async with Wire(dovecot.url(user)).up() as wire:
+        wire.said = lambda data: data.replace(b"[READ-WRITE]", b"[READ-ONLY] ")
+        async with office.open(wire.url, poll_seconds=0.1):
+            await office.rows(lambda rows: [row["state"] for row in rows] == ["received"])
+            dovecot.append(user, a_mail())
+            await office.mails(2)
+    assert len(dovecot.messages(user)) == 2
+
+
+async def test_a_mail_that_the_server_does_not_give_out(
+    office: PostOffice, dovecot: Dovecot, user: str
+) -> None:
+    for subject in ("0", "poison", "2"):
+        dovecot.append(user, a_mail(subject))
+    async with Wire(dovecot.url(user)).up() as wire:
+
+        def refusing(data: bytes) -> bytes:
+            asked = wire.heard.splitlines()[-1]
+            refused = re.search(rb"FETCH (\d+,)*2(,\d+)* \(UID BODY", asked)
+            return data.replace(b" OK Fetch", b" NO Fetch") if refused else data
+
+        wire.said = refusing
+        async with office.open(wire.url):
+            rows = await office.ledger("received", "failed", "received")
+    assert rows[1]["reason"].startswith("the server does not give it out")
+    assert rows[1]["attempts"] == 3
+    assert {mail.subject for mail in office.heard} == {"0", "2"}
+    assert subjects(dovecot.messages(user, "Failed")) == ["poison"]
+
+
+async def test_a_mail_at_which_the_server_hangs_up(
+    office: PostOffice, dovecot: Dovecot, user: str, dovecot_folder: Path
+) -> None:
+    """It cannot be moved either, and is left alone."""
+    for number in range(3):
+        dovecot.append(user, a_mail(str(number)))
+    place = dovecot_folder / "mail" / user / "Maildir"
+    [file] = [f for f in place.glob("*/*") if f.is_file() and b"Subject: 1" in f.read_bytes()]
+    os.chown(file, 0, 0)
+    file.chmod(0)
+    expected = ["received", "failed", "received", "received"]
+    async with office.open(dovecot.url(user)):
+        await office.rows(lambda rows: [row["state"] for row in rows] == expected[:3])
+        dovecot.append(user, a_mail("3"))
+        rows = await office.rows(lambda rows: [row["state"] for row in rows] == expected)
+    assert "Internal error occurred" in rows[1]["reason"]
+    assert {mail.subject for mail in office.heard} == {"0", "2", "3"}
+
+
+async def test_an_oversize_mail(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    dovecot.append(user, a_mail("Backup", text="0123456789" * 500))
+    dovecot.append(user, a_mail("Printer"))
+    async with office.open(dovecot.url(user), max_mail_bytes=2000):
+        mails = await office.mails(2)
+        await office.ledger("received", "received")
+    assert "larger than the 2,000 bytes" in mails[0].body.text
+    assert mails[1].body.text.strip() == "It is on fire."
+    assert subjects(dovecot.messages(user, "Oversize")) == ["Backup"]
+    assert subjects(dovecot.messages(user, "Processed")) == ["Printer"]
+
+
+async def test_a_backlog(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+    with client(dovecot, user) as imap:
+        for number in range(120):
+            imap.append("INBOX", "", "", a_mail(str(number)))
+    async with office.open(dovecot.url(user)):
+        await office.ledger(*["received"] * 120)
+    assert [int(mail.subject) for mail in await office.mails(120)] == list(range(120))
+
+
+async def test_a_mailbox_in_trouble_troubles_no_other(
+    office: PostOffice, dovecot: Dovecot, user: str, maildir: Maildir, logged: list[dict[str, str]]
+) -> None:
+    wrong = dovecot.url(user).replace("password", "s3cret")
+    nobody = f"imap://sup:s3cret@127.0.0.1:{free_port()}"
+    folder = f"{dovecot.url(user)}/Nowhere"
+    async with office.open(wrong, nobody, folder, maildir.url):
+        maildir.drop(a_mail())
+        await office.mail()
+        await until(lambda: len({line.get("mailbox") for line in logged}) == 3)
+    told = {line["mailbox"]: line["cause"] for line in logged}
+    assert "the login is refused" in told[f"{user}@127.0.0.1/INBOX"]
+    assert "refused" in told["sup@127.0.0.1/INBOX"].lower()
+    assert "Nowhere cannot be opened" in told[f"{user}@127.0.0.1/Nowhere"]
+    assert "s3cret" not in json.dumps(logged, default=str)
+
+
+async def test_tls_is_verified(
+    office: PostOffice,
+    dovecot: Dovecot,
+    user: str,
+    logged: list[dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dovecot.append(user, a_mail())
+    async with office.open(dovecot.tls_url(user)):
+        await until(lambda: any("certificate" in line["cause"].lower() for line in logged))
+    assert office.heard == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(dovecot.certificate))
+    async with office.open(dovecot.tls_url(user)):
+        await office.ledger("received")
+        dovecot.append(user, a_mail())
+        await office.ledger("received", "received")
+
+
+async def test_nothing_is_said_in_clear_text_to_another_machine(
+    office: PostOffice, dovecot: Dovecot, user: str, logged: list[dict[str, str]]
+) -> None:
+    """Neither when its certificate is not known, nor when it seems not to offer TLS."""
+    async with Wire(dovecot.url(user)).up(socket.gethostname()) as wire:
+        async with office.open(wire.url):
+            await until(lambda: len(logged) == 1)
+        wire.said = lambda data: data.replace(b"STARTTLS", b"STARTXXX")
+        async with office.open(wire.url):
+            await until(lambda: len(logged) == 2)
+    assert "certificate" in logged[0]["cause"].lower()
+    assert "TLS not supported" in logged[1]["cause"]
+    assert b"STARTTLS" in wire.heard
+    assert b"LOGIN" not in wire.heard
+
+
+async def test_stopping_does_not_wait_for_idle(
+    office: PostOffice, dovecot: Dovecot, user: str
+) -> None:
+    async with office.open(dovecot.url(user)):
+        dovecot.append(user, a_mail())
+        await office.ledger("received")
+        await asyncio.sleep(0.2)  # into IDLE
+        started = time.monotonic()
+    assert time.monotonic() - started < 2

@@ -1,0 +1,66 @@
+"""The tables, and what is asked of them."""
+
+from typing import Any
+
+import pytest
+import sqlalchemy
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from post_office import Maildir, PostOffice, a_mail
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from deskwire.contracts.mail import MailHandled
+from deskwire.messaging.envelope import wrap
+from deskwire.testing import FreshDatabase
+from mail_ingest_svc import store
+
+
+def differences(connection: sqlalchemy.Connection) -> Any:
+    return compare_metadata(MigrationContext.configure(connection), store.metadata)
+
+
+async def test_the_tables_are_what_the_migrations_make(fresh_database: FreshDatabase) -> None:
+    url = fresh_database("mail_ingest_svc").replace("postgresql://", "postgresql+asyncpg://", 1)
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [("ticket", ""), ("reply", ""), ("ignored", "unknown sender"), ("duplicate", "known")],
+)
+async def test_what_became_of_a_mail_closes_its_row(
+    office: PostOffice, maildir: Maildir, outcome: Any, reason: str
+) -> None:
+    maildir.drop(a_mail())
+    async with office.open(maildir.url):
+        mail = await office.mail()
+        handled = MailHandled(
+            mail_id=mail.mail_id, outcome=outcome, reason=reason, ticket_id=12, entry_id=34
+        )
+        await office.broker.publish(wrap(handled))
+        row = (await office.ledger(outcome))[0]
+    assert (row["reason"], row["ticket_id"], row["entry_id"]) == (reason, 12, 34)
+    assert row["handled_at"] >= row["received_at"]
+
+
+async def test_recent_and_counts(office: PostOffice, maildir: Maildir) -> None:
+    copy = a_mail()
+    for raw in (a_mail("First"), copy, copy):
+        maildir.drop(raw)
+    async with office.open(maildir.url):
+        await office.rows(
+            lambda rows: (
+                sorted(row["state"] for row in rows)
+                == sorted(["received", "received", "duplicate"])
+            )
+        )
+        counts = await store.counts(office.database)
+        duplicates = await store.recent(office.database, "duplicate")
+        newest = await store.recent(office.database, limit=2)
+    assert counts == dict.fromkeys(store.STATES, 0) | {"received": 2, "duplicate": 1}
+    assert [row["state"] for row in duplicates] == ["duplicate"]
+    assert [row["id"] for row in newest] == [3, 2]

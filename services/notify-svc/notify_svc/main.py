@@ -1,0 +1,40 @@
+"""notify-svc: what is connected to what."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from deskwire import db, health
+from deskwire.messaging.broker import connect
+from deskwire.messaging.consumer import consuming
+from deskwire.messaging.outbox import Outbox
+from deskwire.service import serve
+from deskwire.topology import NOTIFY_SVC
+from notify_svc.handlers import HANDLERS
+from notify_svc.sender import sending
+from notify_svc.settings import Settings
+
+NAME = "notify-svc"
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[None]:
+    wake = asyncio.Event()
+    async with (
+        connect(settings.broker_url, name=NAME) as broker,
+        db.connect(settings.database_url) as database,
+        Outbox(database, broker, service=NAME, after_commit=wake.set).relaying() as outbox,
+        sending(settings, outbox, wake),
+        consuming(HANDLERS, (NOTIFY_SVC,), broker, outbox, drain=settings.shutdown_seconds),
+        health.serving(settings.health_port, database, broker),
+    ):
+        yield
+
+
+def main() -> None:
+    settings = Settings()
+    serve(NAME, settings, running(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""From due rows to the mail server and back: claim, send, settle.
+
+A row is ``sending`` in the database before a connection is used for it, and leased: when its sender
+dies, another one finds it and says that its fate is uncertain.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import asyncpg
+import structlog
+from prometheus_client import Counter
+
+from deskwire.blobs import BlobError, Blobs, open_blobs
+from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import Delivery, DeliveryChanged
+from deskwire.db import LOST_CONNECTION
+from deskwire.errors import NotFound
+from deskwire.html import clean_text
+from deskwire.messaging.outbox import Outbox, Transaction
+from notify_svc import store
+from notify_svc.domain import Mail, NotTried, Result, Unsendable, Verdict, judge
+from notify_svc.mail import CannotRender, Letter, Letterhead, render
+from notify_svc.sender.transport import Line, Server, open_server
+from notify_svc.settings import Settings
+from notify_svc.store import Claimed
+
+log = structlog.get_logger()
+
+DELIVERIES = Counter("deskwire_deliveries", "Attempts by the state that followed", ["state"])
+REPEATED = Counter(
+    "deskwire_deliveries_repeated", "Attempts with a mail that the server may have had before"
+)
+
+POLL_SECONDS = 2.0
+LEASE_SECONDS = 30.0
+IDLE_SECONDS = 30.0
+STUMBLE_SECONDS = 1.0
+IN_HAND = 5  # mails that are claimed for each connection, so that none waits for a claim
+LONGEST_ANSWER = 1000
+
+
+@asynccontextmanager
+async def sending(settings: Settings, outbox: Outbox, wake: asyncio.Event) -> AsyncIterator[None]:
+    """Send what is due until left; ``wake`` says that something may have become so."""
+    letterhead = Letterhead.of(settings)
+    server = open_server(settings.smtp_url, helo=letterhead.address.rpartition("@")[2])
+    sender = Sender(
+        outbox,
+        wake,
+        letterhead,
+        blobs=open_blobs(settings.blob_url),
+        uncertain_retry=settings.uncertain_retry_seconds,
+        connections=settings.smtp_connections,
+    )
+    async with sender.running(server, drain=settings.shutdown_seconds):
+        yield
+
+
+class Sender:
+    def __init__(
+        self,
+        outbox: Outbox,
+        wake: asyncio.Event,
+        letterhead: Letterhead,
+        *,
+        blobs: Blobs,
+        uncertain_retry: float,
+        connections: int,
+    ) -> None:
+        self._outbox = outbox
+        self._wake = wake
+        self._letterhead = letterhead
+        self._blobs = blobs
+        self._uncertain_retry = uncertain_retry
+        self._connections = connections
+        self._worker: UUID = uuid4()
+        self._in_hand: set[int] = set()
+        self._unsent: asyncio.Queue[Claimed] = asyncio.Queue()
+        self._verdicts: list[tuple[Claimed, Verdict]] = []
+        self._judged, self._settled = asyncio.Event(), asyncio.Event()
+        self._closing, self._closed = asyncio.Event(), asyncio.Event()
+
+    @asynccontextmanager
+    async def running(self, server: Server, *, drain: float) -> AsyncIterator[None]:
+        lines = [server.line() for _ in range(self._connections)]
+        claiming = asyncio.create_task(_repeat(self._claim, self._closing))
+        others = [
+            asyncio.create_task(_repeat(self._keep_leases, self._closed)),
+            asyncio.create_task(_repeat(self._settle, self._closed)),
+            *(asyncio.create_task(self._work(line)) for line in lines),
+        ]
+        try:
+            yield
+        finally:
+            await self._finish(claiming, drain)
+            for task in (claiming, *others):
+                task.cancel()
+            await asyncio.gather(claiming, *others, return_exceptions=True)
+            await asyncio.gather(*(line.rest() for line in lines))
+
+    async def _finish(self, claiming: asyncio.Task[None], drain: float) -> None:
+        """Claim nothing more, give back what was not begun, wait for what was."""
+        self._closing.set()
+        self._wake.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(drain):
+                await claiming
+                while not self._unsent.empty():
+                    self._judge(self._unsent.get_nowait(), NotTried())
+                while self._in_hand:
+                    self._settled.clear()
+                    await self._settled.wait()
+        self._closed.set()
+
+    # --- claiming
+
+    async def _claim(self) -> None:
+        self._wake.clear()
+        room = self._connections * IN_HAND - len(self._in_hand)
+        claims: Sequence[Claimed] = ()
+        if room:
+            claims = await store.claim(
+                self._outbox.database, worker=self._worker, room=room, lease=LEASE_SECONDS
+            )
+        for claimed in claims:
+            self._in_hand.add(claimed.id)
+            self._unsent.put_nowait(claimed)
+        if (not room or len(claims) < room) and not self._closing.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._wake.wait()
+
+    async def _keep_leases(self) -> None:
+        """Ours go on; those that nobody keeps are of a sender that is gone."""
+        in_hand = list(self._in_hand)
+        async with self._outbox.transaction() as tx:
+            await tx.execute(store.KEEP, worker=self._worker, in_hand=in_hand, lease=LEASE_SECONDS)
+            self._tell(await store.abandoned(tx, in_hand), tx)
+        await asyncio.sleep(LEASE_SECONDS / 3)
+
+    # --- sending
+
+    async def _work(self, line: Line) -> None:
+        while True:
+            claimed = await self._next(line)
+            try:
+                result = await self._send(claimed, line)
+            except Exception as error:
+                log.exception("delivery not understood", delivery=claimed.id)
+                result = Unsendable(f"{type(error).__name__}: {error}")
+            self._judge(claimed, result)
+
+    async def _next(self, line: Line) -> Claimed:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_SECONDS):
+                return await self._unsent.get()
+        await line.rest()
+        return await self._unsent.get()
+
+    async def _send(self, claimed: Claimed, line: Line) -> Result:
+        if claimed.ambiguous:
+            REPEATED.inc()
+            log.warning("delivery repeated", delivery=claimed.id, attempt=claimed.attempts)
+        try:
+            letter = await self._letter(claimed)
+        except CannotRender as error:
+            return Unsendable(str(error))
+        return await line.send(letter)
+
+    async def _letter(self, claimed: Claimed) -> Letter:
+        mail = claimed.mail
+        if mail.notice.body.blob_id is None:
+            return self._written(claimed, mail)
+        long = mail.saying(await self._whole(mail.notice.body))
+        return await asyncio.to_thread(self._written, claimed, long)
+
+    async def _whole(self, body: Body) -> Body:
+        try:
+            return await self._blobs.unfold(body)
+        except (NotFound, BlobError) as error:
+            log.error("text of a mail is gone", blob=body.blob_id, cause=str(error))
+            return Body(text=f"{body.text}\n\n[...]")
+
+    def _written(self, claimed: Claimed, mail: Mail) -> Letter:
+        return render(mail, self._letterhead, delivery=claimed.id, created_at=claimed.created_at)
+
+    # --- settling
+
+    def _judge(self, claimed: Claimed, result: Result) -> None:
+        verdict = judge(
+            result,
+            age=claimed.age,
+            ambiguous=claimed.ambiguous,
+            uncertain_retry=self._uncertain_retry,
+        )
+        if verdict.answer is not None:
+            verdict = replace(verdict, answer=clean_text(verdict.answer)[:LONGEST_ANSWER])
+        self._verdicts.append((claimed, verdict))
+        self._judged.set()
+
+    async def _settle(self) -> None:
+        """Write all that is known by now; it is kept until it is written."""
+        if not self._verdicts:
+            self._judged.clear()
+            await self._judged.wait()
+        verdicts = list(self._verdicts)
+        async with self._outbox.transaction() as tx:
+            self._tell(await store.settle(tx, self._worker, verdicts), tx)
+        del self._verdicts[: len(verdicts)]
+        self._in_hand.difference_update(claimed.id for claimed, _ in verdicts)
+        self._settled.set()
+        self._wake.set()
+
+    def _tell(self, deliveries: Sequence[Delivery], tx: Transaction) -> None:
+        """What is final or in doubt, and the first time that a mail has to wait."""
+        for delivery in deliveries:
+            DELIVERIES.labels(delivery.state).inc()
+            if delivery.state != "queued" or delivery.attempts == 1:
+                tx.emit(DeliveryChanged(delivery=delivery))
+            if delivery.state in ("failed", "uncertain"):
+                log.warning(
+                    "mail is not out",
+                    delivery=delivery.id,
+                    state=delivery.state,
+                    cause=delivery.answer,
+                )
+
+
+async def _repeat(step: Callable[[], Awaitable[None]], until: asyncio.Event) -> None:
+    while not until.is_set():
+        try:
+            await step()
+        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
+            log.warning("sender waits for the database", cause=str(error) or repr(error))
+            await asyncio.sleep(STUMBLE_SECONDS)
+        except Exception:
+            log.exception("sender stumbles")
+            await asyncio.sleep(STUMBLE_SECONDS)

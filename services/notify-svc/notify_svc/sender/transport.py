@@ -1,0 +1,35 @@
+"""What a way out is: `smtp.py` and `maildir.py` are two, the URL says which."""
+
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from deskwire.errors import SetupError
+from notify_svc.domain import Result
+from notify_svc.mail import Letter
+
+
+class Line(Protocol):
+    """Takes one letter at a time."""
+
+    async def send(self, letter: Letter) -> Result: ...
+
+    async def rest(self) -> None:
+        """Nothing is to be sent for now."""
+
+
+class Server(Protocol):
+    def line(self) -> Line: ...
+
+
+def open_server(url: str, *, helo: str) -> Server:
+    """What is behind ``smtp://``, ``smtps://`` or ``maildir:``; ``helo`` is our name."""
+    scheme = urlsplit(url).scheme
+    if scheme == "maildir":
+        from notify_svc.sender.maildir import Maildir
+
+        return Maildir(urlsplit(url).path)
+    if scheme in ("smtp", "smtps"):
+        from notify_svc.sender.smtp import SmtpServer  # only one way out is ever loaded
+
+        return SmtpServer(url, helo=helo)
+    raise SetupError("DESKWIRE_SMTP_URL must begin with smtp://, smtps:// or maildir:")

@@ -1,0 +1,22 @@
+"""What notify-svc can be told."""
+
+from pydantic import Field
+
+from deskwire.settings import ServiceSettings
+
+
+class Settings(ServiceSettings):
+    smtp_url: str = Field(description="smtp://, smtps://USER:PASSWORD@HOST:PORT or maildir:/FOLDER")
+    mail_from: str = Field(description="the address that mails come from")
+    mail_from_name: str = Field("Support", description="the name that mails come from")
+    reply_address: str | None = Field(None, description="where answers go; mail_from if not given")
+    plus_addressing: bool = Field(
+        default=True, description="answers go to LOCAL+TOKEN@DOMAIN, which names the ticket"
+    )
+    ticket_url: str | None = Field(
+        None, description="where an agent sees a ticket: https://desk.example.com/tickets/{id}"
+    )
+    smtp_connections: int = Field(4, ge=1, le=50, description="how many mails are sent at once")
+    uncertain_retry_seconds: float = Field(
+        600.0, gt=0, description="when to repeat a mail that the server may have taken"
+    )

@@ -1,0 +1,126 @@
+"""Services that stop, die or lose their lease while mails are on their way."""
+
+import asyncio
+import os
+import sys
+import threading
+from pathlib import Path
+
+from notify_desk import Desk, desk_of, opened, parsed, replied, settings
+
+from deskwire.local import Smtp, free_port
+from notify_svc.settings import Settings
+
+EXPIRED = "UPDATE deliveries SET lease_until = now() - interval '1 second' WHERE state = 'sending'"
+
+
+async def test_what_waits_is_sent_by_the_next_service(database_url: str, smtp_server: Smtp) -> None:
+    async with desk_of(settings(database_url, f"smtp://127.0.0.1:{free_port()}")) as desk:
+        await desk.tell(opened())
+        await desk.state("queued")
+        await desk.make_due()
+    async with desk_of(settings(database_url, smtp_server.url)) as desk:
+        told = await desk.state("sent")
+    assert told.attempts >= 2
+    assert len(smtp_server.mails) == 1
+
+
+async def test_a_sender_that_is_killed_between_the_mail_and_its_row_repeats_it_once(
+    database_url: str, smtp_server: Smtp, tmp_path: Path
+) -> None:
+    async with desk_of(settings(database_url, f"smtp://127.0.0.1:{free_port()}")) as desk:
+        await desk.tell(opened())
+        await desk.state("queued")
+        await desk.make_due()
+    process = await _process(settings(database_url, smtp_server.url))
+
+    def kill(command: str, _address: str) -> str | None:
+        if command == "DATA":
+            process.kill()
+        return None
+
+    smtp_server.script = kill
+    await process.wait()
+    smtp_server.script = lambda _command, _address: None
+    async with desk_of(settings(database_url, f"smtp://127.0.0.1:{free_port()}")) as desk:
+        assert [row["state"] for row in await desk.rows()] == ["sending"]
+        await desk.run(EXPIRED)
+    async with desk_of(settings(database_url, smtp_server.url)) as desk:
+        uncertain, sent = await desk.state("uncertain"), await desk.state("sent")
+    assert uncertain.version < sent.version
+    first, second = smtp_server.mails
+    assert first.raw == second.raw
+    assert parsed(first.raw)["Message-ID"] == sent.message_id
+
+
+async def _process(told: Settings) -> asyncio.subprocess.Process:
+    values = told.model_dump(exclude_none=True)
+    environment = {f"DESKWIRE_{name.upper()}": str(value) for name, value in values.items()}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "notify_svc.main", env=os.environ | environment
+    )
+
+
+class Gate:
+    """Holds the server's answer to DATA until it is opened."""
+
+    def __init__(self, server: Smtp) -> None:
+        self._open = threading.Event()
+        self._reached = threading.Event()
+        server.script = self._script
+
+    def _script(self, command: str, _address: str) -> None:
+        if command == "DATA":
+            self._reached.set()
+            self._open.wait(20)
+
+    async def reached(self) -> None:
+        assert await asyncio.to_thread(self._reached.wait, 20)
+
+    def open(self) -> None:
+        self._open.set()
+
+
+async def test_a_stopping_service_finishes_what_is_on_its_way_and_gives_back_the_rest(
+    database_url: str, smtp_server: Smtp
+) -> None:
+    gate = Gate(smtp_server)
+    told = settings(database_url, smtp_server.url, smtp_connections=1, shutdown_seconds=20)
+    async with desk_of(told) as desk:
+        await desk.tell(opened(team=["a@example.com", "b@example.com"]))
+        await gate.reached()
+        asyncio.get_running_loop().call_later(0.3, gate.open)
+    async with desk_of(settings(database_url, f"smtp://127.0.0.1:{free_port()}")) as desk:
+        rows = await desk.rows()
+    assert [row["state"] for row in rows] == ["sent", "queued", "queued"]
+    assert rows[0]["attempts"] == 1
+    assert len(smtp_server.mails) == 1
+
+
+async def test_who_has_lost_the_lease_changes_nothing(desk: Desk, smtp_server: Smtp) -> None:
+    """Another sender has taken the mail over: what the slow one finds out is too late."""
+    gate = Gate(smtp_server)
+    await desk.tell(opened(1))
+    await gate.reached()
+    await desk.run(
+        "UPDATE deliveries SET leased_by = gen_random_uuid(), version = version + 1,"
+        " lease_until = now() + interval '1 hour'"
+    )
+    gate.open()
+    await desk.tell(replied(2, contact=None, watchers=["bob@client.test"]))
+    await desk.state("sent")
+    assert [row["state"] for row in await desk.rows()] == ["sending", "sent"]
+
+
+async def test_a_mail_that_was_in_doubt_too_often_waits_for_an_operator(
+    database_url: str, smtp_server: Smtp
+) -> None:
+    smtp_server.script = lambda command, _: "disconnect" if command == "DATA" else None
+    async with desk_of(settings(database_url, smtp_server.url)) as desk:
+        await desk.tell(opened())
+        for count in range(1, 4):
+            await desk.state("uncertain", count=count)
+            await desk.make_due()
+        last = await desk.state("uncertain", count=4)
+        assert last.next_attempt_at is None
+    assert len(smtp_server.mails) == 4

@@ -1,0 +1,348 @@
+"""From an event to the mail server, and what is said of it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+from notify_desk import ANN, Desk, desk_of, opened, parsed, replied, settings
+from structlog.testing import capture_logs
+
+from deskwire.blobs import open_blobs
+from deskwire.contracts.mail import Body
+from deskwire.errors import Conflict, NotFound, SetupError
+from deskwire.local import Smtp, free_port
+from notify_svc import store
+from notify_svc.sender import queue
+from notify_svc.settings import Settings
+
+
+def recipients(server: Smtp) -> list[str]:
+    return [recipient for mail in server.mails for recipient in mail.recipients]
+
+
+async def test_the_three_mails_of_a_ticket_go_out(desk: Desk, smtp_server: Smtp) -> None:
+    await desk.tell(opened(team=["team@example.com", "boss@example.com"]))
+    await desk.tell(replied(watchers=["bob@client.test"]))
+    await desk.state("sent", count=5)
+    assert sorted(recipients(smtp_server)) == [
+        *("alice@client.test", "alice@client.test", "bob@client.test"),
+        *("boss@example.com", "team@example.com"),
+    ]
+    assert {mail.sender for mail in smtp_server.mails} == {"support@example.com"}
+    subjects = [parsed(mail.raw)["Subject"] for mail in smtp_server.mails]
+    assert sorted(set(subjects)) == [
+        "New ticket - Client Ltd - [TCK-12] - Printer on fire",
+        "Re: [TCK-12] - Printer on fire",
+        "Ticket created - [TCK-12] - Printer on fire",
+    ]
+
+
+async def test_what_is_told_of_a_delivery(desk: Desk, smtp_server: Smtp) -> None:
+    await desk.tell(opened())
+    told = await desk.state("sent")
+    assert (told.ticket_id, told.template, told.recipient) == (
+        *(12, "ticket-created"),
+        "alice@client.test",
+    )
+    assert told.answer == "250 2.0.0 OK"
+    assert told.attempts == 1
+    assert told.sent_at is not None
+    assert told.next_attempt_at is None
+    assert told.message_id == parsed(smtp_server.mails[0].raw)["Message-ID"]
+    assert await store.recent(desk.database) == [told]
+
+
+async def test_a_mail_leaves_when_its_row_is_committed(
+    told: Settings, smtp_server: Smtp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not when somebody looks the next time: nobody does in this test."""
+    monkeypatch.setattr(queue, "POLL_SECONDS", 3600)
+    async with desk_of(told) as desk:
+        for number in range(3):
+            await desk.tell(opened(number))
+            await desk.state("sent", count=number + 1)
+
+
+async def test_an_event_that_is_told_twice_makes_no_second_mail(
+    desk: Desk, smtp_server: Smtp
+) -> None:
+    event, message_id = opened(team=["team@example.com"]), uuid4()
+    for id in (message_id, message_id, uuid4()):
+        await desk.tell(event, id=id)
+    await desk.tell(replied())
+    await desk.state("sent", count=3)
+    assert len(await desk.rows()) == 3
+    assert len(smtp_server.mails) == 3
+
+
+async def test_a_mail_that_is_put_off_is_sent_later(desk: Desk, smtp_server: Smtp) -> None:
+    answers = iter(["451 4.7.1 come back later", None])
+    smtp_server.script = lambda command, _: next(answers) if command == "RCPT" else None
+    await desk.tell(opened())
+    deferred = await desk.state("queued")
+    assert deferred.answer == "451 4.7.1 come back later"
+    assert deferred.next_attempt_at is not None
+    wait = deferred.next_attempt_at - datetime.now(UTC)
+    assert timedelta(seconds=40) < wait <= timedelta(seconds=60)
+    await desk.make_due()
+    assert (await desk.state("sent")).attempts == 2
+
+
+@pytest.mark.parametrize("command", ["MAIL", "RCPT", "DATA"])
+async def test_what_is_refused_is_told_and_harms_only_itself(
+    desk: Desk, smtp_server: Smtp, command: str
+) -> None:
+    answers = iter(["550 5.1.1 unknown", *[None] * 5])
+    smtp_server.script = lambda given, _: next(answers) if given == command else None
+    await desk.tell(replied(watchers=["b@client.test", "c@client.test", "d@client.test"]))
+    await desk.state("sent", count=3)
+    failed = await desk.state("failed")
+    assert failed.answer == "550 5.1.1 unknown"
+    assert failed.attempts == 1
+    assert len(smtp_server.mails) == 3
+
+
+async def test_a_lost_answer_is_in_doubt_and_the_mail_repeated_once(
+    desk: Desk, smtp_server: Smtp
+) -> None:
+    answers = iter(["disconnect", None])
+    smtp_server.script = lambda command, _: next(answers) if command == "DATA" else None
+    before = queue.REPEATED._value.get()
+    await desk.tell(opened())
+    uncertain = await desk.state("uncertain")
+    assert "after the mail was handed over" in (uncertain.answer or "")
+    assert uncertain.next_attempt_at is not None
+    assert uncertain.next_attempt_at - datetime.now(UTC) > timedelta(seconds=500)
+    await desk.make_due()
+    assert (await desk.state("sent")).attempts == 2
+    first, second = smtp_server.mails
+    assert first.raw == second.raw
+    assert queue.REPEATED._value.get() == before + 1
+
+
+async def test_a_connection_lost_before_the_mail_is_no_doubt(desk: Desk, smtp_server: Smtp) -> None:
+    answers = iter(["disconnect", None])
+    smtp_server.script = lambda command, _: next(answers) if command == "RCPT" else None
+    await desk.tell(opened())
+    waiting = await desk.state("queued")
+    assert waiting.next_attempt_at is not None
+    assert waiting.next_attempt_at - datetime.now(UTC) < timedelta(seconds=6)
+    await desk.make_due()
+    assert (await desk.state("sent")).attempts == 2
+    assert len(smtp_server.mails) == 1
+
+
+async def test_a_kept_connection_that_the_server_has_closed_costs_no_attempt(
+    told: Settings, smtp_server: Smtp
+) -> None:
+    async with desk_of(told.model_copy(update={"smtp_connections": 1})) as desk:
+        await desk.tell(opened(1))
+        await desk.state("sent")
+        answers = iter(["disconnect", None])
+        smtp_server.script = lambda command, _: next(answers) if command == "MAIL" else None
+        await desk.tell(opened(2))
+        assert (await desk.state("sent", count=2)).attempts == 1
+
+
+async def test_mails_of_a_ticket_reach_a_recipient_in_their_order(
+    desk: Desk, smtp_server: Smtp
+) -> None:
+    answers = iter(["451 later"])
+    smtp_server.script = lambda command, _: next(answers, None) if command == "RCPT" else None
+    await desk.tell(opened())
+    await desk.state("queued")
+    await desk.tell(replied(2, author=ANN, body=Body(text="one")))
+    await desk.tell(replied(3, author=ANN, body=Body(text="two"), watchers=["bob@client.test"]))
+    assert (await desk.state("sent")).recipient == "bob@client.test"
+    assert recipients(smtp_server) == ["bob@client.test"]
+    await desk.make_due()
+    await desk.state("sent", count=4)
+    ids = [parsed(m.raw)["Message-ID"] for m in smtp_server.mails if "bob" not in m.recipients[0]]
+    assert [one[1:3] for one in ids] == ["e1", "e2", "e3"]
+
+
+async def test_an_address_that_is_none_fails_with_its_reason(desk: Desk, smtp_server: Smtp) -> None:
+    bad = ["x@b.test\r\nRCPT TO:<e@evil.test>", "nobody", "support@example.com"]
+    await desk.tell(replied(watchers=bad))
+    await desk.state("failed", count=3)
+    await desk.state("sent")
+    answers = sorted(told.answer or "" for told in desk.told if told.state == "failed")
+    assert answers == [
+        "nobody is not a mail address",
+        "support@example.com is our own address: the mail would come back as a ticket",
+        "x@b.test RCPT TO:<e@evil.test> is not a mail address",
+    ]
+    assert recipients(smtp_server) == ["alice@client.test"]
+
+
+async def test_other_scripts_in_addresses(desk: Desk, smtp_server: Smtp) -> None:
+    await desk.tell(replied(watchers=["jörg@exämple.test"]))
+    await desk.state("sent", count=2)
+    assert "jörg@xn--exmple-cua.test" in recipients(smtp_server)
+
+
+async def test_a_server_without_other_scripts_fails_them_with_a_reason(database_url: str) -> None:
+    server = Smtp(free_port())
+    port = int(server.url.rpartition(":")[2])
+    controller = Controller(server, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
+    controller.start()
+    try:
+        async with desk_of(settings(database_url, server.url)) as desk:
+            await desk.tell(replied(watchers=["jörg@exämple.test"]))
+            assert "SMTPUTF8" in ((await desk.state("failed")).answer or "")
+            await desk.state("sent")
+    finally:
+        controller.stop()
+
+
+async def test_a_long_text_is_read_from_its_blob(
+    database_url: str, smtp_server: Smtp, tmp_path: Path
+) -> None:
+    url = f"file://{tmp_path}"
+    body = await open_blobs(url).fold(Body(text="many words " * 20_000 + "the end"))
+    assert body.blob_id
+    async with desk_of(settings(database_url, smtp_server.url, blob_url=url)) as desk:
+        await desk.tell(replied(2, body=body))
+        await desk.tell(replied(3, body=body.model_copy(update={"blob_id": "ab" * 32})))
+        await desk.state("sent", count=2)
+    whole, beginning = (parsed(mail.raw).get_body(("plain",)) for mail in smtp_server.mails)
+    assert whole is not None
+    assert beginning is not None
+    assert "the end" in whole.get_content()
+    assert "[...]" in beginning.get_content()
+
+
+async def test_a_closed_port_is_told_and_the_mails_wait(database_url: str) -> None:
+    port = free_port()
+    told = settings(database_url, f"smtp://127.0.0.1:{port}")
+    with capture_logs() as logs:
+        async with desk_of(told) as desk:
+            await desk.tell(opened(1, team=["a@example.com", "b@example.com"]))
+            await desk.tell(opened(2))
+            waiting = await desk.state("queued", count=3)
+            assert str(port) in (waiting.answer or "")
+            assert {row["state"] for row in await desk.rows()} == {"queued"}
+    errors = [line for line in logs if line["event"] == "mail server cannot be used"]
+    assert len(errors) == 1
+    assert errors[0]["host"] == "127.0.0.1"
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+async def test_wrong_credentials_are_told_without_them(database_url: str) -> None:
+    def refuse(*_: Any) -> AuthResult:
+        return AuthResult(success=False, handled=False)
+
+    port = free_port()
+    server = Controller(
+        Smtp(port),
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=refuse,
+        auth_require_tls=False,
+        auth_required=True,
+    )
+    server.start()
+    try:
+        url = f"smtp://me%40example.com:s3%2Fcret@127.0.0.1:{port}"
+        with capture_logs() as logs:
+            async with desk_of(settings(database_url, url)) as desk:
+                await desk.tell(opened())
+                told = await desk.state("queued")
+    finally:
+        server.stop()
+    assert "refuses the credentials: 535" in (told.answer or "")
+    assert any("refuses the credentials" in str(line.get("cause")) for line in logs)
+    assert "s3/cret" not in str(logs)
+    assert "s3%2Fcret" not in str(logs)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+async def test_the_right_credentials_are_used(database_url: str) -> None:
+    seen = []
+
+    def take(_server: Any, _session: Any, _envelope: Any, _way: str, data: Any) -> AuthResult:
+        seen.append((data.login, data.password))
+        return AuthResult(success=True)
+
+    port = free_port()
+    handler = Smtp(port)
+    server = Controller(
+        handler,
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=take,
+        auth_require_tls=False,
+        auth_required=True,
+    )
+    server.start()
+    try:
+        url = f"smtp://me%40example.com:s3%2Fcret@127.0.0.1:{port}"
+        async with desk_of(settings(database_url, url)) as desk:
+            await desk.tell(opened())
+            await desk.state("sent")
+    finally:
+        server.stop()
+    assert seen[0] == (b"me@example.com", b"s3/cret")
+    assert len(handler.mails) == 1
+
+
+async def test_a_maildir_holds_each_mail_once(database_url: str, tmp_path: Path) -> None:
+    async with desk_of(settings(database_url, f"maildir:{tmp_path}/out")) as desk:
+        await desk.tell(opened(team=["team@example.com"]))
+        await desk.state("sent", count=2)
+        files = sorted((tmp_path / "out" / "new").iterdir())
+        before = [file.read_bytes() for file in files]
+        await desk.run("UPDATE deliveries SET state = 'queued', next_attempt_at = now()")
+        await desk.state("sent", count=4)
+    assert sorted((tmp_path / "out" / "new").iterdir()) == files
+    assert [file.read_bytes() for file in files] == before
+    assert len(files) == 2
+    assert list((tmp_path / "out" / "tmp").iterdir()) == []
+    assert parsed(before[0])["Subject"]
+
+
+async def test_many_mails_go_out_once_each(desk: Desk, smtp_server: Smtp) -> None:
+    team = [f"agent{number}@example.com" for number in range(300)]
+    started = time.perf_counter()
+    await desk.tell(opened(contact=None, team=team))
+    await desk.state("sent", count=300)
+    print(f"{300 / (time.perf_counter() - started):.0f} mails a second")  # noqa: T201
+    assert sorted(recipients(smtp_server)) == sorted(team)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://example.com", "must begin with smtp://"),
+        ("smtp://", "names no host"),
+        ("smtp://example.com:port", "DESKWIRE_SMTP_URL"),
+        ("maildir:/proc/nowhere", "cannot be used"),
+    ],
+)
+async def test_a_wrong_url_is_told_at_the_start(database_url: str, url: str, says: str) -> None:
+    with pytest.raises(SetupError, match=says):
+        async with desk_of(settings(database_url, url)):
+            pass
+
+
+async def test_operators_see_and_repeat_deliveries(desk: Desk, smtp_server: Smtp) -> None:
+    answers = iter(["550 no", None, None])
+    smtp_server.script = lambda command, _: next(answers) if command == "DATA" else None
+    await desk.tell(opened(1))
+    failed = await desk.state("failed")
+    await desk.tell(opened(2))
+    sent = await desk.state("sent")
+    assert [one.id for one in await store.recent(desk.database)] == [sent.id, failed.id]
+    assert await store.recent(desk.database, limit=1) == [sent]
+    assert await store.recent(desk.database, "failed") == [failed]
+    assert (await store.retry(desk.database, failed.id)).state == "queued"
+    await desk.heard(lambda told: told.id == failed.id and told.state == "sent")
+    with pytest.raises(Conflict, match="is sent"):
+        await store.retry(desk.database, failed.id)
+    with pytest.raises(NotFound):
+        await store.retry(desk.database, 999)

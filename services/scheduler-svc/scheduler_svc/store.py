@@ -1,0 +1,109 @@
+"""Schedules, and the occurrences that have had their ticket."""
+
+import asyncpg
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+from deskwire.contracts.schedules import Schedule
+from deskwire.contracts.tickets import OpenTicket
+from deskwire.db import compiled
+from deskwire.messaging.schema import messaging_tables
+
+metadata = MetaData()
+messaging_tables(metadata)
+
+TIME = TIMESTAMP(timezone=True)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("cron", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("ticket", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="active"),
+    Column("next_run_at", TIME),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("version", Integer, nullable=False, server_default="1"),
+    CheckConstraint("state IN ('active', 'paused', 'ended')", name="schedules_state"),
+    CheckConstraint("(state = 'active') = (next_run_at IS NOT NULL)", name="schedules_next_run"),
+    Index("schedules_due", "next_run_at"),  # UNTIL_NEXT, CLAIM
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column("schedule_id", BigInteger, ForeignKey("schedules.id"), primary_key=True),
+    Column("occurrence", Text, primary_key=True),
+    Column("fired_at", TIME, nullable=False, server_default=func.now()),
+)
+"""Its key decides between schedulers, and against a wall time that comes twice."""
+
+NOW = compiled(text("SELECT now()"))
+
+CREATE = compiled(
+    text("""
+    INSERT INTO schedules (name, cron, timezone, ticket, next_run_at)
+    VALUES (:name, :cron, :timezone, :ticket, :next_run_at)
+    RETURNING *
+    """)
+)
+
+UNTIL_NEXT = compiled(
+    text("SELECT CAST(extract(epoch FROM min(next_run_at) - now()) AS float8) FROM schedules")
+)
+
+CLAIM = compiled(
+    text("""
+    SELECT id, cron, timezone, next_run_at, now() AS now FROM schedules
+    WHERE next_run_at <= now() ORDER BY next_run_at LIMIT 50 FOR UPDATE SKIP LOCKED
+    """)
+)
+
+# ``fired`` is true where the occurrence is new: only then may its ticket be asked for.
+RUN = compiled(
+    text("""
+    WITH run AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS bigint[]), CAST(:occurrences AS text[]), CAST(:next_runs AS timestamptz[]))
+        AS r(id, occurrence, next_run_at)
+    ), fired AS (
+        INSERT INTO occurrences (schedule_id, occurrence) SELECT id, occurrence FROM run
+        ON CONFLICT DO NOTHING
+        RETURNING schedule_id
+    )
+    UPDATE schedules SET
+        next_run_at = run.next_run_at, version = version + 1,
+        state = CASE WHEN run.next_run_at IS NULL THEN 'ended' ELSE 'active' END
+    FROM run LEFT JOIN fired ON fired.schedule_id = run.id
+    WHERE schedules.id = run.id
+    RETURNING schedules.*, run.occurrence, fired.schedule_id IS NOT NULL AS fired
+    """)
+)
+
+
+def document(row: asyncpg.Record) -> Schedule:
+    return Schedule(
+        id=row["id"],
+        name=row["name"],
+        cron=row["cron"],
+        timezone=row["timezone"],
+        ticket=OpenTicket.model_validate_json(row["ticket"]),
+        next_run_at=row["next_run_at"],
+        created_at=row["created_at"],
+        version=row["version"],
+    )
