@@ -15,7 +15,8 @@ from deskwire.db import LOST_CONNECTION, Database, Session, Statement, compiled
 from deskwire.errors import DeskwireError
 from deskwire.messaging.broker import Broker
 from deskwire.messaging.envelope import Envelope, wrap
-from deskwire.metrics import OUTBOX_OLDEST, OUTBOX_PENDING
+from deskwire.messaging.housekeeping import tidy_for_ever
+from deskwire.metrics import BROKER_CONNECTED, OUTBOX_OLDEST, OUTBOX_PENDING
 
 log = structlog.get_logger()
 
@@ -155,7 +156,8 @@ class Outbox:
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator["Outbox"]:
-        tasks = [asyncio.create_task(self._relay()), asyncio.create_task(self._measure())]
+        work = (self._relay(), self._measure(), tidy_for_ever(self.database))
+        tasks = [asyncio.create_task(each) for each in work]
         try:
             yield self
         finally:
@@ -212,6 +214,7 @@ class Outbox:
 
     async def _measure(self) -> None:
         while True:
+            BROKER_CONNECTED.labels(self.service).set(self._broker.connected)
             with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
                 row = await self.database.fetch_one(BACKLOG)
                 if row is not None:

@@ -37,6 +37,9 @@ def script_directory(package: str) -> ScriptDirectory:
 
 
 def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
+    # The role's time-outs are for serving; a migration may wait its turn and take its time.
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
     def steps(revision: object, _context: object) -> object:

@@ -1,0 +1,51 @@
+"""Removes what the messaging tables need no longer, a little at a time."""
+
+import asyncio
+from contextlib import suppress
+
+import asyncpg
+from sqlalchemy import text
+
+from deskwire.db import LOST_CONNECTION, Database, compiled
+
+EVERY_SECONDS = 600.0
+ROWS = 5_000
+
+OUTBOX_DAYS = 7
+"""Published events can be published again for so long."""
+
+INBOX_DAYS = 30
+"""Longer than any message may be on its way, replays by an operator included."""
+
+TIDY_OUTBOX = compiled(
+    text(f"""
+    DELETE FROM outbox WHERE id IN (
+        SELECT id FROM outbox WHERE published_at < now() - interval '{OUTBOX_DAYS} days'
+        ORDER BY published_at LIMIT {ROWS} FOR UPDATE SKIP LOCKED)
+    RETURNING id
+    """)
+)
+
+TIDY_INBOX = compiled(
+    text(f"""
+    DELETE FROM inbox WHERE (consumer, message_id) IN (
+        SELECT consumer, message_id FROM inbox
+        WHERE handled_at < now() - interval '{INBOX_DAYS} days'
+        ORDER BY handled_at LIMIT {ROWS} FOR UPDATE SKIP LOCKED)
+    RETURNING message_id
+    """)
+)
+
+
+async def tidy(database: Database) -> None:
+    """All that is old, in short transactions."""
+    for statement in (TIDY_OUTBOX, TIDY_INBOX):
+        while len(await database.fetch(statement)) == ROWS:
+            await asyncio.sleep(0.1)
+
+
+async def tidy_for_ever(database: Database) -> None:
+    while True:
+        with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
+            await tidy(database)
+        await asyncio.sleep(EVERY_SECONDS)
