@@ -29,7 +29,7 @@ READS = {  # who consumes what
     "gateway": {topology.GATEWAY},
     "mail-ingest-svc": {topology.MAIL_INGEST_SVC},
     "notify-svc": {topology.NOTIFY_SVC},
-    "scheduler-svc": {topology.SCHEDULER_REQUESTS},
+    "scheduler-svc": {topology.SCHEDULER_SVC, topology.SCHEDULER_REQUESTS},
     "ticket-svc": {topology.TICKET_SVC, topology.TICKET_REQUESTS},
 }
 

@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 from whole import TEAM, Whole, drop, mail, maildir, ticket_of, told, until, whole
 
-from deskwire.contracts.tickets import ReplayDocuments
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.local import Dovecot, Smtp
 from deskwire.messaging.broker import connect
-from deskwire.messaging.requests import ask
+from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
 
 
@@ -170,16 +170,18 @@ async def test_the_read_model_is_rebuilt_from_its_owner(desk: Desk) -> None:
         await desk.running.created("/tickets", body)
     await desk.running.settled()
     before = await desk.running.tickets("&sort=number")
-    await desk.running.query("gateway", "TRUNCATE tickets, entries")
+    deliveries = (await desk.running.api("GET", "/mail/outbound")).json["data"]
+    await desk.running.query("gateway", "TRUNCATE tickets, entries, records, deliveries")
     assert await desk.running.tickets() == []
     await _reproject(desk.running)
 
     async def back() -> bool:
-        return await desk.running.tickets("&sort=number") == before
+        told = (await desk.running.api("GET", "/mail/outbound")).json["data"]
+        return await desk.running.tickets("&sort=number") == before and told == deliveries
 
     await until(back)
 
 
 async def _reproject(running: Whole) -> None:
     async with connect(running.told["broker_url"]) as broker:
-        await ask(broker, ReplayDocuments())
+        await broker.publish(wrap(ReplayDocuments()))

@@ -1,4 +1,4 @@
-"""Errors with a stable code. The docstring is the default message; the gateway turns codes into HTTP."""
+"""Errors with a stable code; the docstring is the default message, the gateway knows its status."""
 
 from typing import ClassVar
 

@@ -28,7 +28,7 @@ def serve(
     try:
         uvloop.run(until_signalled(service, running))
     except SetupError as error:
-        print(f"{service}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{service}: {error}\n")
         raise SystemExit(1) from None
 
 

@@ -1,4 +1,4 @@
-"""Settings from the environment: prefix ``DESKWIRE_``, and ``DESKWIRE_X_FILE`` to read X from a file."""
+"""Settings from the environment: ``DESKWIRE_X``, or ``DESKWIRE_X_FILE`` to read X from a file."""
 
 import os
 from pathlib import Path
@@ -39,7 +39,9 @@ class ServiceSettings(BaseSettings):
 
     database_url: str = Field(description="postgresql://USER:PASSWORD@HOST:PORT/DATABASE")
     broker_url: str = Field(description="amqp://, amqps:// or memory://")
-    blob_url: str = Field("file:///var/lib/deskwire/blobs", description="file://, s3:// or memory://")
+    blob_url: str = Field(
+        "file:///var/lib/deskwire/blobs", description="file://, s3:// or memory://"
+    )
     log_level: str = "INFO"
     health_port: int = Field(8081, description="/livez, /readyz and /metrics; 0 for none")
     shutdown_seconds: float = Field(25.0, description="how long to finish what is in work")
@@ -50,7 +52,7 @@ class ServiceSettings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic names it
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Files(settings_cls), env_settings

@@ -124,7 +124,9 @@ class RemoteBroker:
         self.url = url
 
     def vhost(self, _name: str) -> str:
-        _run(_delete_queues(self.url))
+        from deskwire.messaging.rabbit import remove_topology
+
+        _run(remove_topology(self.url))
         return self.url
 
 
@@ -173,21 +175,6 @@ async def _execute(server: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
-
-
-async def _delete_queues(url: str) -> None:
-    import aio_pika
-
-    from deskwire.messaging.rabbit.topology import EXCHANGES, dead_queue
-    from deskwire.topology import QUEUES
-
-    async with await aio_pika.connect(url) as connection:
-        channel = await connection.channel()
-        for queue in QUEUES:
-            await channel.queue_delete(queue.name)
-            await channel.queue_delete(dead_queue(queue))
-        for exchange in EXCHANGES:
-            await channel.exchange_delete(exchange)
 
 
 def _run(work: Coroutine[Any, Any, None]) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deskwire.contracts import mail, notifications, schedules, tickets
+from deskwire.contracts import mail, notifications, replay, schedules, tickets
 from deskwire.contracts.base import Message
 
 EVENTS_EXCHANGE = "deskwire.events"
@@ -29,7 +29,7 @@ class Queue:
 
 TICKET_SVC = Queue(
     "ticket-svc",
-    (mail.MailReceived, tickets.OpenScheduledTicket, tickets.ReplayDocuments),
+    (mail.MailReceived, tickets.OpenScheduledTicket, replay.ReplayDocuments),
 )
 TICKET_REQUESTS = Queue(
     "ticket.requests",
@@ -42,12 +42,14 @@ TICKET_REQUESTS = Queue(
         tickets.CreateDomain,
         tickets.CreateAgent,
         tickets.UpdateSettings,
-        tickets.ReplayDocuments,
     ),
     requests=True,
 )
 MAIL_INGEST_SVC = Queue("mail-ingest-svc", (mail.MailHandled,))
-NOTIFY_SVC = Queue("notify-svc", (tickets.TicketOpened, tickets.TicketReplied))
+NOTIFY_SVC = Queue(
+    "notify-svc", (tickets.TicketOpened, tickets.TicketReplied, replay.ReplayDocuments)
+)
+SCHEDULER_SVC = Queue("scheduler-svc", (replay.ReplayDocuments,))
 SCHEDULER_REQUESTS = Queue("scheduler.requests", (schedules.CreateSchedule,), requests=True)
 GATEWAY = Queue(
     "gateway",
@@ -67,7 +69,15 @@ GATEWAY = Queue(
     ),
 )
 
-QUEUES = (TICKET_SVC, TICKET_REQUESTS, MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_REQUESTS, GATEWAY)
+QUEUES = (
+    TICKET_SVC,
+    TICKET_REQUESTS,
+    MAIL_INGEST_SVC,
+    NOTIFY_SVC,
+    SCHEDULER_SVC,
+    SCHEDULER_REQUESTS,
+    GATEWAY,
+)
 
 
 def listeners(message_type: str, *, requests: bool) -> tuple[Queue, ...]:

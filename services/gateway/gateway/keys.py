@@ -145,10 +145,11 @@ class _Cached:
 
 
 class KeyRing:
-    """Says whose key it is. What the database said of an id is believed for `CACHE_SECONDS`."""
+    """Says whose key it is. What the database said of an id is believed for some seconds."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, believed: float = CACHE_SECONDS) -> None:
         self._database = database
+        self._believed = believed
         self._cached: dict[int, _Cached] = {}
 
     async def verify(self, token: str) -> Key | None:
@@ -163,7 +164,7 @@ class KeyRing:
         if cached is not None and cached.until >= time.monotonic():
             return cached
         row = await self._database.fetch_one(_FIND, id=key_id)
-        until = time.monotonic() + CACHE_SECONDS
+        until = time.monotonic() + self._believed
         if row is None:
             found = _Cached(None, _NO_SECRET, until)
         else:

@@ -2,6 +2,7 @@
 
 from deskwire.contracts import tickets as events
 from deskwire.contracts.notifications import DeliveryChanged
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
@@ -66,7 +67,7 @@ async def fill_if_empty(outbox: Outbox) -> None:
     """On the first start, or with a new database, have everything told that was before."""
     async with outbox.transaction() as tx:
         if await tx.fetch_value(IS_EMPTY):
-            tx.emit(events.ReplayDocuments())
+            tx.emit(ReplayDocuments())
 
 
 def _keep_record(record: Record, tx: Transaction) -> None:

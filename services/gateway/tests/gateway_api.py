@@ -2,15 +2,20 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from email.message import Message
 from http.client import HTTPConnection
 from typing import Any
 
 from deskwire import db
-from deskwire.messaging.broker import Broker
+from deskwire.messaging.broker import Broker, Delivery, connect
+from deskwire.testing import FreshDatabase
+from deskwire.topology import NOTIFY_SVC, SCHEDULER_SVC
 from gateway.keys import create_key
+from gateway.main import running
+from gateway.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,32 @@ class Desk:
 
     async def key(self, *scopes: str, **bound: Any) -> Api:
         return self.api.using(await create_key(self.database, "test", scopes=scopes, **bound))
+
+
+async def ignore(_batch: Sequence[Delivery]) -> None:
+    """What nobody listens to would wait in the outbox, and be told of in the log."""
+
+
+@asynccontextmanager
+async def gateway(
+    fresh_database: FreshDatabase, broker_url: str, **values: object
+) -> AsyncIterator[Desk]:
+    given = {
+        "database_url": fresh_database("gateway"),
+        "broker_url": broker_url,
+        "blob_url": "memory://",
+        "port": 0,
+    }
+    settings = Settings.model_validate(given | values)
+    async with (
+        db.connect(settings.database_url, size=2) as database,
+        connect(broker_url) as broker,
+        broker.consume(NOTIFY_SVC, ignore),
+        broker.consume(SCHEDULER_SVC, ignore),
+        running(settings) as server,
+    ):
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield Desk(Api(port, await create_key(database, "all", scopes=["admin"])), broker, database)
 
 
 async def eventually(

@@ -3,8 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from conftest import gateway
-from gateway_api import Answer, Api, Desk
+from gateway_api import Answer, Api, Desk, gateway
 
 from deskwire.blobs import Blobs, open_blobs
 from deskwire.contracts.mail import Body

@@ -1,5 +1,6 @@
 """What the owners tell is kept, the newest of it, and told anew to who knows nothing."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -103,8 +104,6 @@ async def test_ticket_and_entry_of_one_event(lonely_desk: Desk) -> None:
 
 async def test_one_batch_with_many_versions(lonely_desk: Desk) -> None:
     """All that waits when the gateway comes is one statement a table."""
-    import asyncio
-
     changes = [TicketChanged(ticket=ticket(v, id=1 + v % 3, subject=f"v{v}")) for v in range(1, 31)]
     await asyncio.gather(*(lonely_desk.broker.publish(wrap(change)) for change in changes))
     tickets = (await lonely_desk.api.get("/api/v1/tickets?sort=number")).json["data"]

@@ -14,7 +14,9 @@ from deskwire.contracts.mail import Address
 from deskwire.testing import FreshDatabase
 from mail_ingest_svc import store
 from mail_ingest_svc.mailbox import prepare
+from mail_ingest_svc.domain import content_digest
 from mail_ingest_svc.mailbox.prepare import UNREADABLE_TEXT
+from mail_ingest_svc.parse import ParsedMail, parse
 
 OUTBOX = "SELECT count(*), count(published_at) FROM outbox"
 
@@ -90,12 +92,11 @@ async def test_what_the_parser_cannot_read_is_attached(
 ) -> None:
     """The parser never fails that we know of; this one does, at the body."""
 
-    def fragile(raw: bytes) -> prepare.ParsedMail:
+    def fragile(raw: bytes) -> ParsedMail:
         if raw.split(b"\n\n", 1)[1]:
             raise RecursionError
         return parse(raw)
 
-    parse = prepare.parse
     monkeypatch.setattr(prepare, "parse", fragile)
     raw = a_mail("Printer")
     maildir.drop(raw)
@@ -197,9 +198,8 @@ async def test_a_mail_that_fails_three_times_costs_only_itself(
     def failing(raw: bytes) -> str:
         if b"poison" in raw:
             raise RuntimeError("no antidote")
-        return digest(raw)
+        return content_digest(raw)
 
-    digest = prepare.content_digest
     monkeypatch.setattr(prepare, "content_digest", failing)
     poison = a_mail("poison")
     maildir.drop(poison, "0")

@@ -1,9 +1,11 @@
 """What notify-svc does on which message: one delivery row for each recipient of each mail."""
 
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.tickets import TicketOpened, TicketReplied
 from deskwire.html import clean_text
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Transaction
+from deskwire.messaging.replay import replaying
 from notify_svc import domain, store
 
 
@@ -23,4 +25,5 @@ async def queue_mails(event: TicketOpened | TicketReplied, tx: Transaction) -> N
 HANDLERS: Handlers = {
     TicketOpened: queue_mails,
     TicketReplied: queue_mails,
+    ReplayDocuments: replaying(store.KINDS),
 }

@@ -23,10 +23,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from deskwire.contracts.notifications import Delivery, DeliveryState
+from deskwire.contracts.notifications import Delivery, DeliveryChanged, DeliveryState
 from deskwire.db import Database, compiled
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction
+from deskwire.messaging.replay import Kind, page
 from deskwire.messaging.schema import messaging_tables
 from notify_svc.domain import REPEATS, Mail, Notice, Template, Verdict
 
@@ -78,11 +79,10 @@ Index(
     postgresql_where=_unfinished,
 )
 Index(
-    "deliveries_leased",  # KEEP and ABANDONED
-    deliveries.c.lease_until,
-    postgresql_where=deliveries.c.state == "sending",
+    "deliveries_by_state",  # RECENT_IN_STATE, and KEEP and ABANDONED for those being sent
+    deliveries.c.state,
+    deliveries.c.id,
 )
-Index("deliveries_by_state", deliveries.c.state, deliveries.c.id)  # RECENT_IN_STATE
 
 _DOCUMENT = """deliveries.id, template, ticket_id, recipient, deliveries.state,
     deliveries.attempts, deliveries.answer, message_id, created_at, sent_at, next_attempt_at,
@@ -255,3 +255,11 @@ async def retry(database: Database, delivery_id: int) -> Delivery:
 
 def _delivery(row: asyncpg.Record) -> Delivery:
     return Delivery.model_validate(dict(row))
+
+
+KINDS = {
+    "delivery": Kind(
+        page(f"SELECT {_DOCUMENT} FROM deliveries"),
+        lambda row: DeliveryChanged(delivery=_delivery(row)),
+    ),
+}

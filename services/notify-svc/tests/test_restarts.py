@@ -8,7 +8,9 @@ from pathlib import Path
 
 from notify_desk import Desk, desk_of, opened, parsed, replied, settings
 
+from deskwire import db
 from deskwire.local import Smtp, free_port
+from notify_svc import store
 from notify_svc.settings import Settings
 
 EXPIRED = "UPDATE deliveries SET lease_until = now() - interval '1 second' WHERE state = 'sending'"
@@ -90,10 +92,13 @@ async def test_a_stopping_service_finishes_what_is_on_its_way_and_gives_back_the
         await desk.tell(opened(team=["a@example.com", "b@example.com"]))
         await gate.reached()
         asyncio.get_running_loop().call_later(0.3, gate.open)
-    async with desk_of(settings(database_url, f"smtp://127.0.0.1:{free_port()}")) as desk:
-        rows = await desk.rows()
-    assert [row["state"] for row in rows] == ["sent", "queued", "queued"]
-    assert rows[0]["attempts"] == 1
+    async with db.connect(database_url, size=1) as database:
+        rows = await store.recent(database)
+    assert [(row.state, row.attempts) for row in reversed(rows)] == [
+        ("sent", 1),
+        ("queued", 0),
+        ("queued", 0),
+    ]
     assert len(smtp_server.mails) == 1
 
 

@@ -3,19 +3,15 @@
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
 from notify_desk import ANN, Desk, desk_of, opened, parsed, replied, settings
-from structlog.testing import capture_logs
 
 from deskwire.blobs import open_blobs
 from deskwire.contracts.mail import Body
-from deskwire.errors import Conflict, NotFound, SetupError
-from deskwire.local import Smtp, free_port
+from deskwire.errors import Conflict, NotFound
+from deskwire.local import Smtp
 from notify_svc import store
 from notify_svc.sender import queue
 from notify_svc.settings import Settings
@@ -186,20 +182,6 @@ async def test_other_scripts_in_addresses(desk: Desk, smtp_server: Smtp) -> None
     assert "jörg@xn--exmple-cua.test" in recipients(smtp_server)
 
 
-async def test_a_server_without_other_scripts_fails_them_with_a_reason(database_url: str) -> None:
-    server = Smtp(free_port())
-    port = int(server.url.rpartition(":")[2])
-    controller = Controller(server, hostname="127.0.0.1", port=port, enable_SMTPUTF8=False)
-    controller.start()
-    try:
-        async with desk_of(settings(database_url, server.url)) as desk:
-            await desk.tell(replied(watchers=["jörg@exämple.test"]))
-            assert "SMTPUTF8" in ((await desk.state("failed")).answer or "")
-            await desk.state("sent")
-    finally:
-        controller.stop()
-
-
 async def test_a_long_text_is_read_from_its_blob(
     database_url: str, smtp_server: Smtp, tmp_path: Path
 ) -> None:
@@ -215,80 +197,6 @@ async def test_a_long_text_is_read_from_its_blob(
     assert beginning is not None
     assert "the end" in whole.get_content()
     assert "[...]" in beginning.get_content()
-
-
-async def test_a_closed_port_is_told_and_the_mails_wait(database_url: str) -> None:
-    port = free_port()
-    told = settings(database_url, f"smtp://127.0.0.1:{port}")
-    with capture_logs() as logs:
-        async with desk_of(told) as desk:
-            await desk.tell(opened(1, team=["a@example.com", "b@example.com"]))
-            await desk.tell(opened(2))
-            waiting = await desk.state("queued", count=3)
-            assert str(port) in (waiting.answer or "")
-            assert {row["state"] for row in await desk.rows()} == {"queued"}
-    errors = [line for line in logs if line["event"] == "mail server cannot be used"]
-    assert len(errors) == 1
-    assert errors[0]["host"] == "127.0.0.1"
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-async def test_wrong_credentials_are_told_without_them(database_url: str) -> None:
-    def refuse(*_: Any) -> AuthResult:
-        return AuthResult(success=False, handled=False)
-
-    port = free_port()
-    server = Controller(
-        Smtp(port),
-        hostname="127.0.0.1",
-        port=port,
-        authenticator=refuse,
-        auth_require_tls=False,
-        auth_required=True,
-    )
-    server.start()
-    try:
-        url = f"smtp://me%40example.com:s3%2Fcret@127.0.0.1:{port}"
-        with capture_logs() as logs:
-            async with desk_of(settings(database_url, url)) as desk:
-                await desk.tell(opened())
-                told = await desk.state("queued")
-    finally:
-        server.stop()
-    assert "refuses the credentials: 535" in (told.answer or "")
-    assert any("refuses the credentials" in str(line.get("cause")) for line in logs)
-    assert "s3/cret" not in str(logs)
-    assert "s3%2Fcret" not in str(logs)
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-async def test_the_right_credentials_are_used(database_url: str) -> None:
-    seen = []
-
-    def take(_server: Any, _session: Any, _envelope: Any, _way: str, data: Any) -> AuthResult:
-        seen.append((data.login, data.password))
-        return AuthResult(success=True)
-
-    port = free_port()
-    handler = Smtp(port)
-    server = Controller(
-        handler,
-        hostname="127.0.0.1",
-        port=port,
-        authenticator=take,
-        auth_require_tls=False,
-        auth_required=True,
-    )
-    server.start()
-    try:
-        url = f"smtp://me%40example.com:s3%2Fcret@127.0.0.1:{port}"
-        async with desk_of(settings(database_url, url)) as desk:
-            await desk.tell(opened())
-            await desk.state("sent")
-    finally:
-        server.stop()
-    assert seen[0] == (b"me@example.com", b"s3/cret")
-    assert len(handler.mails) == 1
 
 
 async def test_a_maildir_holds_each_mail_once(database_url: str, tmp_path: Path) -> None:
@@ -313,21 +221,6 @@ async def test_many_mails_go_out_once_each(desk: Desk, smtp_server: Smtp) -> Non
     await desk.state("sent", count=300)
     print(f"{300 / (time.perf_counter() - started):.0f} mails a second")  # noqa: T201
     assert sorted(recipients(smtp_server)) == sorted(team)
-
-
-@pytest.mark.parametrize(
-    ("url", "says"),
-    [
-        ("http://example.com", "must begin with smtp://"),
-        ("smtp://", "names no host"),
-        ("smtp://example.com:port", "DESKWIRE_SMTP_URL"),
-        ("maildir:/proc/nowhere", "cannot be used"),
-    ],
-)
-async def test_a_wrong_url_is_told_at_the_start(database_url: str, url: str, says: str) -> None:
-    with pytest.raises(SetupError, match=says):
-        async with desk_of(settings(database_url, url)):
-            pass
 
 
 async def test_operators_see_and_repeat_deliveries(desk: Desk, smtp_server: Smtp) -> None:

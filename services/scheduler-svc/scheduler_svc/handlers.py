@@ -1,9 +1,11 @@
 """What scheduler-svc does on which message."""
 
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import CreateSchedule, Schedule, ScheduleChanged
 from deskwire.errors import Invalid
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Transaction
+from deskwire.messaging.replay import replaying
 from scheduler_svc import store
 from scheduler_svc.domain import first_run
 
@@ -28,4 +30,5 @@ async def create_schedule(command: CreateSchedule, tx: Transaction) -> Schedule:
 
 HANDLERS: Handlers = {
     CreateSchedule: create_schedule,
+    ReplayDocuments: replaying(store.KINDS),
 }

@@ -8,7 +8,7 @@ from deskwire.messaging.broker import connect
 from deskwire.messaging.consumer import consuming
 from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
-from deskwire.topology import SCHEDULER_REQUESTS
+from deskwire.topology import SCHEDULER_REQUESTS, SCHEDULER_SVC
 from scheduler_svc.clock import ticking
 from scheduler_svc.handlers import HANDLERS
 from scheduler_svc.settings import Settings
@@ -18,7 +18,7 @@ NAME = "scheduler-svc"
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
-    queues = (SCHEDULER_REQUESTS,)
+    queues = (SCHEDULER_SVC, SCHEDULER_REQUESTS)
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,

@@ -17,9 +17,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 
-from deskwire.contracts.schedules import Schedule
+from deskwire.contracts.schedules import Schedule, ScheduleChanged
 from deskwire.contracts.tickets import OpenTicket
 from deskwire.db import compiled
+from deskwire.messaging.replay import Kind, page
 from deskwire.messaging.schema import messaging_tables
 
 metadata = MetaData()
@@ -107,3 +108,10 @@ def document(row: asyncpg.Record) -> Schedule:
         created_at=row["created_at"],
         version=row["version"],
     )
+
+
+KINDS = {
+    "schedule": Kind(
+        page("SELECT * FROM schedules"), lambda row: ScheduleChanged(schedule=document(row))
+    ),
+}

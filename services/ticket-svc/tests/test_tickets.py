@@ -6,6 +6,7 @@ import pytest
 from ticket_desk import Desk
 
 from deskwire.contracts.mail import Body
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.tickets import (
     AddEntry,
     Author,
@@ -16,7 +17,6 @@ from deskwire.contracts.tickets import (
     GetTicket,
     OpenScheduledTicket,
     OpenTicket,
-    ReplayDocuments,
     TicketChanged,
     TicketNoted,
     TicketOpened,
@@ -221,7 +221,7 @@ async def test_everything_is_told_anew_page_by_page(desk: Desk) -> None:
     client_id = await desk.client()
     made = [await desk.open(client_id) for _ in range(3)]
     heard = len(desk.heard)
-    await desk.ask(ReplayDocuments())
+    await desk.broker.publish(wrap(ReplayDocuments()))
     await desk.next(TicketChanged, after=heard)
     told: dict[int, TicketChanged] = {}
     async with asyncio.timeout(10):

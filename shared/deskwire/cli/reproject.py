@@ -7,16 +7,17 @@ from deskwire.cli.output import say
 
 
 def reproject() -> None:
-    """Have ticket-svc tell everything it owns anew; the gateway takes what it lacks."""
+    """Have every owner tell all its documents anew; the gateway takes what it lacks."""
     url = rabbitmq_url()
     with reaching_rabbitmq(url):
-        say("told anew:", ", ".join(asyncio.run(_ask(url))))
+        asyncio.run(_tell(url))
+    say("the owners are asked; what the read model lacks comes in by itself")
 
 
-async def _ask(url: str) -> tuple[str, ...]:
-    from deskwire.contracts.tickets import ReplayDocuments
+async def _tell(url: str) -> None:
+    from deskwire.contracts.replay import ReplayDocuments
     from deskwire.messaging.broker import connect
-    from deskwire.messaging.requests import ask
+    from deskwire.messaging.envelope import wrap
 
     async with connect(url, name="deskwire reproject") as broker:
-        return (await ask(broker, ReplayDocuments())).reply.kinds
+        await broker.publish(wrap(ReplayDocuments()))

@@ -12,13 +12,13 @@ MESSAGE_BYTES = 256 * 1024
 
 
 class Document(BaseModel):
-    """A value that crosses a service border. Unknown fields are ignored: additions stay compatible."""
+    """A value that crosses a service border. Unknown fields are ignored, so additions fit."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Message(Document):
-    """Anything published. ``class TicketOpened(Event, name="ticket.opened.v1")`` sets the wire name."""
+    """Anything published. ``class Opened(Event, name="ticket.opened.v1")`` sets the wire name."""
 
     wire_name: ClassVar[str] = ""
 

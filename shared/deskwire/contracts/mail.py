@@ -26,7 +26,7 @@ class Attachment(Document):
 
 
 class Body(Document):
-    """Text and its HTML. With ``blob_id`` both are only the beginning; the blob holds the whole as JSON."""
+    """Text and its HTML. With ``blob_id`` the text is a beginning; the blob has both, as JSON."""
 
     text: str
     html: str | None = None

@@ -9,7 +9,7 @@ DeliveryState = Literal["queued", "sending", "sent", "failed", "uncertain"]
 
 
 class Delivery(Document):
-    """One mail to one recipient. ``uncertain``: the server may have taken it, its answer was lost."""
+    """One mail to one recipient. ``uncertain``: the server may have it, its answer was lost."""
 
     id: int
     template: str

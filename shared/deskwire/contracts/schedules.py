@@ -7,7 +7,7 @@ from deskwire.contracts.tickets import OpenTicket
 
 
 class Schedule(Document):
-    """A scheduled ticket: a cron rule in an IANA zone, and the ticket that each occurrence opens."""
+    """A scheduled ticket: a cron rule in an IANA zone, and the ticket that it opens each time."""
 
     id: int
     name: str

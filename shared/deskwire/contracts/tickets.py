@@ -72,7 +72,7 @@ class Agent(Document):
 
 
 class Settings(Document):
-    """The instance's settings. ``new_ticket_addresses`` is the team list told of every new ticket."""
+    """The instance's settings. ``new_ticket_addresses``: the team list told of every new ticket."""
 
     ticket_prefix: str
     client_notifications: bool
@@ -132,7 +132,7 @@ class Ticket(Document):
 
 
 class Entry(Document):
-    """One reply or note on a ticket's timeline; the first one is what the ticket was opened with."""
+    """A reply or note on a ticket's timeline; the first one is what the ticket was opened with."""
 
     id: int
     ticket_id: int
@@ -253,17 +253,6 @@ class UpdateSettings(Command[Settings], name="settings.update.v1"):
     ticket_prefix: str | None = None
     client_notifications: bool | None = None
     new_ticket_addresses: tuple[str, ...] | None = None
-
-
-class ReplayStarted(Document):
-    kinds: tuple[str, ...]
-
-
-class ReplayDocuments(Command[ReplayStarted], name="documents.replay.v1"):
-    """Tell everything owned anew, as ``*.changed`` events; goes on by itself page by page."""
-
-    kind: str = ""
-    after_id: int = 0
 
 
 # Events. Those of a ticket carry the whole new document: a projector needs nothing else.

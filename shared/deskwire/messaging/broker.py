@@ -1,4 +1,4 @@
-"""The broker port: what every transport promises. `shared/tests/test_broker.py` is its definition."""
+"""The broker port: what every transport promises, as `shared/tests/test_broker.py` defines it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -15,7 +15,7 @@ DRAIN_SECONDS = 25.0
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message handed to a consumer. ``redelivered``: somebody had it before and did not finish."""
+    """A message handed to a consumer. ``redelivered``: somebody had it and did not finish."""
 
     envelope: Envelope
     redelivered: bool = False

@@ -68,7 +68,8 @@ async def consuming(
         raise SetupError(f"topology.py and the handlers differ in {', '.join(names)}")
     async with AsyncExitStack() as stack:
         for queue in queues:
-            await stack.enter_async_context(Consumer(queue, handlers, outbox).running(broker, drain))
+            consumer = Consumer(queue, handlers, outbox)
+            await stack.enter_async_context(consumer.running(broker, drain))
         yield
 
 
@@ -96,7 +97,8 @@ class Consumer:
         suspicious = any(delivery.redelivered for delivery in batch) and not self._queue.requests
         if not suspicious:
             try:
-                return await self._together(batch)
+                await self._together(batch)
+                return
             except LOST_CONNECTION:
                 raise
             except Exception:
@@ -122,7 +124,7 @@ class Consumer:
     async def _known(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
         ids = [delivery.envelope.id for delivery in batch]
         rows = await tx.fetch(inbox.KNOWN, consumer=self._queue.name, ids=ids)
-        return {r["message_id"]: Handled(r["fingerprint"], r["reply"], True) for r in rows}
+        return {r["message_id"]: Handled(r["fingerprint"], r["reply"], replayed=True) for r in rows}
 
     async def _run(self, delivery: Delivery, tx: Transaction) -> Handled:
         envelope = delivery.envelope
@@ -171,7 +173,7 @@ class Consumer:
             answered.add(delivery.envelope.id)
             self._count("duplicate" if repeated else "handled")
             if delivery.reply is not None:
-                await delivery.reply(_answer(delivery.envelope, outcome, repeated))
+                await delivery.reply(_answer(delivery.envelope, outcome, repeated=repeated))
 
     async def _alone(self, delivery: Delivery) -> None:
         """One message to its end: handled, refused, put off or parked."""
@@ -180,14 +182,17 @@ class Consumer:
         attempts = 1 if self._queue.requests else IMMEDIATE_ATTEMPTS
         for attempt in range(1, attempts + 1):
             try:
-                return await self._together([delivery], failed_before=delivery.redelivered)
+                await self._together([delivery], failed_before=delivery.redelivered)
+                return
             except LOST_CONNECTION:
                 raise
             except Rejected as error:
-                return await self._refuse(delivery, error)
+                await self._refuse(delivery, error)
+                return
             except Exception as error:
                 if attempt == attempts:
-                    return await self._give_up(delivery, error)
+                    await self._give_up(delivery, error)
+                    return
             await asyncio.sleep(0.05 * attempt)
 
     async def _lethal(self, delivery: Delivery) -> bool:
@@ -201,7 +206,8 @@ class Consumer:
     async def _refuse(self, delivery: Delivery, error: Rejected) -> None:
         self._count("rejected")
         if delivery.reply is not None:
-            return await delivery.reply(refused(error))
+            await delivery.reply(refused(error))
+            return
         log.warning("message parked", type=delivery.envelope.type, cause=str(error))
         PARKED.labels(self._queue.name).inc()
         await self._fail(delivery.envelope, _cause(error), 1, None)
@@ -210,7 +216,8 @@ class Consumer:
         self._count("failed")
         log.error("handler failed", type=delivery.envelope.type, exc_info=error)
         if delivery.reply is not None:
-            return await delivery.reply(refused(DeskwireError("the service failed")))
+            await delivery.reply(refused(DeskwireError("the service failed")))
+            return
         RETRIES.labels(self._queue.name).inc()
         await self._fail(delivery.envelope, _cause(error), 1, RETRY_SECONDS[0])
 
@@ -279,7 +286,7 @@ def _fingerprint(envelope: Envelope) -> bytes:
     return sha256(envelope.type.encode() + b"\0" + envelope.body).digest()
 
 
-def _answer(envelope: Envelope, outcome: Handled, repeated: bool) -> bytes:
+def _answer(envelope: Envelope, outcome: Handled, *, repeated: bool) -> bytes:
     if repeated and outcome.fingerprint != _fingerprint(envelope):
         return refused(KeyReused())
     return (REPLAYED if repeated else DONE) + (outcome.reply or "null").encode()

@@ -40,8 +40,9 @@ TIDY_INBOX = compiled(
 async def tidy(database: Database) -> None:
     """All that is old, in short transactions."""
     for statement in (TIDY_OUTBOX, TIDY_INBOX):
-        while len(await database.fetch(statement)) == ROWS:
-            await asyncio.sleep(0.1)
+        removed = ROWS
+        while removed == ROWS:
+            removed = len(await database.fetch(statement))
 
 
 async def tidy_for_ever(database: Database) -> None:

@@ -78,7 +78,7 @@ class Transaction(Session):
         self.outgoing.append(wrap(message))
 
     def append(self, statement: Statement, **row: Any) -> None:
-        """Run the statement once, before the commit, with a list per column of all rows appended."""
+        """Run the statement once, before the commit, with a list per column of all rows."""
         self._rows.setdefault(statement, []).append(row)
 
     async def flush(self) -> None:
@@ -145,7 +145,7 @@ class Outbox:
 
     @asynccontextmanager
     async def unwritten(self) -> AsyncIterator[Transaction]:
-        """A transaction whose user writes the outbox itself, in one statement with something else."""
+        """A transaction whose user writes the outbox, in one statement with something else."""
         async with self.database.pool.acquire() as connection:
             async with connection.transaction():
                 tx = Transaction(connection)
@@ -166,7 +166,7 @@ class Outbox:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def relay_once(self) -> tuple[int, int]:
-        """Publish what waits; returns how many were claimed, and how many could not be published."""
+        """Publish what waits: how many were claimed, and how many could not be published."""
         async with self.database.transaction() as session:
             rows = sorted(await session.fetch(CLAIM), key=itemgetter("id"))
             groups: dict[str, list[asyncpg.Record]] = {}

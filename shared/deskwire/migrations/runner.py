@@ -51,7 +51,7 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
 
 
 async def upgrade(database_url: str, package: str) -> None:
-    """Run what is missing, in one transaction; a second runner waits and then finds nothing to do."""
+    """Run what is missing, in one transaction; a second runner waits, then finds nothing to do."""
     url = database_url.replace("postgresql://", "postgresql+asyncpg://", 1)
     engine = create_async_engine(url, poolclass=NullPool)
     try:

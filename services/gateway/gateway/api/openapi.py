@@ -89,6 +89,7 @@ def _complete(operation: dict[str, Any], route: Route, method: str) -> None:
 
 def _hide(schemas: dict[str, Any]) -> None:
     """What `documents.text_of` leaves out."""
+    schemas["Body"]["description"] = "Text and its HTML."
     schemas["Body"]["properties"].pop("blob_id")
     schemas["Body"]["properties"]["truncated"] = {
         "type": "boolean",

@@ -1,7 +1,7 @@
 """From the bytes of a mail to what is written of it: blobs, a ledger row, an event."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,6 +13,7 @@ from deskwire.blobs import Blobs
 from deskwire.contracts.mail import Attachment, Body, MailReceived
 from mail_ingest_svc.domain import Listed, content_digest, mail_received, oversize_notice
 from mail_ingest_svc.mailbox.faults import fault_of_the_mail
+from mail_ingest_svc.mailbox.port import NotFetched
 from mail_ingest_svc.parse import ParsedAttachment, ParsedMail, parse
 
 log = structlog.get_logger()
@@ -43,12 +44,12 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    content: bytes
     parsed: ParsedMail
     digest: str
     reason: str = ""
 
 
+Contents = Mapping[Claimed, bytes | NotFetched]
 Outcome = Prepared | Exception
 
 
@@ -60,26 +61,34 @@ class Preparing:
         self._limit = limit
         self._parsers = asyncio.Semaphore(PARSERS)
 
-    async def all(self, contents: Mapping[Claimed, bytes | Exception]) -> dict[Claimed, Outcome]:
+    async def all(self, contents: Contents) -> dict[Claimed, Outcome]:
         """Each mail, or what is wrong with it; raises only what is no mail's fault."""
-        async with self._parsers:
-            read = await asyncio.to_thread(_read_all, contents, self._limit)
-        outcomes = await asyncio.gather(*(self._finish(claimed, read[claimed]) for claimed in read))
-        return dict(zip(read, outcomes, strict=True))
+        read, raw_ids = await asyncio.gather(self._read(contents), self._keep(contents))
+        work = (self._finish(each, raw_ids.get(each, ""), read[each]) for each in read)
+        return dict(zip(read, await asyncio.gather(*work), strict=True))
 
-    async def _finish(self, claimed: Claimed, read: Read | Exception) -> Outcome:
+    async def _read(self, contents: Contents) -> dict[Claimed, Read | Exception]:
+        """In one go: a thread for each mail costs more than most mails do."""
+        async with self._parsers:
+            return await asyncio.to_thread(_read_all, contents, self._limit)
+
+    async def _keep(self, contents: Contents) -> dict[Claimed, str]:
+        raws = {each: raw for each, raw in contents.items() if isinstance(raw, bytes)}
+        raw_ids = await asyncio.gather(*map(self._blobs.put, raws.values()))
+        return dict(zip(raws, raw_ids, strict=True))
+
+    async def _finish(self, claimed: Claimed, raw_id: str, read: Read | Exception) -> Outcome:
         if isinstance(read, Exception):
             return read
         try:
-            return await self._prepared(claimed, read)
+            return await self._prepared(claimed, raw_id, read)
         except Exception as error:
             if not fault_of_the_mail(error):
                 raise
             return error
 
-    async def _prepared(self, claimed: Claimed, read: Read) -> Prepared:
+    async def _prepared(self, claimed: Claimed, raw_id: str, read: Read) -> Prepared:
         parsed = read.parsed
-        raw_id = await self._blobs.put(read.content)
         body = await self._blobs.fold(Body(text=parsed.text, html=parsed.html))
         attachments = [await self._stored(part) for part in parsed.attachments]
         now = datetime.now(UTC)
@@ -110,14 +119,11 @@ class Preparing:
         )
 
 
-def _read_all(
-    contents: Mapping[Claimed, bytes | Exception], limit: int
-) -> dict[Claimed, Read | Exception]:
-    """In one go: a thread for each mail costs more than most mails do."""
+def _read_all(contents: Contents, limit: int) -> dict[Claimed, Read | Exception]:
     return {claimed: _tried(claimed, content, limit) for claimed, content in contents.items()}
 
 
-def _tried(claimed: Claimed, content: bytes | Exception, limit: int) -> Read | Exception:
+def _tried(claimed: Claimed, content: bytes | NotFetched, limit: int) -> Read | Exception:
     if isinstance(content, Exception):
         return content
     try:
@@ -130,10 +136,10 @@ def _read(size: int, content: bytes, limit: int) -> Read:
     digest = content_digest(content)
     parsed = _parsed(content)
     if size <= limit:
-        return Read(content, parsed or _unreadable(content), digest)
+        return Read(parsed or _unreadable(content), digest)
     notice = replace(parsed or ParsedMail(), text=oversize_notice(size, limit), attachments=())
     digest = sha256(f"{size} {digest}".encode()).hexdigest()
-    return Read(content, notice, digest, "oversize")
+    return Read(notice, digest, "oversize")
 
 
 def _parsed(raw: bytes) -> ParsedMail | None:

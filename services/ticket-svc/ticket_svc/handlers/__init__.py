@@ -4,9 +4,12 @@ from functools import partial
 
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.mail import MailReceived
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.replay import replaying
 from ticket_svc.domain.threads import Signer
-from ticket_svc.handlers import mail, people, replay, tickets
+from ticket_svc.handlers import mail, people, tickets
+from ticket_svc.store.replay import KINDS
 
 
 def handlers(signer: Signer) -> Handlers:
@@ -21,5 +24,5 @@ def handlers(signer: Signer) -> Handlers:
         contracts.CreateDomain: people.create_domain,
         contracts.CreateAgent: people.create_agent,
         contracts.UpdateSettings: people.update_settings,
-        contracts.ReplayDocuments: replay.replay,
+        ReplayDocuments: replaying(KINDS),
     }

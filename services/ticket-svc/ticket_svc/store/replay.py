@@ -1,59 +1,37 @@
-"""Pages of everything owned, for consumers that build their read models anew."""
-
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import asyncpg
-from sqlalchemy import text
+"""Everything owned, for consumers that build their read models anew."""
 
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.base import Event
-from deskwire.db import Statement, compiled
+from deskwire.messaging.replay import Kind, page
 from ticket_svc.store import documents, people
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 
-PAGE = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One page after an id, and the event that tells a row of it."""
-
-    page: Statement
-    event: Callable[[asyncpg.Record], Event]
-
-
-def _page(source: str) -> Statement:
-    return compiled(text(f"{source} > :after_id ORDER BY 1 LIMIT {PAGE}"))
-
-
 KINDS = {
     "settings": Kind(
-        _page("SELECT * FROM settings WHERE id"),
+        page("SELECT * FROM settings"),
         lambda row: contracts.SettingsChanged(settings=people.settings(row)),
     ),
     "agent": Kind(
-        _page("SELECT * FROM agents WHERE id"),
+        page("SELECT * FROM agents"),
         lambda row: contracts.AgentChanged(agent=people.agent(row)),
     ),
     "client": Kind(
-        _page("SELECT * FROM clients WHERE id"),
+        page("SELECT * FROM clients"),
         lambda row: contracts.ClientChanged(client=people.client(row)),
     ),
     "contact": Kind(
-        _page("SELECT * FROM contacts WHERE id"),
+        page("SELECT * FROM contacts"),
         lambda row: contracts.ContactChanged(contact=people.contact(row)),
     ),
     "domain": Kind(
-        _page("SELECT * FROM domains WHERE id"),
+        page("SELECT * FROM domains"),
         lambda row: contracts.DomainChanged(domain=people.domain(row)),
     ),
     "ticket": Kind(
-        _page(f"SELECT {TICKET}, {OPENING} FROM tickets t {JOINS} {OPENING_JOIN} WHERE t.id"),
+        page(f"SELECT {TICKET}, {OPENING} FROM tickets t {JOINS} {OPENING_JOIN}", "t.id"),
         lambda row: contracts.TicketChanged(ticket=documents.ticket(row)),
     ),
     "entry": Kind(
-        _page("SELECT * FROM entries WHERE id"),
+        page("SELECT * FROM entries"),
         lambda row: contracts.EntryChanged(entry=documents.entry(row)),
     ),
 }

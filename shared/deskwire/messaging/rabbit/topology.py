@@ -29,6 +29,17 @@ async def apply_topology(url: str) -> None:
             await _declare(channel, queue)
 
 
+async def remove_topology(url: str) -> None:
+    """Delete all of it, with what is in the queues: for tests on a broker that is not theirs."""
+    async with connected(url, "deskwire topology") as connection:
+        channel = await connection.channel()
+        for queue in QUEUES:
+            await channel.queue_delete(queue.name)
+            await channel.queue_delete(dead_queue(queue))
+        for exchange in EXCHANGES:
+            await channel.exchange_delete(exchange)
+
+
 async def check_topology(url: str) -> list[str]:
     """The names of the queues that are missing."""
     missing = []

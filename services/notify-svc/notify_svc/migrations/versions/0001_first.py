@@ -35,7 +35,6 @@ CREATE INDEX deliveries_due ON deliveries (next_attempt_at, id)
     WHERE state IN ('queued', 'uncertain');
 CREATE INDEX deliveries_in_order ON deliveries (ticket_id, recipient, id)
     WHERE state IN ('queued', 'sending');
-CREATE INDEX deliveries_leased ON deliveries (lease_until) WHERE state = 'sending';
 CREATE INDEX deliveries_by_state ON deliveries (state, id);
 """
 
