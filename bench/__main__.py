@@ -19,7 +19,9 @@ from bench.rig import ROOT, Rig, running
 from bench.seed import TICKETS, seed
 from deskwire.local import dovecot, dovecot_available, free_port, rabbitmq_available
 
-BODY = {"subject": "Printer", "body": "It is on fire. " * 20, "client_id": 1}
+BODY = {"subject": "Printer", "body": "It is on fire. " * 20, "client_id": 2}
+QUIET = {"name": "Quiet Client", "notifications": False}
+TEAM = ["team@example.com"]
 SECONDS = 8.0
 SUSTAINED_SECONDS = 60.0
 SINGLE_MAILS = 12
@@ -79,9 +81,11 @@ async def _in_one_process(rig: Rig, folder: Path, report: Report) -> None:
     report.limit("idle memory of make up, MiB", rig.memory(), 250)
     say(f"seeding {TICKETS:,} tickets")
     await seed(rig)
+    rig.api("POST", "/clients", QUIET)  # created tickets are told to nobody, as by ITFlow's API
+    _tell(rig, [], version=2)
     with _direct(rig) as url:
-        report.figures["static answer"] = _get(url, rig, "/bench/static", folder).per_second
-        report.figures["create without a broker"] = _post(url, rig, "/bench/tickets", folder)
+        report.figures["static answer"] = _get(url, rig, "/api/v1/bench/static", folder).per_second
+        report.figures["create without a broker"] = _post(url, rig, "/api/v1/bench/tickets", folder)
     one = _get(rig.url, rig, "/api/v1/tickets/{n}", folder, top=TICKETS)
     report.ratio("GET /tickets/{id}", one.per_second, "static answer", 0.4)
     listed = _get(rig.url, rig, "/api/v1/tickets?limit=50", folder)
@@ -93,6 +97,7 @@ async def _in_one_process(rig: Rig, folder: Path, report: Report) -> None:
         report.figures["pgbench, the create's SQL"] = alone
         report.ratio("POST /tickets, memory:// ", created, "pgbench, the create's SQL")
     await rig.settled(120)
+    _tell(rig, TEAM, version=3)
     inbox, outbox = rig.var / "mail" / "inbox", mailway.Outbox(rig.var / "mail" / "outbox")
     await _mails(mailway.into_maildir(inbox), outbox, report, "maildir, memory://", 0.15)
 
@@ -106,9 +111,11 @@ async def _over_rabbitmq(folder: Path, report: Report) -> None:
             server = stack.enter_context(dovecot(folder / "dovecot"))
             mailboxes.append(server.url("support"))
         rig = stack.enter_context(running(folder / "var", "rabbitmq", mailboxes=mailboxes))
+        _tell(rig, [], version=4)
         created = _post(rig.url, rig, "/api/v1/tickets", folder)
         report.ratio("POST /tickets, amqp://", created, "create without a broker", 0.4)
         await _sustained(rig, folder, report)
+        _tell(rig, TEAM, version=5)
         outbox = mailway.Outbox(rig.var / "mail" / "outbox")
         await _mails(mailway.into_maildir(inbox), outbox, report, "maildir, amqp://", 0.15)
         if server is not None:
@@ -144,6 +151,11 @@ async def _mails(
     rate = await mailway.backlog(deliver, outbox, BACKLOG_MAILS)
     report.figures[f"mails a second: {name}"] = rate
     report.ratio(f"mails a second: {name}", rate, "create without a broker")
+
+
+def _tell(rig: Rig, team: list[str], *, version: int) -> None:
+    """Whom new tickets are told to."""
+    rig.api("PATCH", "/settings", {"new_ticket_addresses": team}, If_Match=f'"{version}"')
 
 
 def _get(url: str, rig: Rig, path: str, folder: Path, top: int = 1) -> load.Rate:

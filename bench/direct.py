@@ -13,13 +13,13 @@ from fastapi import Request, Response
 
 from deskwire import db
 from deskwire.blobs import open_blobs
-from deskwire.contracts.mail import Body
 from deskwire.messaging.broker import connect
 from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
 from deskwire.web import http_server
 from gateway.api import Services, create_app
-from gateway.api.auth import caller, scope
+from gateway.api.auth import PUBLIC, caller, router, scope
+from gateway.api.fields import body_of
 from gateway.api.tickets import TicketTemplate
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.writing import keep_both
@@ -37,23 +37,26 @@ async def running(settings: Settings, tickets_url: str) -> AsyncIterator[None]:
         db.connect(settings.database_url) as read_model,
         db.connect(tickets_url) as database,
     ):
-        app = create_app(Services(settings, read_model, broker, open_blobs("memory://")))
+        services = Services(settings, read_model, broker, open_blobs("memory://"))
         outbox = Outbox(database, broker, service="direct")
+        routes = router("/bench", "bench")
 
-        @app.get("/bench/static")
-        @scope("tickets:read")
+        @routes.get("/static")
+        @scope(PUBLIC)
         async def static(_request: Request) -> Response:
             return Response(b'{"status":"ok"}', media_type="application/json")
 
-        @app.post("/bench/tickets", status_code=201)
+        @routes.post("/tickets", status_code=201)
         @scope("tickets:write")
         async def create(request: Request, new: TicketTemplate) -> Response:
-            command = new.command(Body(text=new.body), caller(request))
+            command = new.command(await body_of(new.body), caller(request))
             async with outbox.transaction() as tx:
                 made = await open_ticket(SIGNER, command, tx, API)
             await keep_both(read_model, made)
             return Response(text_of(made.ticket), 201, media_type="application/json")
 
+        app = create_app(services)
+        app.router.routes.extend(routes.routes)
         config = uvicorn.Config(
             app, port=settings.port, access_log=False, log_config=None, lifespan="off"
         )

@@ -47,4 +47,5 @@ def _literal(value: object) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return "'{}'"
-    return "'" + str(value).replace("'", "''") + "'"
+    text = str(value).replace("'", "''").replace(":", ": ")  # pgbench's variables are :so
+    return f"'{text}'"

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
 
 import asyncpg
 
@@ -51,6 +53,16 @@ class Rig:
             return await connection.fetch(sql, *values, timeout=300)
         finally:
             await connection.close()
+
+    def api(self, method: str, path: str, body: object, **headers: str) -> Any:
+        """The answer's JSON."""
+        sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        request = Request(
+            f"{self.url}/api/v1{path}", json.dumps(body).encode(), sent, method=method
+        )
+        with urlopen(request, timeout=30) as answer:
+            return json.load(answer)
 
     async def backlog(self) -> int:
         """Events not yet published, and published events not yet handled by somebody."""

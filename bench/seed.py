@@ -13,7 +13,7 @@ OWNER = """
 WITH made AS (
     INSERT INTO tickets (number, prefix, subject, status, priority, source, client_id, contact_id,
                          watchers, tags, billable, created_by, created_at, updated_at)
-    SELECT n, 'TCK-', 'Ticket ' || n, (ARRAY['open', 'working', 'hold', 'closed'])[1 + n % 4],
+    SELECT n, 'TCK-', 'Ticket ' || n, (ARRAY['open', 'working', 'hold', 'closed'])[1 + n %% 4],
            'low', 'api', 1, 1, '{}', '{}', false, '{"type": "system"}', t, t
     FROM generate_series(1, %d) n,
          LATERAL (SELECT now() - make_interval(mins => %d - n) AS t) at

@@ -4,6 +4,10 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
+
+STACKS = ExceptionDictTransformer(show_locals=False, max_frames=20)
+"""Without the local variables: keys, passwords and people's words are among them."""
 
 NOISY = ("aiormq", "aio_pika", "asyncio", "uvicorn", "uvicorn.access", "httpcore", "imap_tools")
 
@@ -14,7 +18,7 @@ def configure(service: str, level: str = "INFO") -> None:
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
-            structlog.processors.dict_tracebacks,
+            structlog.processors.ExceptionRenderer(STACKS),
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),

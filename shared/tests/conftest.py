@@ -98,5 +98,3 @@ async def gate(dsn: str) -> AsyncIterator[Gate]:
     await gate.open()
     yield gate
     await gate.shut()
-
-

@@ -29,6 +29,9 @@ from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, QUEUES, SCHEDULER_REQUES
 
 REQUEST = "schedule.create.v1"
 SOON = 20.0
+SETTLED = 3.0
+"""RabbitMQ 3.10 may forget a quorum queue's log when it is killed just after its declaration."""
+
 WATERMARK = ("set_vm_memory_high_watermark",)
 
 
@@ -351,6 +354,7 @@ async def test_after_a_power_cut_nothing_confirmed_is_lost_and_everybody_comes_b
         broker.consume(MAIL_INGEST_SVC, taker),
         broker.consume(SCHEDULER_REQUESTS, requests),
     ):
+        await asyncio.sleep(SETTLED)
         kept = [Envelope("ticket.noted.v1", b"%d" % n) for n in range(100)]
         async with publishing(broker, kept):
             pass
@@ -364,13 +368,8 @@ async def test_after_a_power_cut_nothing_confirmed_is_lost_and_everybody_comes_b
         with pytest.raises(Unavailable):
             await broker.request(Envelope(REQUEST, b"x"), timeout=3)
         await requests.until(1)
-        print("DEPTH", await depths(amqp))
         async with broker.consume(GATEWAY, after):
-            try: await after.until(100)
-            except TimeoutError:
-                print("DEPTH", await depths(amqp), len(after.finished), rabbit.ctl("list_queues", "-p", amqp.rpartition("/")[2], "name", "messages", "messages_ready","messages_unacknowledged","consumers", "state"))
-                import shutil; shutil.copytree(rabbit._base / "log", "/tmp/msglog", dirs_exist_ok=True)
-                raise
+            await after.until(100)
     assert [d.envelope.body for d in after.finished] == [e.body for e in kept]
     assert numbers(taker.finished) == [2]
 
@@ -382,7 +381,8 @@ async def test_a_cut_connection_returns_the_batch_and_then_the_consumer(
     async with connect(amqp) as broker, broker.consume(MAIL_INGEST_SVC, taker):
         async with publishing(broker, [mail(n) for n in range(3)]):
             await taker.until(1, of="begun")
-        await asyncio.to_thread(rabbit.ctl, "close_all_connections", "test")
+        vhost = amqp.rpartition("/")[2]
+        await asyncio.to_thread(rabbit.ctl, "close_all_connections", "--vhost", vhost, "test")
         async with asyncio.timeout(SOON):
             while await waiting(amqp, MAIL_INGEST_SVC) < 3:
                 await asyncio.sleep(0.05)
@@ -396,7 +396,9 @@ async def test_a_cut_connection_returns_the_batch_and_then_the_consumer(
     assert await waiting(amqp, MAIL_INGEST_SVC) == 0
 
 
-async def test_a_consumer_comes_back_to_a_queue_that_was_deleted(rabbit: RabbitMQ, amqp: str) -> None:
+async def test_a_consumer_comes_back_to_a_queue_that_was_deleted(
+    rabbit: RabbitMQ, amqp: str
+) -> None:
     taker = Taker()
     async with connect(amqp) as broker, broker.consume(GATEWAY, taker):
         async with await aio_pika.connect(amqp) as connection:
@@ -552,5 +554,3 @@ async def eventually(is_so: Any) -> bool:
         while not is_so():
             await asyncio.sleep(0.02)
     return True
-
-

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 import uvicorn
 
-from deskwire import db
+from deskwire import db, health
 from deskwire.blobs import open_blobs
 from deskwire.messaging.broker import connect
 from deskwire.messaging.consumer import consuming
@@ -30,6 +30,7 @@ async def running(settings: Settings) -> AsyncIterator[uvicorn.Server]:
         http_server(
             _http(settings, Services(settings, database, broker, open_blobs(settings.blob_url)))
         ) as server,
+        health.serving(settings.health_port, database, broker),
     ):
         await fill_if_empty(outbox)
         yield server

@@ -86,10 +86,10 @@ CLAIM = compiled(
         SELECT :mailbox, :folder, CAST(:uidvalidity AS bigint), uid, size
         FROM unnest(CAST(:uids AS text[]), CAST(:sizes AS bigint[])) AS listed(uid, size)
         ON CONFLICT DO NOTHING
-        RETURNING id, uid, state, size)
-    SELECT id, uid, state, size, true AS fresh, false AS free, false AS flagged FROM fresh
+        RETURNING id, uid, state)
+    SELECT id, uid, state, 1 AS attempts, true AS fresh, false AS free, false AS flagged FROM fresh
     UNION ALL
-    SELECT id, uid, state, size, false,
+    SELECT id, uid, state, attempts, false,
            state = 'fetching' AND coalesce(claimed_at < now() - {LEASE}, true),
            flagged_at IS NOT NULL
     FROM mails

@@ -1,6 +1,8 @@
 """From an event to the mail server, and what is said of it."""
 
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -10,8 +12,11 @@ from notify_desk import ANN, Desk, desk_of, opened, parsed, replied, settings
 
 from deskwire.blobs import open_blobs
 from deskwire.contracts.mail import Body
+from deskwire.contracts.replay import ReplayDocuments
 from deskwire.errors import Conflict, NotFound
 from deskwire.local import Smtp
+from deskwire.messaging.broker import Delivery
+from deskwire.topology import SCHEDULER_SVC, TICKET_SVC
 from notify_svc import store
 from notify_svc.sender import queue
 from notify_svc.settings import Settings
@@ -239,3 +244,25 @@ async def test_operators_see_and_repeat_deliveries(desk: Desk, smtp_server: Smtp
         await store.retry(desk.database, failed.id)
     with pytest.raises(NotFound):
         await store.retry(desk.database, 999)
+
+
+@asynccontextmanager
+async def others(desk: Desk) -> AsyncIterator[None]:
+    """The other owners, who have nothing to tell."""
+    async with desk.broker.consume(TICKET_SVC, ignore), desk.broker.consume(SCHEDULER_SVC, ignore):
+        yield
+
+
+async def ignore(_batch: Sequence[Delivery]) -> None:
+    pass
+
+
+async def test_deliveries_can_be_told_anew(desk: Desk) -> None:
+    await desk.tell(opened(team=["team@example.com"]))
+    await desk.state("sent", count=2)
+    before = sorted(desk.told, key=lambda told: told.id)
+    desk.told.clear()
+    async with others(desk):
+        await desk.tell(ReplayDocuments())
+        await desk.state("sent", count=2)
+    assert sorted(desk.told, key=lambda told: told.id) == before

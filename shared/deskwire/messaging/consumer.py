@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -21,10 +22,11 @@ from deskwire.db import LOST_CONNECTION
 from deskwire.errors import DeskwireError, KeyReused, Rejected, SetupError, UnknownMessage
 from deskwire.messaging import inbox
 from deskwire.messaging.broker import DRAIN_SECONDS, Broker, Delivery
+from deskwire.messaging.dead_letters import DeadLetters, cause_of
 from deskwire.messaging.envelope import Envelope, current, unwrap
 from deskwire.messaging.outbox import Outbox, Transaction, envelope_of, outbox_columns
 from deskwire.messaging.requests import DONE, REPLAYED, refused
-from deskwire.metrics import CONSUMER_UP, HANDLER, MESSAGES, PARKED, RETRIES
+from deskwire.metrics import CONSUMER_UP, HANDLER, MESSAGES, RETRIES
 from deskwire.topology import Queue
 
 log = structlog.get_logger()
@@ -41,6 +43,10 @@ RETRY_POLL_SECONDS = 1.0
 
 Handler = Callable[[Any, Transaction], Awaitable[BaseModel | None]]
 Handlers = Mapping[type[Message], Handler]
+
+
+class HandlerFailed(Exception):
+    """A handler failed at something that is not the database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,8 @@ class Consumer:
         self._queue = queue
         self._handlers = handlers
         self._outbox = outbox
+        self._dead = DeadLetters(outbox.database, queue.name)
+        self._suspects: set[UUID] = set()
 
     @asynccontextmanager
     async def running(self, broker: Broker, drain: float) -> AsyncIterator[None]:
@@ -95,17 +103,17 @@ class Consumer:
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Together if all goes well, else one by one, so that a bad message harms only itself."""
         suspicious = any(delivery.redelivered for delivery in batch) and not self._queue.requests
-        if not suspicious:
+        if len(batch) > 1 and not suspicious:
             try:
                 await self._together(batch)
                 return
             except LOST_CONNECTION:
                 raise
             except Exception:
-                if len(batch) > 1:
-                    log.info("batch falls apart", messages=len(batch))
+                log.info("batch falls apart", messages=len(batch))
         for delivery in batch:
             await self._alone(delivery)
+            self._suspects.discard(delivery.envelope.id)
 
     async def _together(self, batch: Sequence[Delivery], *, failed_before: bool = False) -> None:
         async with self._outbox.unwritten() as tx:
@@ -133,7 +141,7 @@ class Consumer:
             handler = self._handlers.get(type(message))
             if handler is None:
                 raise UnknownMessage(f"{self._queue.name} does not take {envelope.type}")
-            reply = await handler(message, tx)
+            reply = await _called(handler, message, tx)
         if delivery.reply is None:
             return Handled(None, None)
         return Handled(_fingerprint(envelope), reply.model_dump_json() if reply else None)
@@ -197,10 +205,14 @@ class Consumer:
 
     async def _lethal(self, delivery: Delivery) -> bool:
         """Count, before the work, a message whose consumer died; park it when too many have."""
-        deaths = await self._fail(delivery.envelope, "its consumer died", 1, LEASE_SECONDS)
+        envelope = delivery.envelope
+        if envelope.id in self._suspects:
+            return False  # since it was counted the database went away, not this process
+        deaths = await self._dead.add(envelope, "its consumer died", LEASE_SECONDS)
+        self._suspects.add(envelope.id)
         if deaths < LETHAL_DELIVERIES:
             return False
-        await self._put_off(delivery.envelope, f"{deaths} consumers died with it", deaths, None)
+        await self._dead.put_off(envelope, f"{deaths} consumers died with it", deaths, None)
         return True
 
     async def _refuse(self, delivery: Delivery, error: Rejected) -> None:
@@ -208,9 +220,7 @@ class Consumer:
         if delivery.reply is not None:
             await delivery.reply(refused(error))
             return
-        log.warning("message parked", type=delivery.envelope.type, cause=str(error))
-        PARKED.labels(self._queue.name).inc()
-        await self._fail(delivery.envelope, _cause(error), 1, None)
+        await self._dead.add(delivery.envelope, cause_of(error), None)
 
     async def _give_up(self, delivery: Delivery, error: Exception) -> None:
         self._count("failed")
@@ -219,7 +229,7 @@ class Consumer:
             await delivery.reply(refused(DeskwireError("the service failed")))
             return
         RETRIES.labels(self._queue.name).inc()
-        await self._fail(delivery.envelope, _cause(error), 1, RETRY_SECONDS[0])
+        await self._dead.add(delivery.envelope, cause_of(error), RETRY_SECONDS[0])
 
     async def _retry_for_ever(self) -> None:
         while True:
@@ -229,9 +239,13 @@ class Consumer:
 
     async def retry_due(self) -> None:
         """Handle what was put off and is due, and what an operator replays."""
-        rows = await self._outbox.database.fetch(inbox.CLAIM_DUE, consumer=self._queue.name)
-        for row in rows:
-            await self._retry(envelope_of(row), row["attempts"] + 1)
+        for row in await self._dead.due():
+            envelope, attempt = envelope_of(row), row["attempts"]
+            if attempt > len(RETRY_SECONDS) + 1:
+                cause = f"its consumer died; before that: {row['error']}"
+                await self._dead.put_off(envelope, cause, attempt, None)
+            else:
+                await self._retry(envelope, attempt)
 
     async def _retry(self, envelope: Envelope, attempt: int) -> None:
         try:
@@ -239,47 +253,23 @@ class Consumer:
         except LOST_CONNECTION:
             raise
         except Rejected as error:
-            await self._put_off(envelope, _cause(error), attempt, None)
+            await self._dead.put_off(envelope, cause_of(error), attempt, None)
         except Exception as error:
             later = RETRY_SECONDS[attempt - 1] if attempt <= len(RETRY_SECONDS) else None
-            await self._put_off(envelope, _cause(error), attempt, later)
-
-    async def _fail(
-        self, envelope: Envelope, error: str, attempts: int, delay: float | None
-    ) -> int:
-        total = await self._outbox.database.fetch_value(
-            inbox.FAIL,
-            consumer=self._queue.name,
-            id=envelope.id,
-            type=envelope.type.replace("\0", ""),
-            aggregate=envelope.aggregate.replace("\0", ""),
-            body=envelope.body,
-            correlation=envelope.correlation_id,
-            causation=envelope.causation_id,
-            trace=envelope.traceparent,
-            attempts=attempts,
-            error=error,
-            delay=delay,
-        )
-        return int(total)
-
-    async def _put_off(
-        self, envelope: Envelope, error: str, attempts: int, delay: float | None
-    ) -> None:
-        if delay is None:
-            log.error("message parked", type=envelope.type, cause=error)
-            PARKED.labels(self._queue.name).inc()
-        await self._outbox.database.execute(
-            inbox.PUT_OFF,
-            consumer=self._queue.name,
-            id=envelope.id,
-            attempts=attempts,
-            error=error,
-            delay=delay,
-        )
+            await self._dead.put_off(envelope, cause_of(error), attempt, later)
 
     def _count(self, result: str) -> None:
         MESSAGES.labels(self._queue.name, result).inc()
+
+
+async def _called(handler: Handler, message: Message, tx: Transaction) -> BaseModel | None:
+    """A file or another server may fail a handler without the database being away."""
+    try:
+        return await handler(message, tx)
+    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
+        if tx.connection.is_closed():
+            raise
+        raise HandlerFailed(cause_of(error)) from error
 
 
 def _fingerprint(envelope: Envelope) -> bytes:
@@ -290,7 +280,3 @@ def _answer(envelope: Envelope, outcome: Handled, *, repeated: bool) -> bytes:
     if repeated and outcome.fingerprint != _fingerprint(envelope):
         return refused(KeyReused())
     return (REPLAYED if repeated else DONE) + (outcome.reply or "null").encode()
-
-
-def _cause(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".replace("\0", "")[:4000]

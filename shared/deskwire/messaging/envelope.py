@@ -1,5 +1,6 @@
 """A message as it travels: its body and what is said about it."""
 
+import re
 import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ class Envelope:
     causation_id: str = ""
     traceparent: str = ""
 
+
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 current: ContextVar[Envelope | None] = ContextVar("envelope", default=None)
 """The message being handled: what it causes carries on its correlation and trace."""
@@ -59,5 +62,6 @@ def new_traceparent() -> str:
 
 
 def _child(traceparent: str) -> str:
-    version, trace, _span, flags = (traceparent or new_traceparent()).split("-")
-    return f"{version}-{trace}-{secrets.token_hex(8)}-{flags}"
+    if not _TRACEPARENT.fullmatch(traceparent):
+        return new_traceparent()
+    return f"{traceparent[:36]}{secrets.token_hex(8)}{traceparent[52:]}"

@@ -1,6 +1,7 @@
 """Publishing is a row in the business transaction; the relay brings it to the broker after."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from operator import itemgetter
@@ -25,6 +26,8 @@ POLL_SECONDS = 2.0
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 5.0
 GAUGE_SECONDS = 10.0
+HOLD_SECONDS = 5.0
+"""What the broker refused is held back for so long, and with it the rest of its lane."""
 
 _COLUMNS = "message_id, type, aggregate, body, correlation_id, causation_id, traceparent"
 
@@ -37,18 +40,22 @@ WRITE_SQL = f"""
 """
 WRITE = compiled(text(WRITE_SQL))
 
-# A relay holds the lock of an aggregate while it publishes its messages: several relays may run
-# and none overtakes another. `hashtextextended` may collide; that only makes one wait.
+# A lane is what keeps its order: an aggregate, or the messages of one type that have none. A relay
+# holds a lane's lock while it publishes its messages: several relays may run and none overtakes
+# another. `hashtextextended` may collide; that only makes one wait.
+_LANE = "coalesce(nullif(aggregate, ''), type)"
 CLAIM = compiled(
     text(f"""
     WITH due AS MATERIALIZED (
-        SELECT id, aggregate FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT {BATCH}
+        SELECT id, {_LANE} AS lane FROM outbox
+        WHERE published_at IS NULL AND {_LANE} <> ALL(CAST(:held AS text[]))
+        ORDER BY id LIMIT {BATCH}
     ), mine AS MATERIALIZED (
-        SELECT id FROM due WHERE pg_try_advisory_xact_lock(hashtextextended(aggregate, 0))
+        SELECT id, lane FROM due WHERE pg_try_advisory_xact_lock(hashtextextended(lane, 0))
     )
     UPDATE outbox SET published_at = now() FROM mine
     WHERE outbox.id = mine.id AND outbox.published_at IS NULL
-    RETURNING outbox.id, {_COLUMNS}
+    RETURNING outbox.id, lane, {_COLUMNS}
     """)
 )
 
@@ -133,6 +140,7 @@ class Outbox:
         self._broker = broker
         self._poll = poll
         self._wake = asyncio.Event()
+        self._held: dict[str, float] = {}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
@@ -168,49 +176,66 @@ class Outbox:
     async def relay_once(self) -> tuple[int, int]:
         """Publish what waits: how many were claimed, and how many could not be published."""
         async with self.database.transaction() as session:
-            rows = sorted(await session.fetch(CLAIM), key=itemgetter("id"))
-            groups: dict[str, list[asyncpg.Record]] = {}
+            rows = sorted(await session.fetch(CLAIM, held=self._lanes_held()), key=itemgetter("id"))
+            lanes: dict[str, list[asyncpg.Record]] = {}
             for row in rows:
-                groups.setdefault(row["aggregate"], []).append(row)
-            results = await asyncio.gather(*map(self._publish_in_order, groups.values()))
-            failed = [row_id for ids in results for row_id in ids]
+                lanes.setdefault(row["lane"], []).append(row)
+            results = await asyncio.gather(*map(self._publish_in_order, lanes.values()))
+            failed = [row for refused in results for row in refused]
             if failed:
-                await session.execute(UNPUBLISH, ids=failed)
+                self._hold({row["lane"] for row in failed})
+                await session.execute(UNPUBLISH, ids=[row["id"] for row in failed])
             return len(rows), len(failed)
 
-    async def _publish_in_order(self, rows: Sequence[asyncpg.Record]) -> list[int]:
-        """The ids not published: all from the first failure on, so that none overtakes another."""
+    def _lanes_held(self) -> list[str]:
+        now = time.monotonic()
+        self._held = {lane: until for lane, until in self._held.items() if until > now}
+        return list(self._held)
+
+    def _hold(self, lanes: set[str]) -> None:
+        """Else the next claim would find the same ones, and never what waits behind them."""
+        self._held |= dict.fromkeys(lanes, time.monotonic() + HOLD_SECONDS)
+
+    async def _publish_in_order(self, rows: Sequence[asyncpg.Record]) -> Sequence[asyncpg.Record]:
+        """The rows not published: all from the first failure on, so that none overtakes another."""
         for done, row in enumerate(rows):
             try:
                 await self._broker.publish(envelope_of(row))
             except DeskwireError as error:
                 log.warning("not published", type=row["type"], code=error.code, cause=str(error))
-                return [later["id"] for later in rows[done:]]
-        return []
+                return rows[done:]
+            except Exception:
+                log.exception("not published", type=row["type"], message_id=str(row["message_id"]))
+                return rows[done:]
+        return ()
 
     async def _relay(self) -> None:
         pause = FIRST_PAUSE
         while True:
             self._wake.clear()
-            claimed, failed = await self._try_relay()
-            if failed:
+            outcome = await self._try_relay()
+            if outcome is None:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE)
                 continue
             pause = FIRST_PAUSE
-            if claimed < BATCH:
+            claimed, failed = outcome
+            if claimed and claimed == failed:
+                await asyncio.sleep(FIRST_PAUSE)
+            elif claimed < BATCH:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(self._poll):
                         await self._wake.wait()
 
-    async def _try_relay(self) -> tuple[int, int]:
+    async def _try_relay(self) -> tuple[int, int] | None:
+        """None while the broker or the database is away."""
         if not self._broker.connected:
-            return 0, 1
+            return None
         try:
             return await self.relay_once()
         except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
             log.warning("relay waits for the database", cause=str(error) or repr(error))
-            return 0, 1
+            return None
 
     async def _measure(self) -> None:
         while True:

@@ -72,7 +72,7 @@ class TicketLoader:
         found: asyncio.Future[asyncpg.Record | None] = loop.create_future()
         self._waiting.append((id, found))
         row = await found
-        if row is None or False:
+        if row is None or (within is not None and row["client_id"] != within):
             return None
         return row
 

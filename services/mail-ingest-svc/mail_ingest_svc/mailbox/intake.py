@@ -6,7 +6,7 @@ ledger row is found, and only the move is repeated.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -28,7 +28,7 @@ LAST_SUCCESS = Gauge(
     "deskwire_mailbox_last_success_seconds", "When the mailbox was last listed", ["mailbox"]
 )
 
-LETHAL_CLAIMS = 4
+LETHAL_CLAIMS = 5
 """So often a mail may be begun, and the process or the connection end with it."""
 
 RETRY_SECONDS = 1.0
@@ -78,7 +78,7 @@ class Intake:
             uids = [mail.uid for mail in listed]
             await self._database.execute(store.LEFT, uids=uids, **self._folder())
             self._first_look = False
-        begun: list[Claimed] = []
+        begun: list[tuple[int, Claimed]] = []
         for chunk in chunks(listed, self._limit):
             if not self.stopping:
                 begun += await self._take_chunk(chunk)
@@ -98,8 +98,8 @@ class Intake:
         box = self.mailbox
         return {"mailbox": box.name, "folder": box.folder, "uidvalidity": box.uidvalidity}
 
-    async def _take_chunk(self, chunk: Sequence[Listed]) -> list[Claimed]:
-        """Take in what is new, together; returns what was begun before and came to no end."""
+    async def _take_chunk(self, chunk: Sequence[Listed]) -> list[tuple[int, Claimed]]:
+        """Take in what is new, together; returns what was begun before, and how often."""
         uids, sizes = [mail.uid for mail in chunk], [mail.size for mail in chunk]
         rows = await self._database.fetch(store.CLAIM, uids=uids, sizes=sizes, **self._folder())
         self._retry |= len(rows) < len(chunk)  # another process is just claiming the rest
@@ -110,7 +110,7 @@ class Intake:
             if row["fresh"]:
                 fresh.append(claimed)
             elif row["free"]:
-                begun.append(claimed)
+                begun.append((row["attempts"], claimed))
             elif row["state"] == "fetching":
                 self._retry = True
             elif not row["flagged"]:
@@ -119,9 +119,12 @@ class Intake:
         await self._move(unmoved)
         return begun
 
-    async def _take_begun(self, begun: Iterable[Claimed]) -> None:
-        """One by one, so that a lethal mail harms only itself; those that cut us off come last."""
-        for claimed in sorted(begun, key=lambda each: (each.id in self._tardy, each.id)):
+    async def _take_begun(self, begun: Sequence[tuple[int, Claimed]]) -> None:
+        """One by one, so that a lethal mail harms only itself; the most suspicious come last."""
+        order = {
+            claimed: (claimed.id in self._tardy, tries, claimed.id) for tries, claimed in begun
+        }
+        for claimed in sorted(order, key=order.__getitem__):
             if self.stopping:
                 return
             row = await self._database.fetch_one(store.CLAIM_AGAIN, id=claimed.id)

@@ -33,14 +33,18 @@ def envelope(message: DeliveredMessage) -> Envelope:
     told = message.header.properties
     headers = told.headers or {}
     return Envelope(
-        type=told.message_type or "",
+        type=_text(told.message_type or ""),
         body=bytes(message.body),
         id=_message_id(told.message_id, message.body),
-        aggregate=str(headers.get("aggregate", "")),
-        correlation_id=str(headers.get("correlation-id", "")),
-        causation_id=str(headers.get("causation-id", "")),
-        traceparent=str(headers.get("traceparent", "")),
+        aggregate=_text(headers.get("aggregate", "")),
+        correlation_id=_text(headers.get("correlation-id", "")),
+        causation_id=_text(headers.get("causation-id", "")),
+        traceparent=_text(headers.get("traceparent", "")),
     )
+
+
+def _text(told: Any) -> str:
+    return str(told).replace("\0", "")
 
 
 def _message_id(told: str | None, body: bytes) -> UUID:
