@@ -38,11 +38,13 @@ class Report:
     def ratio(self, name: str, value: float, peer: str, wanted: float | None = None) -> None:
         self.figures[name] = value
         self.rows.append((name, value, peer, self.figures[peer], wanted))
+        say(f"{name}: {value / self.figures[peer]:.2f} of {peer}")
 
     def limit(self, name: str, value: float, at_most: float) -> None:
         self.figures[name] = value
         self.figures[f"{name}, at most"] = at_most
         self.rows.append((name, value, "at most", at_most, None))
+        say(f"{name}: {value:.3f}, at most {at_most:g}")
 
     def print(self) -> None:
         table = Table("measured", "value", "beside", "value ", "ratio", "wanted")

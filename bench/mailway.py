@@ -68,7 +68,7 @@ async def backlog(deliver: Deliver, outbox: Outbox, count: int) -> float:
     started, answered = time.monotonic(), 0
     async with asyncio.timeout(120):
         while answered < count:
-            answered += sum("To: alice@client.test" in mail for mail in outbox.arrived())
+            answered += sum("<alice@client.test>" in mail for mail in outbox.arrived())
             await asyncio.sleep(0.01)
     return count / (time.monotonic() - started)
 
@@ -89,4 +89,4 @@ async def one_a_second(deliver: Deliver, outbox: Outbox, count: int) -> tuple[fl
 
 
 def _is_answer(mail: str, subject: str) -> bool:
-    return subject in mail and "To: alice@client.test" in mail
+    return subject in mail and "<alice@client.test>" in mail

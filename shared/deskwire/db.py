@@ -127,6 +127,8 @@ async def connect(database_url: str, *, size: int = 8) -> AsyncIterator[Database
             timeout=5,
             server_settings={"jit": "off"},  # no statement here is worth 800 ms of compiling
         )
+    except asyncpg.InterfaceError as error:
+        raise SetupError(f"DESKWIRE_DATABASE_URL cannot be used: {error}") from error
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         raise SetupError(unusable(database_url, error)) from error
     try:
@@ -158,8 +160,6 @@ def unusable(database_url: str, error: Exception) -> str:
 
 async def migrate(database_url: str, package: str) -> None:
     """Bring one service's database to the newest schema; safe to run by many at once."""
-    from deskwire.migrations.runner import (
-        upgrade,
-    )  # Alembic is slow to import, services never need it
+    from deskwire.migrations.runner import upgrade  # slow to import, and services never need it
 
     await upgrade(database_url, package)

@@ -1,6 +1,7 @@
 """uvicorn inside a service's own event loop."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 
@@ -19,14 +20,9 @@ class Server(uvicorn.Server):
 @asynccontextmanager
 async def http_server(config: uvicorn.Config) -> AsyncIterator[uvicorn.Server]:
     """uvicorn inside the service's own loop; a port in use is a `SetupError`."""
-    try:
-        socket = config.bind_socket()
-    except SystemExit:
-        raise SetupError(
-            f"port {config.port} is taken: stop what listens there or choose another"
-        ) from None
+    listening = _listening(config)
     server = Server(config)
-    task = asyncio.create_task(server.serve(sockets=[socket]))
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         while not server.started and not task.done():
             await asyncio.sleep(0.01)
@@ -35,4 +31,18 @@ async def http_server(config: uvicorn.Config) -> AsyncIterator[uvicorn.Server]:
         server.should_exit = True
         with suppress(asyncio.CancelledError):
             await task
-        socket.close()
+        listening.close()
+
+
+def _listening(config: uvicorn.Config) -> socket.socket:
+    """uvicorn's own way ends the process when the port is taken, and leaves the socket open."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    try:
+        return socket.create_server(
+            (config.host, config.port), family=family, backlog=config.backlog
+        )
+    except OSError as error:
+        raise SetupError(
+            f"port {config.port} cannot be used, stop what listens there or choose another:"
+            f" {error.strerror}"
+        ) from error

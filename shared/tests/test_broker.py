@@ -24,6 +24,7 @@ from deskwire.messaging.envelope import Envelope, wrap
 from deskwire.messaging.outbox import Outbox
 from deskwire.messaging.rabbit import apply_topology, check_topology, depths
 from deskwire.messaging.rabbit import broker as rabbit_broker
+from deskwire.messaging.rabbit.session import open_channel
 from deskwire.service import until_signalled
 from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, QUEUES, SCHEDULER_REQUESTS, Queue
 
@@ -415,7 +416,6 @@ async def test_a_consumer_that_the_broker_forgot_comes_back(
 ) -> None:
     monkeypatch.setattr(rabbit_broker, "WATCH_SECONDS", 0.2)
     taker, channels = Taker(), []
-    open_channel = rabbit_broker.open_channel
 
     async def spied(*arguments: Any, **options: Any) -> Any:
         channels.append(await open_channel(*arguments, **options))
@@ -534,7 +534,7 @@ async def send_raw(url: str, old: bytes, new: bytes) -> None:
     """A message whose type is written over on its way to the wire."""
     async with await aio_pika.connect(url) as connection:
         assert connection.transport is not None
-        channel = await connection.transport.connection.channel()
+        channel: Any = await connection.transport.connection.channel()
         put = channel.write_queue.put
 
         async def spoiled(frame: Any) -> None:
