@@ -9,13 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
+import uvloop
 from fastapi import Request, Response
 
 from deskwire import db
 from deskwire.blobs import open_blobs
 from deskwire.messaging.broker import connect
 from deskwire.messaging.outbox import Outbox
-from deskwire.service import serve
+from deskwire.service import until_signalled
 from deskwire.web import http_server
 from gateway.api import Services, create_app
 from gateway.api.auth import PUBLIC, caller, router, scope
@@ -66,10 +67,8 @@ async def running(settings: Settings, tickets_url: str) -> AsyncIterator[None]:
 
 def main() -> None:
     port, tickets_url, gateway_url = sys.argv[1:]
-    settings = Settings(
-        database_url=gateway_url, broker_url="memory://direct", port=int(port), log_level="ERROR"
-    )
-    serve("direct", settings, running(settings, tickets_url))
+    settings = Settings(database_url=gateway_url, broker_url="memory://direct", port=int(port))
+    uvloop.run(until_signalled("direct", running(settings, tickets_url)))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +34,7 @@ from deskwire import db, local, logs
 from deskwire.errors import DeskwireError, SetupError
 from deskwire.service import until_signalled
 from deskwire.services import SERVICES
+from deskwire.settings import load
 
 START_SECONDS = 60.0
 
@@ -83,11 +83,13 @@ async def one_process(told: Told, urls: Mapping[str, str]) -> AsyncIterator[None
     async with AsyncExitStack() as stack:
         for service in SERVICES:
             say("starting", service.name)
-            settings = import_module(f"{service.package}.settings").Settings(
-                **told, database_url=urls[service.name], health_port=0
+            settings = load(
+                service.module("settings").Settings,
+                **told,
+                database_url=urls[service.name],
+                health_port=0,
             )
-            running = import_module(f"{service.package}.main").running
-            await stack.enter_async_context(running(settings))
+            await stack.enter_async_context(service.module("main").running(settings))
         yield
 
 

@@ -6,6 +6,7 @@ import email.policy
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -102,7 +103,7 @@ async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(desk: Desk) -> No
             References=f"{reply['References']} {reply['Message-ID']}",
         )
         desk.deliver(latest.as_bytes())
-        await until(lambda answer=answer: _has_entry(desk.running, ticket["id"], answer))
+        await until(partial(_has_entry, desk.running, ticket["id"], answer))
     assert len([t for t in await desk.running.tickets() if t["subject"] == subject]) == 1
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -94,7 +95,7 @@ class Whole:
     async def settled(self) -> None:
         """Nothing is on its way any more: every outbox published, every retry done."""
         for service in SERVICES:
-            await until(lambda name=service.name: self._at_rest(name))
+            await until(partial(self._at_rest, service.name))
 
     async def _at_rest(self, service: str) -> bool:
         sql = """

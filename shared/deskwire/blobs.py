@@ -1,6 +1,8 @@
 """Raw mails and attachments: stored once under their sha256, travelling by id (claim check)."""
 
+import asyncio
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 
@@ -17,12 +19,16 @@ PREVIEW_CHARACTERS = 8 * 1024
 class Blobs:
     """Bytes by id. The id is their sha256: the same bytes are kept once."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
         self._store = store
+        self._folder = folder
 
     async def put(self, content: bytes) -> str:
+        """Durable when it returns: a message may name the blob."""
         blob_id = sha256(content).hexdigest()
         await self._store.put_async(_path(blob_id), content)
+        if self._folder is not None:
+            await asyncio.to_thread(_to_disk, self._folder / _path(blob_id))
         return blob_id
 
     async def get(self, blob_id: str) -> bytes:
@@ -54,7 +60,7 @@ def open_blobs(url: str) -> Blobs:
     if scheme == "memory":
         return Blobs(MemoryStore())
     if scheme == "file":
-        return Blobs(_folder(Path(place)))
+        return Blobs(_folder(Path(place)), Path(place))
     if scheme == "s3":
         return Blobs(from_url(url))
     raise SetupError(f"DESKWIRE_BLOB_URL must begin with file://, s3:// or memory://, not {scheme}")
@@ -66,6 +72,16 @@ def _folder(path: Path) -> LocalStore:
     except OSError as error:
         raise SetupError(f"the blob folder {path} cannot be used: {error.strerror}") from error
     return LocalStore(str(path), automatic_cleanup=False, mkdir=True)
+
+
+def _to_disk(path: Path) -> None:
+    """The store renames files into their place without fsync: a power cut would take them."""
+    for each in (path, path.parent):
+        descriptor = os.open(each, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _path(blob_id: str) -> str:

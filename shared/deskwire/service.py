@@ -5,6 +5,7 @@ import gc
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, suppress
 
 import structlog
@@ -13,7 +14,7 @@ import uvloop
 from deskwire import logs
 from deskwire.errors import SetupError
 from deskwire.metrics import LOOP_LAG
-from deskwire.settings import ServiceSettings
+from deskwire.settings import S, load
 
 log = structlog.get_logger()
 
@@ -21,12 +22,15 @@ LAG_PROBE_SECONDS = 1.0
 
 
 def serve(
-    service: str, settings: ServiceSettings, running: AbstractAsyncContextManager[object]
+    service: str,
+    settings: type[S],
+    running: Callable[[S], AbstractAsyncContextManager[object]],
 ) -> None:
     """Run until SIGTERM or SIGINT. What is not usable is told in one line, exit code 1."""
-    logs.configure(service, settings.log_level)
     try:
-        uvloop.run(until_signalled(service, running))
+        loaded = load(settings)
+        logs.configure(service, loaded.log_level)
+        uvloop.run(until_signalled(service, running(loaded)))
     except SetupError as error:
         sys.stderr.write(f"{service}: {error}\n")
         raise SystemExit(1) from None

@@ -1,16 +1,21 @@
 """Settings from the environment: ``DESKWIRE_X``, or ``DESKWIRE_X_FILE`` to read X from a file."""
 
 import os
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
+
+from deskwire.errors import SetupError
 
 PREFIX = "DESKWIRE_"
 
@@ -56,3 +61,25 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Files(settings_cls), env_settings
+
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def load(settings: type[S], **told: Any) -> S:
+    """The settings, or a `SetupError` that names each variable and never shows a value."""
+    try:
+        return settings(**told)
+    except ValidationError as error:
+        wrong = "; ".join(f"{_variable(e)}: {e['msg']}" for e in error.errors())
+        raise SetupError(wrong) from None
+    except SettingsError as error:
+        found = re.search(r'field "(\w+)"', str(error))
+        variable = PREFIX + found[1].upper() if found else str(error)
+        raise SetupError(f"{variable}: not valid JSON") from None
+    except OSError as error:
+        raise SetupError(f"{error.filename}: {error.strerror}") from None
+
+
+def _variable(error: ErrorDetails) -> str:
+    return PREFIX + str(error["loc"][0]).upper() if error["loc"] else PREFIX + "*"

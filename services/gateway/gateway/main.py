@@ -52,8 +52,7 @@ def _http(settings: Settings, services: Services) -> uvicorn.Config:
 
 
 def main() -> None:
-    settings = Settings()
-    serve(NAME, settings, running(settings))
+    serve(NAME, Settings, running)
 
 
 if __name__ == "__main__":

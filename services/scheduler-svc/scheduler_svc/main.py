@@ -31,8 +31,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
 
 
 def main() -> None:
-    settings = Settings()
-    serve(NAME, settings, running(settings))
+    serve(NAME, Settings, running)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Tickets by request: opened, answered, refused."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from ticket_desk import Desk
 
+from deskwire.contracts.base import Command
 from deskwire.contracts.mail import Body
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.tickets import (
@@ -162,12 +164,13 @@ async def test_what_a_caller_may_not_touch_is_not_there(desk: Desk) -> None:
     entry = AddEntry(
         ticket_id=ticket_id, kind="client", body=Body(text="x"), author=AGENT, within_client=mine
     )
-    for refused in (
+    commands: tuple[Command[Any], ...] = (
         entry,
         OpenTicket(subject="x", body=Body(text="x"), client_id=other, within_client=mine),
         CreateContact(client_id=other, name="x", within_client=mine),
         CreateDomain(client_id=other, name="x.test", within_client=mine),
-    ):
+    )
+    for refused in commands:
         with pytest.raises(NotFound):
             await desk.ask(refused)
 
@@ -175,11 +178,12 @@ async def test_what_a_caller_may_not_touch_is_not_there(desk: Desk) -> None:
 async def test_doubles_are_refused(desk: Desk) -> None:
     client_id = await desk.client()
     await desk.ask(CreateAgent(name="Ann", email="ann@example.com"))
-    for double in (
+    doubles: tuple[Command[Any], ...] = (
         CreateContact(client_id=client_id, name="Alice", email="ALICE@client.test"),
         CreateDomain(client_id=client_id, name="Client.Test."),
         CreateAgent(name="Ann", email="Ann@Example.com"),
-    ):
+    )
+    for double in doubles:
         with pytest.raises(Conflict):
             await desk.ask(double)
 
