@@ -58,7 +58,11 @@ class Whole:
             payload = None if body is None else json.dumps(body)
             connection.request(method, f"/api/v1{path}", payload, sent)
             response = connection.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            return Answer(
+                response.status,
+                {name.lower(): value for name, value in response.getheaders()},
+                response.read(),
+            )
         finally:
             connection.close()
 

@@ -7,6 +7,7 @@ import os
 import re
 import socket
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ from imap_wire import Wire
 from post_office import Maildir, PostOffice, a_mail, until
 
 from deskwire.local import Dovecot, free_port
+from mail_ingest_svc.domain import Listed
+from mail_ingest_svc.mailbox.imap import ImapMailbox
 
 
 def client(dovecot: Dovecot, user: str) -> imaplib.IMAP4:
@@ -47,6 +50,25 @@ async def test_a_mail(office: PostOffice, dovecot: Dovecot, user: str) -> None:
     with client(dovecot, user) as imap:
         imap.select("Deskwire", readonly=True)
         assert imap.search(None, "SEEN")[1] == [b""]
+
+
+async def test_mail_that_comes_while_other_mail_is_moved(
+    office: PostOffice, dovecot: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server tells of it in its answer to the move, and does not tell again in IDLE."""
+    move, late = ImapMailbox.move, [a_mail("Late")]
+
+    def moving(self: ImapMailbox, mails: Sequence[Listed], folder: str) -> None:
+        if late:
+            dovecot.append(user, late.pop())
+        move(self, mails, folder)
+
+    monkeypatch.setattr(ImapMailbox, "move", moving)
+    async with office.open(dovecot.url(user)):
+        started = time.monotonic()
+        dovecot.append(user, a_mail("First"))
+        await office.mails(2)
+        assert time.monotonic() - started < 15  # by looking again, not by the poll
 
 
 async def test_a_mail_that_a_human_has_read(

@@ -98,12 +98,16 @@ class Watcher:
             if time.monotonic() >= complete_at:
                 self._mailbox.rewind()
                 complete_at = math.inf
+            taken = self._intake.taken
             retry = await self._intake.look()
             self._recovered()
             if retry or self._intake.unmoved:
                 soon = RETRY_SECONDS if retry else self._poll
                 complete_at = min(complete_at, time.monotonic() + soon)
-            await self._wait(min(self._poll, complete_at - time.monotonic()))
+            # Mail that came in between was told in the answers to our own commands: IDLE would
+            # not tell of it again. So it is waited only after a look that found nothing.
+            if self._intake.taken == taken:
+                await self._wait(min(self._poll, complete_at - time.monotonic()))
 
     async def _wait(self, seconds: float) -> None:
         if self._stopped.is_set():
