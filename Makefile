@@ -22,7 +22,7 @@ setup: $(ready) ## Make .venv with exactly the packages of requirements.lock
 	@:
 
 up: $(ready) ## Run everything on this machine: PORT=8080 VAR=var (its data) BROKER=memory or amqp://...
-	@exec $(bin)/deskwire up --port '$(PORT)' --var '$(VAR)' --broker '$(BROKER)'
+	@exec $(bin)/python deploy/embedded.py --port '$(PORT)' --var '$(VAR)' --broker '$(BROKER)'
 
 test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ and Dovecot when it may
 	@sh deploy/test-servers.sh

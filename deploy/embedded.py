@@ -15,6 +15,7 @@ import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -22,6 +23,7 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,11 +60,22 @@ def main() -> None:
 def _run(port: int, var: Path, broker: str) -> None:
     told = _told(_defaults(var, port))
     say("starting PostgreSQL")
-    with local.postgres(var / "postgres") as server, _broker(broker, var, told):
+    with _postgres(var / "postgres") as server, _broker(broker, var, told):
         urls = uvloop.run(_databases(server))
         running = one_process if broker == "memory" else processes
         uvloop.run(until_signalled("embedded", _with_demo(running(told, urls), var, told, urls)))
     say("stopped; the data stays in", str(var))
+
+
+@contextmanager
+def _postgres(folder: Path) -> Iterator[str]:
+    """While it starts, what the services are made of is loaded: each takes seconds."""
+    with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+        server = pool.submit(stack.enter_context, local.postgres(folder))
+        import_module("deskwire.migrations.runner")
+        for service in SERVICES:
+            service.module("main")
+        yield server.result()
 
 
 @asynccontextmanager
