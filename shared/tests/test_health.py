@@ -6,12 +6,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from prometheus_client import generate_latest
 
 from deskwire import db, health
 from deskwire.errors import SetupError
 from deskwire.local import free_port
-from deskwire.messaging.broker import connect
+from deskwire.messaging.broker import Delivery, connect
+from deskwire.messaging.consumer import Consumer
+from deskwire.messaging.envelope import Envelope
+from deskwire.messaging.outbox import Outbox
 from deskwire.metrics import LOOP_LAG
+from deskwire.topology import GATEWAY
 
 
 async def get(port: int, path: str) -> tuple[int, bytes]:
@@ -34,6 +39,13 @@ async def test_all_is_well(database: db.Database) -> None:
         assert status == 200
         assert b'deskwire_loop_lag_seconds{service="test"} 0.25' in body
         assert (await get(port, "/"))[0] == 404
+
+
+async def test_a_strangers_message_makes_no_series(database: db.Database) -> None:
+    async with connect(f"memory://{uuid4()}") as broker:
+        consumer = Consumer(GATEWAY, {}, Outbox(database, broker, service="test"))
+        await consumer.handle([Delivery(Envelope("evil\ud800.v1", b"{}"))])
+    assert b"evil" not in generate_latest()
 
 
 async def test_without_the_database_it_is_alive_and_not_ready(gate: Any) -> None:

@@ -5,8 +5,7 @@ What fails is told to the caller of a request, tried again later, or parked with
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -136,29 +135,16 @@ class Consumer:
 
     async def _run(self, delivery: Delivery, tx: Transaction) -> Handled:
         envelope = delivery.envelope
-        with self._context(envelope):
+        with _handling(envelope):
             message = unwrap(envelope)
             handler = self._handlers.get(type(message))
             if handler is None:
                 raise UnknownMessage(f"{self._queue.name} does not take {envelope.type}")
-            reply = await _called(handler, message, tx)
+            with HANDLER.labels(self._queue.name, envelope.type).time():
+                reply = await _called(handler, message, tx)
         if delivery.reply is None:
             return Handled(None, None)
         return Handled(_fingerprint(envelope), reply.model_dump_json() if reply else None)
-
-    @contextmanager
-    def _context(self, envelope: Envelope) -> Any:
-        token = current.set(envelope)
-        started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(
-            message_id=str(envelope.id), type=envelope.type, trace_id=envelope.traceparent[3:35]
-        ):
-            try:
-                yield
-            finally:
-                current.reset(token)
-                took = time.perf_counter() - started
-                HANDLER.labels(self._queue.name, envelope.type).observe(took)
 
     async def _remember(self, fresh: Mapping[Any, Handled], tx: Transaction) -> None:
         await tx.flush()
@@ -270,6 +256,19 @@ async def _called(handler: Handler, message: Message, tx: Transaction) -> BaseMo
         if tx.connection.is_closed():
             raise
         raise HandlerFailed(cause_of(error)) from error
+
+
+@contextmanager
+def _handling(envelope: Envelope) -> Iterator[None]:
+    """What is emitted and logged meanwhile is known to come of this message."""
+    token = current.set(envelope)
+    with structlog.contextvars.bound_contextvars(
+        message_id=str(envelope.id), type=envelope.type, trace_id=envelope.traceparent[3:35]
+    ):
+        try:
+            yield
+        finally:
+            current.reset(token)
 
 
 def _fingerprint(envelope: Envelope) -> bytes:
