@@ -95,6 +95,7 @@ async def gateway(
         "broker_url": broker_url,
         "blob_url": "memory://",
         "port": 0,
+        "health_port": 0,
     }
     settings = Settings.model_validate(given | values)
     async with (

@@ -10,7 +10,7 @@ from ticket_desk import Desk
 from deskwire import db
 from deskwire.messaging.broker import connect
 from deskwire.testing import FreshDatabase
-from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, NOTIFY_SVC
+from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
 from ticket_svc.main import running
 from ticket_svc.settings import Settings
 
@@ -32,6 +32,6 @@ async def desk(fresh_database: FreshDatabase) -> AsyncIterator[Desk]:
         AsyncExitStack() as ears,
     ):
         desk = Desk(broker, database)
-        for queue in (GATEWAY, NOTIFY_SVC, MAIL_INGEST_SVC):
+        for queue in (GATEWAY, NOTIFY_SVC, MAIL_INGEST_SVC, SCHEDULER_SVC):
             await ears.enter_async_context(broker.consume(queue, desk.hear))
         yield desk
