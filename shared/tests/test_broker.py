@@ -398,8 +398,10 @@ async def test_a_cut_connection_returns_the_batch_and_then_the_consumer(
 
 
 async def test_a_consumer_comes_back_to_a_queue_that_was_deleted(
-    rabbit: RabbitMQ, amqp: str
+    rabbit: RabbitMQ, amqp: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By the broker's word, or by the watch, should a queue made anew at once swallow that word."""
+    monkeypatch.setattr(rabbit_broker, "WATCH_SECONDS", 1.0)
     taker = Taker()
     async with connect(amqp) as broker, broker.consume(GATEWAY, taker):
         async with await aio_pika.connect(amqp) as connection:
