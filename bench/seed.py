@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 from bench.rig import Rig
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import Author, Entry, Named, Person, Ticket
+from deskwire.contracts.people import Author, Named, Person
+from deskwire.contracts.tickets import Entry, Ticket
 
 TICKETS = 100_000
 NUMBER = 987654321  # stands for the number in the template of a document

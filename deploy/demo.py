@@ -10,13 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from deskwire import db
 from deskwire.contracts.base import Command, Reply
-from deskwire.contracts.tickets import (
-    CreateAgent,
-    CreateClient,
-    CreateContact,
-    CreateDomain,
-    UpdateSettings,
-)
+from deskwire.contracts.people import CreateAgent, CreateClient, CreateContact, CreateDomain
+from deskwire.contracts.settings import UpdateSettings
 from deskwire.errors import StaleVersion
 from deskwire.messaging.broker import Broker, connect
 from deskwire.messaging.requests import ask

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from deskwire.contracts import mail, notifications, replay, schedules, tickets
+from deskwire.contracts import mail, notifications, people, replay, schedules, settings, tickets
 from deskwire.contracts.base import Message
 
 EVENTS_EXCHANGE = "deskwire.events"
@@ -37,11 +37,11 @@ TICKET_REQUESTS = Queue(
         tickets.OpenTicket,
         tickets.AddEntry,
         tickets.GetTicket,
-        tickets.CreateClient,
-        tickets.CreateContact,
-        tickets.CreateDomain,
-        tickets.CreateAgent,
-        tickets.UpdateSettings,
+        people.CreateClient,
+        people.CreateContact,
+        people.CreateDomain,
+        people.CreateAgent,
+        settings.UpdateSettings,
     ),
     requests=True,
 )
@@ -59,11 +59,11 @@ GATEWAY = Queue(
         tickets.TicketNoted,
         tickets.TicketChanged,
         tickets.EntryChanged,
-        tickets.ClientChanged,
-        tickets.ContactChanged,
-        tickets.DomainChanged,
-        tickets.AgentChanged,
-        tickets.SettingsChanged,
+        people.ClientChanged,
+        people.ContactChanged,
+        people.DomainChanged,
+        people.AgentChanged,
+        settings.SettingsChanged,
         schedules.ScheduleChanged,
         notifications.DeliveryChanged,
     ),

@@ -1,5 +1,6 @@
 """Keeps every document that the owners tell of; one statement per table and batch."""
 
+from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
 from deskwire.contracts.notifications import DeliveryChanged
 from deskwire.contracts.replay import ReplayDocuments
@@ -35,23 +36,23 @@ async def keep_entry(event: events.EntryChanged, tx: Transaction) -> None:
     tx.append(KEEP_ENTRIES, **entry_row(event.entry))
 
 
-async def keep_client(event: events.ClientChanged, tx: Transaction) -> None:
+async def keep_client(event: people.ClientChanged, tx: Transaction) -> None:
     _keep_record(event.client, tx)
 
 
-async def keep_contact(event: events.ContactChanged, tx: Transaction) -> None:
+async def keep_contact(event: people.ContactChanged, tx: Transaction) -> None:
     _keep_record(event.contact, tx)
 
 
-async def keep_domain(event: events.DomainChanged, tx: Transaction) -> None:
+async def keep_domain(event: people.DomainChanged, tx: Transaction) -> None:
     _keep_record(event.domain, tx)
 
 
-async def keep_agent(event: events.AgentChanged, tx: Transaction) -> None:
+async def keep_agent(event: people.AgentChanged, tx: Transaction) -> None:
     _keep_record(event.agent, tx)
 
 
-async def keep_settings(event: events.SettingsChanged, tx: Transaction) -> None:
+async def keep_settings(event: settings.SettingsChanged, tx: Transaction) -> None:
     _keep_record(event.settings, tx)
 
 
@@ -80,11 +81,11 @@ HANDLERS: Handlers = {
     events.TicketNoted: keep_ticket_and_entry,
     events.TicketChanged: keep_ticket,
     events.EntryChanged: keep_entry,
-    events.ClientChanged: keep_client,
-    events.ContactChanged: keep_contact,
-    events.DomainChanged: keep_domain,
-    events.AgentChanged: keep_agent,
-    events.SettingsChanged: keep_settings,
+    people.ClientChanged: keep_client,
+    people.ContactChanged: keep_contact,
+    people.DomainChanged: keep_domain,
+    people.AgentChanged: keep_agent,
+    settings.SettingsChanged: keep_settings,
     ScheduleChanged: keep_schedule,
     DeliveryChanged: keep_delivery,
 }

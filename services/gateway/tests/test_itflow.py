@@ -7,7 +7,8 @@ from gateway_api import Answer, Api, Desk, gateway
 
 from deskwire.blobs import Blobs, open_blobs
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import Author, Named, Person, Ticket, TicketChanged
+from deskwire.contracts.people import Author, Named, Person
+from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
 

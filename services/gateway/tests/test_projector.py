@@ -9,12 +9,9 @@ from gateway_api import Desk, eventually
 from deskwire.contracts.base import Event
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import Delivery, DeliveryChanged
+from deskwire.contracts.people import Agent, AgentChanged, Author, CreateAgent
 from deskwire.contracts.schedules import Schedule, ScheduleChanged
 from deskwire.contracts.tickets import (
-    Agent,
-    AgentChanged,
-    Author,
-    CreateAgent,
     Entry,
     EntryChanged,
     OpenTicket,

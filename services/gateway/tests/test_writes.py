@@ -5,7 +5,7 @@ import json
 
 from gateway_api import Desk, eventually
 
-from deskwire.contracts.tickets import Client, ClientChanged
+from deskwire.contracts.people import Client, ClientChanged
 from deskwire.messaging.envelope import wrap
 from gateway.api.edge import BODY_BYTES
 

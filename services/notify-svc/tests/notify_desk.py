@@ -13,16 +13,8 @@ from deskwire import db
 from deskwire.contracts.base import Message
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import Delivery, DeliveryChanged
-from deskwire.contracts.tickets import (
-    Author,
-    Entry,
-    MailThread,
-    Named,
-    Person,
-    Ticket,
-    TicketOpened,
-    TicketReplied,
-)
+from deskwire.contracts.people import Author, Named, Person
+from deskwire.contracts.tickets import Entry, MailThread, Ticket, TicketOpened, TicketReplied
 from deskwire.messaging.broker import Broker, connect
 from deskwire.messaging.broker import Delivery as Handed
 from deskwire.messaging.envelope import unwrap, wrap

@@ -7,7 +7,7 @@ import pytest
 from notify_desk import ALICE, ANN, opened, replied
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import Author, Person
+from deskwire.contracts.people import Author, Person
 from notify_svc.domain import (
     GIVE_UP_SECONDS,
     REPEATS,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from notify_desk import NOON, opened, parsed, part, replied
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import Author, Named, Person
+from deskwire.contracts.people import Author, Named, Person
 from deskwire.errors import SetupError
 from notify_svc.domain import Told, mails
 from notify_svc.mail import DELIMITER, CannotRender, Letterhead, ascii_domain, render

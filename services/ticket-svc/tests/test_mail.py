@@ -6,10 +6,9 @@ import pytest
 from ticket_desk import Desk
 
 from deskwire.contracts.mail import Address, Attachment, Body
+from deskwire.contracts.people import Author, ContactChanged
 from deskwire.contracts.tickets import (
     AddEntry,
-    Author,
-    ContactChanged,
     StoredFile,
     TicketNoted,
     TicketOpened,

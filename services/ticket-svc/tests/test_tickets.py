@@ -8,14 +8,11 @@ from ticket_desk import Desk
 
 from deskwire.contracts.base import Command
 from deskwire.contracts.mail import Body
+from deskwire.contracts.people import Author, CreateAgent, CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.replay import ReplayDocuments
+from deskwire.contracts.settings import UpdateSettings
 from deskwire.contracts.tickets import (
     AddEntry,
-    Author,
-    CreateAgent,
-    CreateClient,
-    CreateContact,
-    CreateDomain,
     GetTicket,
     OpenScheduledTicket,
     OpenTicket,
@@ -23,7 +20,6 @@ from deskwire.contracts.tickets import (
     TicketNoted,
     TicketOpened,
     TicketReplied,
-    UpdateSettings,
 )
 from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.envelope import wrap

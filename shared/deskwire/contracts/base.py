@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 INLINE_TEXT_BYTES = 64 * 1024
 """A body text above this travels as a blob id beside its beginning."""
@@ -15,6 +15,19 @@ class Document(BaseModel):
     """A value that crosses a service border. Unknown fields are ignored, so additions fit."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Changes(Document):
+    """What is to become of a document: a field that was not set is not told, and stays as it is."""
+
+    @model_serializer(mode="wrap")
+    def _only_what_was_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {k: v for k, v in serialize(self).items() if k in self.model_fields_set}
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The set fields with their values."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class Message(Document):

@@ -1,83 +1,19 @@
-"""What ticket-svc owns: its documents, the commands it takes, the events it gives."""
+"""Tickets and their entries: documents, commands, events. ticket-svc owns them."""
 
 from datetime import datetime
 from typing import Literal
 
-from deskwire.contracts.base import Command, Document, Event
+from pydantic import JsonValue
+
+from deskwire.contracts.base import Changes, Command, Document, Event
 from deskwire.contracts.mail import Body
+from deskwire.contracts.people import Author, Named, Person, Through
 
 Status = Literal["open", "working", "hold", "auto-close", "closed"]
 Priority = Literal["low", "medium", "high"]
 EntryKind = Literal["public", "internal", "client"]
 Source = Literal["api", "email", "agent", "schedule", "portal"]
 Via = Literal["api", "email", "schedule"]
-
-
-class Named(Document):
-    id: int
-    name: str
-
-
-class Person(Named):
-    email: str | None = None
-
-
-class Author(Document):
-    """Who wrote or did it. ``id`` is None for the system and for unknown senders."""
-
-    type: Literal["agent", "contact", "system", "unknown"]
-    id: int | None = None
-    name: str = ""
-    email: str | None = None
-
-
-class Client(Document):
-    id: int
-    name: str
-    notifications: bool = True
-    language: str = "en"
-    created_at: datetime
-    archived_at: datetime | None = None
-    version: int = 1
-
-
-class Contact(Document):
-    id: int
-    client_id: int
-    name: str
-    email: str | None = None
-    primary: bool = False
-    created_at: datetime
-    archived_at: datetime | None = None
-    version: int = 1
-
-
-class Domain(Document):
-    """A mail domain whose senders belong to a client."""
-
-    id: int
-    client_id: int
-    name: str
-    created_at: datetime
-    version: int = 1
-
-
-class Agent(Document):
-    id: int
-    name: str
-    email: str
-    created_at: datetime
-    archived_at: datetime | None = None
-    version: int = 1
-
-
-class Settings(Document):
-    """The instance's settings. ``new_ticket_addresses``: the team list told of every new ticket."""
-
-    ticket_prefix: str
-    client_notifications: bool
-    new_ticket_addresses: tuple[str, ...]
-    version: int = 1
 
 
 class LastReply(Document):
@@ -96,7 +32,11 @@ class StoredFile(Document):
 
 
 class Ticket(Document):
-    """The whole ticket as the API shows it."""
+    """The whole ticket as the API shows it.
+
+    A merged one is closed, and all that was on it is shown on the ticket ``merged_into``, also when
+    that is not the one that it was merged into first. ``time_worked`` are seconds.
+    """
 
     id: int
     number: int
@@ -149,7 +89,21 @@ class Entry(Document):
     created_at: datetime
     edited_at: datetime | None = None
     redacted_at: datetime | None = None
+    redacted_by: Author | None = None
     version: int = 1
+
+
+class HistoryItem(Document):
+    """One value that was changed: who did it, when, through what. Never changed itself."""
+
+    id: int
+    ticket_id: int
+    at: datetime
+    by: Author
+    through: Through
+    field: str
+    old: JsonValue = None
+    new: JsonValue = None
 
 
 class TicketEntry(Document):
@@ -157,6 +111,13 @@ class TicketEntry(Document):
 
     ticket: Ticket
     entry: Entry
+
+
+class MergedTickets(Document):
+    """Both tickets after a merge, or after one was taken back."""
+
+    source: Ticket
+    target: Ticket
 
 
 class MailThread(Document):
@@ -185,6 +146,8 @@ class OpenTicket(Command[TicketEntry], name="ticket.open.v1"):
     assigned_to: int | None = None
     watchers: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    asset_ids: tuple[int, ...] = ()
+    attachment_ids: tuple[int, ...] = ()
     billable: bool = False
     due_at: datetime | None = None
     source: Source = "api"
@@ -205,14 +168,32 @@ class OpenScheduledTicket(Command[TicketEntry], name="ticket.open_scheduled.v1")
 
 
 class AddEntry(Command[TicketEntry], name="ticket.add_entry.v1"):
+    """To a merged ticket: it lands in the one that this was merged into."""
+
     ticket_id: int
     kind: EntryKind
     body: Body
     author: Author
+    through: Through = Through(type="system")
     status: Status | None = None
     time_worked: int = 0
     cc: tuple[str, ...] = ()
+    attachment_ids: tuple[int, ...] = ()
     within_client: int | None = None
+
+
+class TicketChanges(Changes):
+    subject: str = ""
+    status: Status = "open"
+    priority: Priority = "low"
+    category: str | None = None
+    contact_id: int | None = None
+    assigned_to: int | None = None
+    asset_ids: tuple[int, ...] = ()
+    watchers: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    billable: bool = False
+    due_at: datetime | None = None
 
 
 class GetTicket(Command[Ticket], name="ticket.get.v1"):
@@ -221,45 +202,14 @@ class GetTicket(Command[Ticket], name="ticket.get.v1"):
     ticket_id: int
 
 
-class CreateClient(Command[Client], name="client.create.v1"):
-    name: str
-    notifications: bool = True
-    language: str = "en"
-
-
-class CreateContact(Command[Contact], name="contact.create.v1"):
-    client_id: int
-    name: str
-    email: str | None = None
-    primary: bool = False
-    within_client: int | None = None
-
-
-class CreateDomain(Command[Domain], name="domain.create.v1"):
-    client_id: int
-    name: str
-    within_client: int | None = None
-
-
-class CreateAgent(Command[Agent], name="agent.create.v1"):
-    name: str
-    email: str
-
-
-class UpdateSettings(Command[Settings], name="settings.update.v1"):
-    """Changes what is not None. ``if_version`` is the version that the caller saw."""
-
-    if_version: int
-    ticket_prefix: str | None = None
-    client_notifications: bool | None = None
-    new_ticket_addresses: tuple[str, ...] | None = None
-
-
 # Events. Those of a ticket carry the whole new document: a projector needs nothing else.
 
 
 class TicketEvent(Event):
+    """``history``: what changed with it, for those who tell people of it."""
+
     ticket: Ticket
+    history: tuple[HistoryItem, ...] = ()
 
     @property
     def aggregate(self) -> str:
@@ -289,7 +239,13 @@ class TicketNoted(TicketEvent, name="ticket.noted.v1"):
 
 
 class TicketChanged(TicketEvent, name="ticket.changed.v1"):
-    """The document changed without an entry, or is told anew."""
+    """The document changed without an entry, or is told anew.
+
+    ``thread`` is there when mails may be written about it; ``notify_client``: the client's too.
+    """
+
+    thread: MailThread | None = None
+    notify_client: bool = False
 
 
 class EntryChanged(Event, name="entry.changed.v1"):
@@ -298,43 +254,3 @@ class EntryChanged(Event, name="entry.changed.v1"):
     @property
     def aggregate(self) -> str:
         return f"ticket:{self.entry.ticket_id}"
-
-
-class ClientChanged(Event, name="client.changed.v1"):
-    client: Client
-
-    @property
-    def aggregate(self) -> str:
-        return f"client:{self.client.id}"
-
-
-class ContactChanged(Event, name="contact.changed.v1"):
-    contact: Contact
-
-    @property
-    def aggregate(self) -> str:
-        return f"contact:{self.contact.id}"
-
-
-class DomainChanged(Event, name="domain.changed.v1"):
-    domain: Domain
-
-    @property
-    def aggregate(self) -> str:
-        return f"domain:{self.domain.id}"
-
-
-class AgentChanged(Event, name="agent.changed.v1"):
-    agent: Agent
-
-    @property
-    def aggregate(self) -> str:
-        return f"agent:{self.agent.id}"
-
-
-class SettingsChanged(Event, name="settings.changed.v1"):
-    settings: Settings
-
-    @property
-    def aggregate(self) -> str:
-        return "settings"

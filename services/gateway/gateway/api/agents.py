@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from deskwire.contracts.tickets import Agent, CreateAgent
+from deskwire.contracts.people import Agent, CreateAgent
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Address, Name, RequestBody

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deskwire.contracts.tickets import Author
+from deskwire.contracts.people import Author
 from gateway.api.errors import Forbidden, Unauthorized, UnsupportedMediaType
 from gateway.keys import SCOPES, Key
 

@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.tickets import Client, CreateClient, Ticket
+from deskwire.contracts.people import Client, CreateClient
+from deskwire.contracts.tickets import Ticket
 from gateway.api import pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record

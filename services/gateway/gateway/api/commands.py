@@ -7,8 +7,9 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from fastapi import Request, Response
 
 from deskwire.contracts.base import Command, Reply
+from deskwire.contracts.people import Agent, Client, Contact, Domain
 from deskwire.contracts.schedules import Schedule
-from deskwire.contracts.tickets import Agent, Client, Contact, Domain, TicketEntry
+from deskwire.contracts.tickets import TicketEntry
 from deskwire.errors import Invalid
 from deskwire.messaging.envelope import Envelope, current
 from deskwire.messaging.requests import Answer, ask

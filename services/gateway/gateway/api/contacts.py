@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from deskwire.contracts.tickets import Contact, CreateContact
+from deskwire.contracts.people import Contact, CreateContact
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Address, Id, Name, RequestBody

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.tickets import CreateDomain, Domain
+from deskwire.contracts.people import CreateDomain, Domain
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Id, RequestBody

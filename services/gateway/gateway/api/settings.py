@@ -4,7 +4,7 @@ import re
 
 from fastapi import Request, Response
 
-from deskwire.contracts.tickets import Settings, UpdateSettings
+from deskwire.contracts.settings import Settings, UpdateSettings
 from deskwire.errors import StaleVersion
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import make_record, told_of

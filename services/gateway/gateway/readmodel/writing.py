@@ -9,17 +9,10 @@ from typing import Any
 from sqlalchemy import text
 
 from deskwire.contracts.notifications import Delivery
+from deskwire.contracts.people import Agent, Client, Contact, Domain
 from deskwire.contracts.schedules import Schedule
-from deskwire.contracts.tickets import (
-    Agent,
-    Client,
-    Contact,
-    Domain,
-    Entry,
-    Settings,
-    Ticket,
-    TicketEntry,
-)
+from deskwire.contracts.settings import Settings
+from deskwire.contracts.tickets import Entry, Ticket, TicketEntry
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
 

@@ -1,6 +1,7 @@
 """The life of a ticket: what an entry does to its status."""
 
-from deskwire.contracts.tickets import Author, EntryKind, Status
+from deskwire.contracts.people import Author
+from deskwire.contracts.tickets import EntryKind, Status
 
 REOPENED_BY_CLIENT: tuple[Status, ...] = ("hold", "auto-close", "closed")
 """A client's answer in one of these opens the ticket again; in the others nothing changes."""

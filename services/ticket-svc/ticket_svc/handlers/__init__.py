@@ -2,6 +2,8 @@
 
 from functools import partial
 
+from deskwire.contracts import people as people_contracts
+from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.mail import MailReceived
 from deskwire.contracts.replay import ReplayDocuments
@@ -19,10 +21,10 @@ def handlers(signer: Signer) -> Handlers:
         contracts.OpenScheduledTicket: partial(tickets.open_scheduled, signer),
         contracts.AddEntry: partial(tickets.add_by_request, signer),
         contracts.GetTicket: tickets.get_ticket,
-        contracts.CreateClient: people.create_client,
-        contracts.CreateContact: people.create_contact,
-        contracts.CreateDomain: people.create_domain,
-        contracts.CreateAgent: people.create_agent,
-        contracts.UpdateSettings: people.update_settings,
+        people_contracts.CreateClient: people.create_client,
+        people_contracts.CreateContact: people.create_contact,
+        people_contracts.CreateDomain: people.create_domain,
+        people_contracts.CreateAgent: people.create_agent,
+        settings_contracts.UpdateSettings: people.update_settings,
         ReplayDocuments: replaying(KINDS),
     }

@@ -6,7 +6,8 @@ import asyncpg
 
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.mail import Address, MailHandled, MailReceived
-from deskwire.contracts.tickets import Author, TicketEntry
+from deskwire.contracts.people import Author
+from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
 from ticket_svc.domain.senders import Sender

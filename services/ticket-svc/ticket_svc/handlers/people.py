@@ -1,6 +1,7 @@
 """Clients, contacts, domains, agents and settings."""
 
-from deskwire.contracts import tickets as contracts
+from deskwire.contracts import people as contracts
+from deskwire.contracts import settings as settings_contracts
 from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.senders import domain_key, email_key
@@ -62,7 +63,9 @@ async def create_agent(command: contracts.CreateAgent, tx: Transaction) -> contr
     return agent
 
 
-async def update_settings(command: contracts.UpdateSettings, tx: Transaction) -> contracts.Settings:
+async def update_settings(
+    command: settings_contracts.UpdateSettings, tx: Transaction
+) -> settings_contracts.Settings:
     addresses = command.new_ticket_addresses
     row = await tx.fetch_one(
         people.UPDATE_SETTINGS,
@@ -74,7 +77,7 @@ async def update_settings(command: contracts.UpdateSettings, tx: Transaction) ->
     if row is None:
         raise StaleVersion
     settings = people.settings(row)
-    tx.emit(contracts.SettingsChanged(settings=settings))
+    tx.emit(settings_contracts.SettingsChanged(settings=settings))
     return settings
 
 

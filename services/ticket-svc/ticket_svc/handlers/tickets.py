@@ -7,7 +7,8 @@ from typing import Any
 
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.mail import Attachment
-from deskwire.contracts.tickets import Author, Entry, MailThread, StoredFile, TicketEntry, Via
+from deskwire.contracts.people import Author
+from deskwire.contracts.tickets import Entry, MailThread, StoredFile, TicketEntry, Via
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.life import REOPENED_BY_CLIENT, is_first_response, reopens

@@ -6,15 +6,8 @@ from typing import Any
 import asyncpg
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import (
-    Author,
-    Entry,
-    LastReply,
-    Named,
-    Person,
-    StoredFile,
-    Ticket,
-)
+from deskwire.contracts.people import Author, Named, Person
+from deskwire.contracts.tickets import Entry, LastReply, StoredFile, Ticket
 
 TICKET = """
     t.id, t.number, t.prefix, t.subject, t.status, t.priority, t.category, t.source, t.client_id,

@@ -5,7 +5,8 @@ from typing import Any
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts import tickets as contracts
+from deskwire.contracts import people as contracts
+from deskwire.contracts import settings as settings_contracts
 from deskwire.db import Session, compiled
 from deskwire.errors import Conflict, NotFound
 
@@ -126,5 +127,5 @@ def agent(row: asyncpg.Record) -> contracts.Agent:
     return contracts.Agent.model_validate(dict(row))
 
 
-def settings(row: asyncpg.Record) -> contracts.Settings:
-    return contracts.Settings.model_validate(dict(row))
+def settings(row: asyncpg.Record) -> settings_contracts.Settings:
+    return settings_contracts.Settings.model_validate(dict(row))
