@@ -20,8 +20,9 @@ WITH made AS (
          LATERAL (SELECT now() - make_interval(mins => %d - n) AS t) at
     RETURNING id, created_at
 ), entry AS (
-    INSERT INTO entries (ticket_id, kind, opening, author, body_text, via, created_at)
-    SELECT id, 'public', true, '{"type": "system"}', repeat('It is on fire. ', 20), 'api',
+    INSERT INTO entries (ticket_id, origin_ticket_id, kind, opening, author, body_text, via,
+                         created_at)
+    SELECT id, id, 'public', true, '{"type": "system"}', repeat('It is on fire. ', 20), 'api',
            created_at FROM made
 )
 UPDATE counters SET value = %d WHERE name = 'ticket'

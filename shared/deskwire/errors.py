@@ -43,6 +43,12 @@ class StaleVersion(Rejected):
     code = "stale_version"
 
 
+class Forbidden(Rejected):
+    """This key may not do that."""
+
+    code = "forbidden"
+
+
 class KeyReused(Rejected):
     """The idempotency key was used for another request."""
 
@@ -79,6 +85,15 @@ class SetupError(DeskwireError):
     code = "setup"
 
 
-_REJECTIONS = (NotFound, Invalid, Conflict, StaleVersion, KeyReused, UnknownMessage, Unreadable)
+_REJECTIONS = (
+    NotFound,
+    Invalid,
+    Conflict,
+    StaleVersion,
+    Forbidden,
+    KeyReused,
+    UnknownMessage,
+    Unreadable,
+)
 REJECTIONS: dict[str, type[Rejected]] = {error.code: error for error in _REJECTIONS}
 """Code -> class, to raise at the caller what was rejected at the owner."""

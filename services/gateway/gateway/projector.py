@@ -11,11 +11,13 @@ from gateway.readmodel.writing import (
     IS_EMPTY,
     KEEP_DELIVERIES,
     KEEP_ENTRIES,
+    KEEP_HISTORY,
     KEEP_RECORDS,
     KEEP_TICKETS,
     Record,
     delivery_row,
     entry_row,
+    history_row,
     record_row,
     ticket_row,
 )
@@ -24,12 +26,18 @@ TicketAndEntry = events.TicketOpened | events.TicketReplied | events.TicketNoted
 
 
 async def keep_ticket_and_entry(event: TicketAndEntry, tx: Transaction) -> None:
-    tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
+    await keep_ticket(event, tx)
     tx.append(KEEP_ENTRIES, **entry_row(event.entry))
 
 
-async def keep_ticket(event: events.TicketChanged, tx: Transaction) -> None:
+async def keep_ticket(event: events.TicketEvent, tx: Transaction) -> None:
     tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
+    for item in event.history:
+        tx.append(KEEP_HISTORY, **history_row(item))
+
+
+async def keep_history(event: events.HistoryTold, tx: Transaction) -> None:
+    tx.append(KEEP_HISTORY, **history_row(event.item))
 
 
 async def keep_entry(event: events.EntryChanged, tx: Transaction) -> None:
@@ -80,6 +88,8 @@ HANDLERS: Handlers = {
     events.TicketReplied: keep_ticket_and_entry,
     events.TicketNoted: keep_ticket_and_entry,
     events.TicketChanged: keep_ticket,
+    events.TicketMerged: keep_ticket,
+    events.HistoryTold: keep_history,
     events.EntryChanged: keep_entry,
     people.ClientChanged: keep_client,
     people.ContactChanged: keep_contact,

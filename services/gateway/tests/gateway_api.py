@@ -43,8 +43,11 @@ class Api:
         return await self.call("GET", path, None, headers)
 
     async def post(self, path: str, values: object, **headers: str) -> Answer:
+        return await self.send("POST", path, values, **headers)
+
+    async def send(self, method: str, path: str, values: object, **headers: str) -> Answer:
         body = json.dumps(values).encode()
-        return await self.call("POST", path, body, {"Content-Type": "application/json"} | headers)
+        return await self.call(method, path, body, {"Content-Type": "application/json"} | headers)
 
     async def made(self, path: str, values: object, **headers: str) -> Any:
         answer = await self.post(path, values, **headers)

@@ -64,20 +64,25 @@ def test_the_latest_reference_counts_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("subject", "prefix", "number"),
+    ("subject", "named"),
     [
-        ("Re: [TCK-12] Printer", "TCK-", 12),
-        ("AW: [tck-7]", "TCK-", 7),
-        ("[T2-5] x", "T2-", 5),
-        ("[A.B-5]", "A.B-", 5),
-        ("[AxB-5]", "A.B-", None),
-        ("TCK-12", "TCK-", None),
-        ("[TCK-] [TCK-x]", "TCK-", None),
-        ("[TCK-99999999999999]", "TCK-", None),
+        ("Re: [TCK-12] Printer", [("TCK-", 12), ("TCK-1", 2)]),
+        ("AW: [tck-7]", [("tck-", 7)]),
+        ("[T2-5] x [7]", [("T2-", 5), ("", 7)]),
+        ("[A.B-05]", [("A.B-0", 5)]),
+        ("TCK-12", []),
+        ("[TCK-] [TCK-x] [TCK-1 ]", []),
     ],
 )
-def test_subject_number(subject: str, prefix: str, number: int | None) -> None:
-    assert threads.subject_number(subject, prefix) == number
+def test_subject_references(subject: str, named: list[tuple[str, int]]) -> None:
+    assert threads.subject_references(subject) == named
+
+
+@given(st.text(max_size=3000))
+def test_no_subject_breaks_the_search_for_references(subject: str) -> None:
+    for prefix, number in threads.subject_references(subject):
+        assert f"{prefix}{number}]" in subject
+        assert 0 < number < 10**9
 
 
 @given(st.lists(st.text(min_size=1), max_size=60))

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from ticket_desk import Desk
+from ticket_desk import AGENT, Desk
 
 from deskwire.contracts.base import Command
 from deskwire.contracts.mail import Body
@@ -23,8 +23,6 @@ from deskwire.contracts.tickets import (
 )
 from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.envelope import wrap
-
-AGENT = Author(type="agent", id=1, name="Ann")
 
 
 async def test_a_ticket_is_opened_with_all_that_it_points_at(desk: Desk) -> None:

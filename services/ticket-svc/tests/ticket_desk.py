@@ -10,11 +10,13 @@ from uuid import uuid4
 from deskwire import db
 from deskwire.contracts.base import Command, Message, Reply
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
-from deskwire.contracts.people import CreateClient, CreateContact, CreateDomain
+from deskwire.contracts.people import Author, CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.tickets import OpenTicket, TicketEntry
 from deskwire.messaging.broker import Broker, Delivery
 from deskwire.messaging.envelope import unwrap, wrap
 from deskwire.messaging.requests import ask
+
+AGENT = Author(type="agent", id=1, name="Ann")
 
 M = TypeVar("M", bound=Message)
 

@@ -2,7 +2,14 @@
 
 from typing import Any, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic.json_schema import JsonSchemaValue
 
 INLINE_TEXT_BYTES = 64 * 1024
 """A body text above this travels as a blob id beside its beginning."""
@@ -23,6 +30,16 @@ class Changes(Document):
     @model_serializer(mode="wrap")
     def _only_what_was_set(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {k: v for k, v in serialize(self).items() if k in self.model_fields_set}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: Any, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Its fields, none of them required; the serializer above would hide them."""
+        plain = {key: part for key, part in core_schema.items() if key != "serialization"}
+        reference = handler(plain)
+        handler.resolve_ref_schema(reference).pop("required", None)
+        return reference
 
     @property
     def values(self) -> dict[str, Any]:

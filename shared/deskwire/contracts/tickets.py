@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from deskwire.contracts.base import Changes, Command, Document, Event
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person, Through
+from deskwire.contracts.people import Actor, Author, Named, Person, Through
 
 Status = Literal["open", "working", "hold", "auto-close", "closed"]
 Priority = Literal["low", "medium", "high"]
@@ -182,6 +182,26 @@ class AddEntry(Command[TicketEntry], name="ticket.add_entry.v1"):
     within_client: int | None = None
 
 
+class EditEntry(Command[TicketEntry], name="ticket.edit_entry.v1"):
+    """Of one's own internal notes: what others were told stays as they were told it."""
+
+    ticket_id: int
+    entry_id: int
+    body: Body
+    actor: Actor
+    if_version: int | None = None
+    within_client: int | None = None
+
+
+class RedactEntry(Command[TicketEntry], name="ticket.redact_entry.v1"):
+    """Its text and files are removed for good; that it was there, and who removed it, stays."""
+
+    ticket_id: int
+    entry_id: int
+    actor: Actor
+    within_client: int | None = None
+
+
 class TicketChanges(Changes):
     subject: str = ""
     status: Status = "open"
@@ -194,6 +214,35 @@ class TicketChanges(Changes):
     tags: tuple[str, ...] = ()
     billable: bool = False
     due_at: datetime | None = None
+
+
+class ChangeTicket(Command[Ticket], name="ticket.change.v1"):
+    """``if_version`` is the version that the caller saw (None: whatever it is now)."""
+
+    ticket_id: int
+    changes: TicketChanges
+    actor: Actor
+    if_version: int | None = None
+    within_client: int | None = None
+
+
+class MergeTicket(Command[MergedTickets], name="ticket.merge.v1"):
+    """``across_clients``: the two may be of different clients."""
+
+    ticket_id: int
+    into: int
+    reason: str = ""
+    across_clients: bool = False
+    actor: Actor
+    within_client: int | None = None
+
+
+class UnmergeTicket(Command[MergedTickets], name="ticket.unmerge.v1"):
+    """Takes the ticket's merge back; of a ticket that is not merged, the last one into it."""
+
+    ticket_id: int
+    actor: Actor
+    within_client: int | None = None
 
 
 class GetTicket(Command[Ticket], name="ticket.get.v1"):
@@ -246,6 +295,24 @@ class TicketChanged(TicketEvent, name="ticket.changed.v1"):
 
     thread: MailThread | None = None
     notify_client: bool = False
+
+
+class TicketMerged(TicketEvent, name="ticket.merged.v1"):
+    """Another ticket, the source, was merged into this one."""
+
+    source: Ticket
+    reason: str = ""
+    thread: MailThread
+
+
+class HistoryTold(Event, name="history.told.v1"):
+    """History that is told anew."""
+
+    item: HistoryItem
+
+    @property
+    def aggregate(self) -> str:
+        return f"ticket:{self.item.ticket_id}"
 
 
 class EntryChanged(Event, name="entry.changed.v1"):

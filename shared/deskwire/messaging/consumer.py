@@ -173,8 +173,7 @@ class Consumer:
         """One message to its end: handled, refused, put off or parked."""
         if delivery.redelivered and not self._queue.requests and await self._lethal(delivery):
             return
-        attempts = 1 if self._queue.requests else IMMEDIATE_ATTEMPTS
-        for attempt in range(1, attempts + 1):
+        for attempt in range(1, IMMEDIATE_ATTEMPTS + 1):
             try:
                 await self._together([delivery], failed_before=delivery.redelivered)
                 return
@@ -184,7 +183,8 @@ class Consumer:
                 await self._refuse(delivery, error)
                 return
             except Exception as error:
-                if attempt == attempts:
+                crossed = isinstance(error, asyncpg.DeadlockDetectedError)
+                if attempt == IMMEDIATE_ATTEMPTS or (self._queue.requests and not crossed):
                     await self._give_up(delivery, error)
                     return
             await asyncio.sleep(0.05 * attempt)

@@ -9,17 +9,21 @@ from starlette.routing import BaseRoute, Route
 from deskwire import health
 from gateway.api import (
     agents,
+    bulk,
     clients,
     contacts,
     docs,
     domains,
     entries,
+    history,
     itflow,
     keys,
     mail,
+    merging,
     openapi,
     scheduled_tickets,
     settings,
+    ticket_changes,
     tickets,
 )
 from gateway.api.edge import Edge
@@ -28,6 +32,10 @@ from gateway.api.services import Services, services
 
 RESOURCES = (
     tickets,
+    ticket_changes,
+    merging,
+    bulk,
+    history,
     entries,
     clients,
     contacts,

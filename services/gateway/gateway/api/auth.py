@@ -12,8 +12,9 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deskwire.contracts.people import Author
-from gateway.api.errors import Forbidden, Unauthorized, UnsupportedMediaType
+from deskwire.contracts.people import Actor, Author, Through
+from deskwire.errors import Forbidden
+from gateway.api.errors import Unauthorized, UnsupportedMediaType
 from gateway.keys import SCOPES, Key
 
 PUBLIC = "public"
@@ -57,6 +58,15 @@ class Caller:
         if client or self.key.client_id is not None:
             return Author(type="contact", name=self.key.name)
         return self.agent or Author(type="system", name=self.key.name)
+
+    @property
+    def actor(self) -> Actor:
+        """Who does it, through which key."""
+        return Actor(author=self.author(), through=self.through)
+
+    @property
+    def through(self) -> Through:
+        return Through(type="key", id=self.key.id)
 
     @property
     def agent(self) -> Author | None:

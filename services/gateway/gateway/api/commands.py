@@ -9,14 +9,14 @@ from fastapi import Request, Response
 from deskwire.contracts.base import Command, Reply
 from deskwire.contracts.people import Agent, Client, Contact, Domain
 from deskwire.contracts.schedules import Schedule
-from deskwire.contracts.tickets import TicketEntry
+from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
 from deskwire.errors import Invalid
 from deskwire.messaging.envelope import Envelope, current
 from deskwire.messaging.requests import Answer, ask
 from gateway.api.auth import caller
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
-from gateway.readmodel.writing import Record, keep_both, keep_record
+from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets
 
 Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Schedule)
 Kept = TypeVar("Kept", bound=Record)
@@ -32,15 +32,18 @@ def request_id(request: Request) -> UUID:
     given = request.headers.get("idempotency-key")
     if given is not None and not _KEY.fullmatch(given):
         raise Invalid("1 to 255 printable ASCII characters", field="Idempotency-Key")
-    key = given or str(uuid4())
+    key = given or request.scope.get("idempotency_key") or str(uuid4())
     request.scope["idempotency_key"] = key
     place = f"{caller(request).key.id} {request.method} {request.url.path} {key}"
     return uuid5(NAMESPACE_URL, place)
 
 
-async def perform(request: Request, command: Command[Reply]) -> Answer[Reply]:
-    """Have the owner do it, once; what is caused carries on the request's trace."""
-    id = request_id(request)
+async def perform(request: Request, command: Command[Reply], *, part: str = "") -> Answer[Reply]:
+    """Have the owner do it, once; what is caused carries on the request's trace.
+
+    ``part`` tells the commands of one request apart.
+    """
+    id = uuid5(request_id(request), part) if part else request_id(request)
     cause = Envelope("http", b"", id, "", str(id), traceparent=request.scope["traceparent"])
     token = current.set(cause)
     try:
@@ -54,6 +57,23 @@ async def perform_on_ticket(request: Request, command: Command[TicketEntry]) -> 
     """As `perform`; whoever reads next finds the ticket and its entry as they are now."""
     answer = await perform(request, command)
     await keep_both(services(request).database, answer.reply)
+    return answer
+
+
+async def perform_change(
+    request: Request, command: Command[Ticket], *, part: str = ""
+) -> Answer[Ticket]:
+    answer = await perform(request, command, part=part)
+    await keep_tickets(services(request).database, answer.reply)
+    return answer
+
+
+async def perform_merge(
+    request: Request, command: Command[MergedTickets], *, part: str = ""
+) -> Answer[MergedTickets]:
+    answer = await perform(request, command, part=part)
+    both = answer.reply
+    await keep_tickets(services(request).database, both.source, both.target)
     return answer
 
 

@@ -2,24 +2,30 @@
 
 from typing import Annotated
 
+import orjson
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.tickets import AddEntry, Entry, EntryKind, Status
-from deskwire.errors import NotFound
+from deskwire.contracts.tickets import AddEntry, EditEntry, Entry, EntryKind, RedactEntry, Status
+from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
-from gateway.api.commands import created, perform_on_ticket
-from gateway.api.errors import Forbidden
+from gateway.api.commands import created, perform_on_ticket, told_of
 from gateway.api.fields import Addresses, RequestBody, Text, body_of
 from gateway.api.pages import Page, Paging
+from gateway.api.preconditions import version_if_given
 from gateway.api.services import services
 from gateway.api.tickets import seen
 from gateway.readmodel import reading
+from gateway.readmodel.documents import shown
 from gateway.readmodel.documents import text_of as document_text
 from gateway.readmodel.lists import TIMELINE, Filter
 
 routes = router("/tickets/{ticket_id:int}/entries", "tickets")
+
+
+class NoteChange(RequestBody):
+    body: Text
 
 
 class NewEntry(RequestBody):
@@ -47,9 +53,8 @@ class NewEntry(RequestBody):
 async def list_entries(
     request: Request, ticket_id: int, query: Annotated[Paging, Query()]
 ) -> Response:
-    """The timeline, oldest first."""
-    await seen(request, ticket_id)
-    filters = [Filter("ticket_id", "one", ticket_id)]
+    """The timeline, oldest first; that of a merged ticket is the timeline of its target."""
+    filters = [Filter("ticket_id", "one", await _shown_on(request, ticket_id))]
     if not caller(request).sees_internal:
         filters.append(Filter("kind", "not", "internal"))
 
@@ -60,7 +65,7 @@ async def list_entries(
 @scope("tickets:read")
 async def read_entry(request: Request, ticket_id: int, entry_id: int) -> Response:
     """One reply or note."""
-    await seen(request, ticket_id)
+    ticket_id = await _shown_on(request, ticket_id)
     internal = caller(request).sees_internal
     row = await reading.entry(services(request).database, entry_id, ticket_id, internal=internal)
     if row is None:
@@ -80,6 +85,7 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
         kind=kind,
         body=await services(request).blobs.fold(body),
         author=by.author(client=kind == "client"),
+        through=by.through,
         status=new.status,
         time_worked=new.time_worked,
         cc=new.cc,
@@ -90,3 +96,50 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
     doc = document_text(entry.model_copy(update={"body": body}))
     place = f"/api/v1/tickets/{ticket_id}/entries/{entry.id}"
     return created(request, place, doc, entry.version, replayed=answer.replayed)
+
+
+@routes.patch("/{entry_id:int}", response_model=Entry)
+@scope("tickets:write")
+async def edit_entry(
+    request: Request, ticket_id: int, entry_id: int, change: NoteChange
+) -> Response:
+    """Edit one's own internal note. What others were told stays as they were told it: 403."""
+    by = caller(request)
+    by.everywhere()
+    body = await body_of(change.body)
+    command = EditEntry(
+        ticket_id=ticket_id,
+        entry_id=entry_id,
+        body=await services(request).blobs.fold(body),
+        if_version=version_if_given(request),
+        actor=by.actor,
+    )
+    return await _changed(request, command)
+
+
+@routes.delete("/{entry_id:int}", response_model=Entry)
+@scope("tickets:write")
+async def redact_entry(request: Request, ticket_id: int, entry_id: int) -> Response:
+    """Remove its text and files for good. That it was there, and who removed it, stays."""
+    by = caller(request)
+    by.everywhere()
+    return await _changed(
+        request, RedactEntry(ticket_id=ticket_id, entry_id=entry_id, actor=by.actor)
+    )
+
+
+async def _shown_on(request: Request, ticket_id: int) -> int:
+    """The ticket on which its entries are shown, if the caller may see both."""
+    row = await seen(request, ticket_id)
+    target: int | None = orjson.loads(row["doc"])["merged_into"]
+    if target is None:
+        return ticket_id
+    await seen(request, target)
+    return target
+
+
+async def _changed(request: Request, command: EditEntry | RedactEntry) -> Response:
+    answer = await perform_on_ticket(request, command)
+    entry = answer.reply.entry
+    headers = told_of(request, entry.version, replayed=answer.replayed)
+    return Response(shown(entry), headers=headers, media_type="application/json")

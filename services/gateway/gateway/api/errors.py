@@ -57,12 +57,6 @@ class Unauthorized(Rejected):
     code = "unauthorized"
 
 
-class Forbidden(Rejected):
-    """This key may not do that."""
-
-    code = "forbidden"
-
-
 class TooLarge(HTTPException):
     """The request's body is over the limit. FastAPI lets only this kind through while it reads."""
 

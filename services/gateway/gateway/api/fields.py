@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -10,6 +10,8 @@ from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
 from deskwire.html import clean_html, clean_text, looks_like_html, text_of
 from gateway.readmodel.reading import LARGEST_ID
+
+Value = TypeVar("Value")
 
 _BLANKS = re.compile(r"\s+")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
@@ -44,9 +46,16 @@ def address(text: str) -> str:
     return cleaned
 
 
+def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
+    """In the order in which they are first named."""
+    return tuple(dict.fromkeys(values))
+
+
 Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
 Subject = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one_line)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+Ids = Annotated[tuple[Id, ...], Field(max_length=50), AfterValidator(each_once)]
+Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(not_empty)]
 Address = Annotated[str, Field(max_length=320), AfterValidator(address)]
 Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]

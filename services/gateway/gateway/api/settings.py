@@ -1,22 +1,17 @@
 """The instance's settings: one document, changed only by who has seen it."""
 
-import re
-
 from fastapi import Request, Response
 
 from deskwire.contracts.settings import Settings, UpdateSettings
-from deskwire.errors import StaleVersion
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import make_record, told_of
-from gateway.api.errors import PreconditionRequired
 from gateway.api.fields import Addresses, Name, RequestBody
+from gateway.api.preconditions import version_seen
 from gateway.api.records import read_record
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.writing import SETTINGS_ID
 
 routes = router("/settings", "settings")
-
-_ETAG = re.compile(r'"(\d{1,9})"')
 
 
 class SettingsChange(RequestBody):
@@ -44,14 +39,3 @@ async def change_settings(request: Request, change: SettingsChange) -> Response:
     version = answer.reply.version
     headers = told_of(request, version, replayed=answer.replayed)
     return Response(text_of(answer.reply), headers=headers, media_type="application/json")
-
-
-def version_seen(request: Request) -> int:
-    """What If-Match names. ``*`` names nothing that was seen."""
-    given = request.headers.get("if-match", "").strip()
-    if given in ("", "*"):
-        raise PreconditionRequired
-    tag = _ETAG.fullmatch(given)
-    if tag is None:
-        raise StaleVersion("If-Match names no version that there ever was")
-    return int(tag[1])

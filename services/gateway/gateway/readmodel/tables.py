@@ -86,6 +86,15 @@ ENTRIES = Table(
     Index("entries_timeline", "ticket_id", "created_at", "id"),  # GET /tickets/{id}/entries
 )
 
+HISTORY = Table(
+    "history",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ticket_id", BigInteger, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("history_ticket", "ticket_id", "id"),  # GET /tickets/{id}/history
+)
+
 RECORDS = Table(
     "records",
     metadata,

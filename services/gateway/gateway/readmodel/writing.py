@@ -12,7 +12,7 @@ from deskwire.contracts.notifications import Delivery
 from deskwire.contracts.people import Agent, Client, Contact, Domain
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import Settings
-from deskwire.contracts.tickets import Entry, Ticket, TicketEntry
+from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
 
@@ -106,6 +106,15 @@ KEEP_DELIVERIES = compiled(
     """)
 )
 
+KEEP_HISTORY = compiled(
+    text("""
+    INSERT INTO history (id, ticket_id, doc)
+    SELECT * FROM unnest(
+        CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:doc AS text[]))
+    ON CONFLICT (id) DO NOTHING
+    """)
+)
+
 IS_EMPTY = compiled(text("SELECT NOT EXISTS (SELECT FROM records WHERE kind = 'settings')"))
 
 
@@ -138,6 +147,10 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "entry_blob_id": entry.body.blob_id,
         "entry_doc": shown(entry),
     }
+
+
+def history_row(item: HistoryItem) -> dict[str, Any]:
+    return {"id": item.id, "ticket_id": item.ticket_id, "doc": item.model_dump_json()}
 
 
 def record_row(record: Record) -> dict[str, Any]:
@@ -175,6 +188,11 @@ async def keep_both(database: Database, both: TicketEntry) -> None:
     """What a write on a ticket was answered with, so that whoever reads next finds it."""
     row = ticket_row(both.ticket) | entry_row(both.entry)
     await database.execute(KEEP_BOTH, **{name: [value] for name, value in row.items()})
+
+
+async def keep_tickets(database: Database, *tickets: Ticket) -> None:
+    rows = [ticket_row(ticket) for ticket in tickets]
+    await database.execute(KEEP_TICKETS, **{name: [row[name] for row in rows] for name in rows[0]})
 
 
 async def keep_record(database: Database, record: Record) -> None:

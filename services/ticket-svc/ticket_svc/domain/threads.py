@@ -3,15 +3,19 @@
 import base64
 import hmac
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskwire.contracts.mail import MailReceived
+from deskwire.contracts.tickets import MailThread
 
 SIGNATURE_CHARACTERS = 16  # 80 bits in base32
 TOKEN = re.compile(
     rf"(?:^|[<+.])e(\d{{1,18}})-([a-z2-7]{{{SIGNATURE_CHARACTERS}}})@", re.IGNORECASE
 )
 REFERENCES_KEPT = 10
+REFERENCES_READ = 50
+_BRACKETS = re.compile(r"\[([^\[\]]{0,40}?)(\d{1,9})\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +55,15 @@ def foreign_references(mail: MailReceived) -> list[str]:
     return list(dict.fromkeys((*mail.in_reply_to, *mail.references)))[-50:]
 
 
-def subject_number(subject: str, prefix: str) -> int | None:
-    """12 of ``Re: [TCK-12] Printer``; the prefix is data, not a pattern."""
-    match = re.search(rf"\[{re.escape(prefix)}(\d{{1,9}})\]", subject, re.IGNORECASE)
-    return int(match[1]) if match else None
+def subject_references(subject: str) -> list[tuple[str, int]]:
+    """``("TCK-", 12)`` of ``Re: [TCK-12] Printer``, and what else it may mean: where a prefix ends
+    and the number begins is only known for a ticket that there is."""
+    found = []
+    for match in _BRACKETS.finditer(subject):
+        prefix, digits = match[1], match[2]
+        cuts = range(len(digits))
+        found += [(prefix + digits[:cut], int(digits[cut:])) for cut in cuts if digits[cut] != "0"]
+    return found[:REFERENCES_READ]
 
 
 def references(message_ids: list[str]) -> tuple[str, ...]:
@@ -63,3 +72,21 @@ def references(message_ids: list[str]) -> tuple[str, ...]:
     if len(unique) <= REFERENCES_KEPT:
         return tuple(unique)
     return (unique[0], *unique[-(REFERENCES_KEPT - 1) :])
+
+
+def thread(signer: Signer, entry_id: int, answered: Sequence[str]) -> MailThread:
+    """``answered``: of earlier entries, oldest first, the mail's Message-ID (or nothing), a space
+    and the entry's id."""
+    earlier = [_message_id(signer, row) for row in answered]
+    return MailThread(
+        token=signer.token(entry_id),
+        message_id=signer.message_id(entry_id),
+        in_reply_to=earlier[-1] if earlier else None,
+        references=references(earlier),
+    )
+
+
+def _message_id(signer: Signer, row: str) -> str:
+    """That of the mail which brought the entry, or our own."""
+    message_id, entry_id = row.rsplit(" ", 1)
+    return message_id or signer.message_id(int(entry_id))

@@ -6,7 +6,7 @@ import asyncpg
 
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.mail import Address, MailHandled, MailReceived
-from deskwire.contracts.people import Author
+from deskwire.contracts.people import Author, Through
 from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
@@ -15,10 +15,11 @@ from ticket_svc.domain.threads import (
     Signer,
     answered_entries,
     foreign_references,
-    subject_number,
+    subject_references,
 )
+from ticket_svc.handlers.entries import add_entry, keep_attachments
 from ticket_svc.handlers.people import add_contact
-from ticket_svc.handlers.tickets import Origin, add_entry, keep_attachments, open_ticket
+from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import people, tickets
 
 
@@ -68,13 +69,10 @@ async def _by_foreign_reference(mail: MailReceived, tx: Transaction) -> asyncpg.
 
 
 async def _by_subject(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
-    if "[" not in mail.subject:
+    if not (named := subject_references(mail.subject)):
         return None
-    settings = people.settings(await tx.fetch_row(people.SETTINGS))
-    number = subject_number(mail.subject, settings.ticket_prefix)
-    if number is None:
-        return None
-    return await tx.fetch_one(tickets.BY_NUMBER, number=number, prefix=settings.ticket_prefix)
+    prefixes, numbers = zip(*named, strict=True)
+    return await tx.fetch_one(tickets.BY_REFERENCES, prefixes=prefixes, numbers=numbers)
 
 
 def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:
@@ -107,6 +105,7 @@ async def _reply(
         kind="client" if verified else "internal",
         body=mail.body,
         author=author,
+        through=Through(type="mail", id=mail.mail_id),
     )
     return await add_entry(signer, command, tx, await _origin(mail, tx, verified=verified))
 

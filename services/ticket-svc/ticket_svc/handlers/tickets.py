@@ -1,18 +1,15 @@
-"""Opening tickets and adding to them, however asked."""
+"""Opening tickets, however asked."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.mail import Attachment
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import Entry, MailThread, StoredFile, TicketEntry, Via
+from deskwire.contracts.tickets import Entry, StoredFile, TicketEntry, Via
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
-from ticket_svc.domain.life import REOPENED_BY_CLIENT, is_first_response, reopens
-from ticket_svc.domain.threads import Signer, references
+from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.store import documents, people, tickets
 
 SYSTEM = Author(type="system").model_dump_json()
@@ -26,6 +23,11 @@ class Origin:
     message_id: str | None = None
     attachments: tuple[StoredFile, ...] = ()
     verified: bool = True
+
+    @property
+    def answered(self) -> list[str]:
+        """What mails about the opening answer: the mail that it came by."""
+        return [f"{self.message_id} 0"] if self.message_id else []
 
     @property
     def files(self) -> str:
@@ -45,12 +47,6 @@ async def open_scheduled(
     signer: Signer, command: contracts.OpenScheduledTicket, tx: Transaction
 ) -> TicketEntry:
     return await open_ticket(signer, command.ticket, tx, Origin(via="schedule"))
-
-
-async def add_by_request(
-    signer: Signer, command: contracts.AddEntry, tx: Transaction
-) -> TicketEntry:
-    return await add_entry(signer, command, tx, API)
 
 
 async def get_ticket(command: contracts.GetTicket, tx: Transaction) -> contracts.Ticket:
@@ -86,59 +82,14 @@ async def open_ticket(
         contracts.TicketOpened(
             ticket=ticket,
             entry=entry,
-            thread=_thread(signer, entry.id, [origin.message_id] if origin.message_id else []),
+            thread=thread(
+                signer, entry.id, [f"{origin.message_id} {entry.id}"] if origin.message_id else []
+            ),
             notify_client=row["notifications"] and row["client_notifications"] is not False,
             team=tuple(row["new_ticket_addresses"]),
         )
     )
     return TicketEntry(ticket=ticket, entry=entry)
-
-
-async def add_entry(
-    signer: Signer, command: contracts.AddEntry, tx: Transaction, origin: Origin
-) -> TicketEntry:
-    row = await tx.fetch_one(tickets.ADD_ENTRY, **_entry_values(command, origin))
-    if row is None:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    entry = Entry(
-        id=row["entry_id"],
-        ticket_id=row["id"],
-        origin_ticket_id=row["id"],
-        kind=command.kind,
-        author=command.author,
-        body=command.body,
-        attachments=origin.attachments,
-        time_worked=command.time_worked,
-        via=origin.via,
-        message_id=origin.message_id,
-        verified=origin.verified,
-        created_at=row["entry_created_at"],
-    )
-    ticket = documents.ticket(row)
-    if command.kind == "internal":
-        tx.emit(contracts.TicketNoted(ticket=ticket, entry=entry))
-    else:
-        thread = _thread(signer, entry.id, _answered(signer, row["answered"]))
-        tx.emit(contracts.TicketReplied(ticket=ticket, entry=entry, thread=thread))
-    return TicketEntry(ticket=ticket, entry=entry)
-
-
-async def keep_attachments(
-    attachments: Sequence[Attachment], tx: Transaction
-) -> tuple[StoredFile, ...]:
-    """Give the blobs of a mail their attachment ids."""
-    if not attachments:
-        return ()
-    rows = await tx.fetch(
-        tickets.INSERT_ATTACHMENTS,
-        blob_ids=[a.blob_id for a in attachments],
-        names=[a.name for a in attachments],
-        types=[a.type for a in attachments],
-        sizes=[a.size for a in attachments],
-        content_ids=[a.content_id for a in attachments],
-        inlines=[a.inline for a in attachments],
-    )
-    return tuple(StoredFile.model_validate(dict(row)) for row in rows)
 
 
 def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, Any]:
@@ -165,30 +116,6 @@ def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, A
     }
 
 
-def _entry_values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
-    return {
-        "ticket_id": command.ticket_id,
-        "within_client": command.within_client,
-        "status": command.status,
-        "reopens": reopens(command.kind, verified=origin.verified),
-        "reopened": list(REOPENED_BY_CLIENT),
-        "kind": command.kind,
-        "internal": command.kind == "internal",
-        "responds": is_first_response(command.kind, command.author),
-        "author": command.author.model_dump_json(),
-        "author_name": command.author.name,
-        "watchers": list(command.cc),
-        "time_worked": command.time_worked,
-        "body_text": command.body.text,
-        "body_html": command.body.html,
-        "body_blob": command.body.blob_id,
-        "attachments": origin.files,
-        "via": origin.via,
-        "message_id": origin.message_id,
-        "verified": origin.verified,
-    }
-
-
 async def _missing(command: contracts.OpenTicket, tx: Transaction) -> NotFound:
     """Which of the things that the ticket points at is not there."""
     if command.client_id is not None:
@@ -203,18 +130,3 @@ async def _missing(command: contracts.OpenTicket, tx: Transaction) -> NotFound:
         if there is not None and there[field] is False:
             return NotFound(f"{field}: there is no {getattr(command, field)}", field=field)
     return NotFound("the client is archived", field="client_id")
-
-
-def _thread(signer: Signer, entry_id: int, answered: list[str]) -> MailThread:
-    return MailThread(
-        token=signer.token(entry_id),
-        message_id=signer.message_id(entry_id),
-        in_reply_to=answered[-1] if answered else None,
-        references=references(answered),
-    )
-
-
-def _answered(signer: Signer, rows: Sequence[str]) -> list[str]:
-    """Message-IDs of earlier entries: that of the mail which brought it, or our own."""
-    pairs = [row.rsplit(" ", 1) for row in rows]
-    return [message_id or signer.message_id(int(entry_id)) for message_id, entry_id in pairs]

@@ -12,8 +12,9 @@ from deskwire.contracts.tickets import Entry, LastReply, StoredFile, Ticket
 TICKET = """
     t.id, t.number, t.prefix, t.subject, t.status, t.priority, t.category, t.source, t.client_id,
     t.contact_id, t.assigned_to, t.watchers, t.tags, t.billable, t.due_at, t.time_worked,
-    t.entry_count, t.last_reply_at, t.last_reply_kind, t.last_reply_by, t.first_response_at,
-    t.created_at, t.created_by, t.updated_at, t.closed_at, t.closed_by, t.version,
+    t.merged_into, t.merged_from, t.entry_count, t.last_reply_at, t.last_reply_kind,
+    t.last_reply_by, t.first_response_at, t.created_at, t.created_by, t.updated_at, t.closed_at,
+    t.closed_by, t.version,
     cl.name AS client_name, co.name AS contact_name, co.email AS contact_email,
     ag.name AS agent_name, ag.email AS agent_email
 """
@@ -26,11 +27,13 @@ JOINS = """
 """
 
 OPENING = "op.body_text AS opening_text, op.body_html AS opening_html, op.body_blob AS opening_blob"
-"""The body of a ticket document is that of its opening entry."""
+"""The body of a ticket document is that of its opening entry, wherever that is shown now."""
 
 OPENING_JOIN = """
     CROSS JOIN LATERAL (
-        SELECT * FROM entries WHERE ticket_id = t.id ORDER BY id LIMIT 1
+        SELECT * FROM entries
+        WHERE ticket_id = coalesce(t.merged_into, t.id) AND origin_ticket_id = t.id
+        ORDER BY id LIMIT 1
     ) op
 """
 
@@ -55,6 +58,8 @@ def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
         billable=row["billable"],
         due_at=row["due_at"],
         time_worked=row["time_worked"],
+        merged_into=row["merged_into"],
+        merged_from=tuple(row["merged_from"]),
         entry_count=row["entry_count"],
         last_reply=_last_reply(row),
         first_response_at=row["first_response_at"],
@@ -71,7 +76,7 @@ def entry(row: asyncpg.Record) -> Entry:
     return Entry(
         id=row["id"],
         ticket_id=row["ticket_id"],
-        origin_ticket_id=row["ticket_id"],
+        origin_ticket_id=row["origin_ticket_id"],
         kind=row["kind"],
         opening=row["opening"],
         author=Author.model_validate_json(row["author"]),
@@ -82,6 +87,9 @@ def entry(row: asyncpg.Record) -> Entry:
         message_id=row["message_id"],
         verified=row["verified"],
         created_at=row["created_at"],
+        edited_at=row["edited_at"],
+        redacted_at=row["redacted_at"],
+        redacted_by=_author(row["redacted_by"]),
         version=row["version"],
     )
 

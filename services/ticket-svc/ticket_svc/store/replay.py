@@ -4,7 +4,7 @@ from deskwire.contracts import people as people_contracts
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
 from deskwire.messaging.replay import Kind, page
-from ticket_svc.store import documents, people
+from ticket_svc.store import documents, history, people
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 
 KINDS = {
@@ -35,5 +35,9 @@ KINDS = {
     "entry": Kind(
         page("SELECT * FROM entries"),
         lambda row: contracts.EntryChanged(entry=documents.entry(row)),
+    ),
+    "history": Kind(
+        page("SELECT * FROM history"),
+        lambda row: contracts.HistoryTold(item=history.item(row)),
     ),
 }

@@ -126,11 +126,14 @@ tickets = Table(
     Column("client_id", BigInteger, ForeignKey("clients.id")),
     Column("contact_id", BigInteger, ForeignKey("contacts.id")),
     Column("assigned_to", BigInteger, ForeignKey("agents.id")),
+    Column("asset_ids", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("watchers", ARRAY(Text), nullable=False),
     Column("tags", ARRAY(Text), nullable=False),
     Column("billable", Boolean, nullable=False),
     Column("due_at", TIME),
     Column("time_worked", Integer, nullable=False, server_default="0"),
+    Column("merged_into", BigInteger, ForeignKey("tickets.id")),
+    Column("merged_from", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("entry_count", Integer, nullable=False, server_default="1"),
     Column("last_reply_at", TIME),
     Column("last_reply_kind", Text),
@@ -150,6 +153,7 @@ entries = Table(
     metadata,
     _id(),
     Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("origin_ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("opening", Boolean, nullable=False, server_default=text("false")),
     Column("author", Text, nullable=False),
@@ -162,6 +166,9 @@ entries = Table(
     Column("message_id", Text),
     Column("verified", Boolean, nullable=False, server_default=text("true")),
     _created(),
+    Column("edited_at", TIME),
+    Column("redacted_at", TIME),
+    Column("redacted_by", Text),
     _version(),
     Index("entries_timeline", "ticket_id", "id"),  # opening entry, latest Message-IDs
 )
@@ -182,4 +189,44 @@ attachments = Table(
     Column("content_id", Text),
     Column("inline", Boolean, nullable=False),
     _created(),
+)
+
+merges = Table(
+    "merges",
+    metadata,
+    _id(),
+    Column("source_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("target_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("reason", Text, nullable=False),
+    # the source as it was
+    Column("status", Text, nullable=False),
+    Column("closed_at", TIME),
+    Column("closed_by", Text),
+    # what the target took over
+    Column("watchers", ARRAY(Text), nullable=False),
+    Column("asset_ids", ARRAY(BigInteger), nullable=False),
+    _created(),
+    Column("undone_at", TIME),
+)
+Index(  # a ticket's merge
+    "merges_source",
+    merges.c.source_id,
+    unique=True,
+    postgresql_where=merges.c.undone_at.is_(None),
+)
+Index(  # what was merged into a ticket
+    "merges_target", merges.c.target_id, postgresql_where=merges.c.undone_at.is_(None)
+)
+
+history = Table(
+    "history",
+    metadata,
+    _id(),
+    Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("at", TIME, nullable=False, server_default=func.now()),
+    Column("actor", Text, nullable=False),
+    Column("through", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("old", Text, nullable=False),
+    Column("new", Text, nullable=False),
 )

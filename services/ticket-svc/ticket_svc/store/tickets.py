@@ -5,6 +5,17 @@ from sqlalchemy import text
 from deskwire.db import compiled
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 
+# Message-IDs of what a new mail answers: that of the mail which brought an entry, or its own.
+ANSWERED = """
+    ARRAY(SELECT coalesce(message_id, '') || ' ' || id FROM (
+              (SELECT id, message_id FROM entries
+               WHERE ticket_id = t.id ORDER BY id LIMIT 1)
+              UNION
+              (SELECT id, message_id FROM entries
+               WHERE ticket_id = t.id AND kind <> 'internal' ORDER BY id DESC LIMIT 9)
+          ) answered ORDER BY id)
+"""
+
 # One round trip: what the ticket points at is looked up, checked and inserted with it. The counter
 # is only touched when all of it is there; its lock is held until the commit: numbers have no gap.
 OPEN = compiled(
@@ -38,9 +49,9 @@ OPEN = compiled(
         FROM next CROSS JOIN settings s
         RETURNING *
     ), en AS (
-        INSERT INTO entries (ticket_id, kind, opening, author, body_text, body_html, body_blob,
-                             attachments, via, message_id)
-        SELECT t.id,
+        INSERT INTO entries (ticket_id, origin_ticket_id, kind, opening, author, body_text,
+                             body_html, body_blob, attachments, via, message_id)
+        SELECT t.id, t.id,
                CASE CAST(t.created_by AS json) ->> 'type'
                    WHEN 'contact' THEN 'client' ELSE 'public' END,
                true, t.created_by, :body_text, :body_html, :body_blob, :attachments, :via,
@@ -56,14 +67,22 @@ OPEN = compiled(
     """)
 )
 
-# The row lock of the ticket orders its entries, their events and its version.
+# The row lock of the ticket orders its entries, their events and its version. What is for a merged
+# ticket goes to the one where that is shown; should it be merged in between, there is no row.
 ADD_ENTRY = compiled(
     text(f"""
-    WITH t AS (
+    WITH old AS (
+        SELECT id, status FROM tickets
+        WHERE id = coalesce(
+            (SELECT merged_into FROM tickets WHERE id = :ticket_id), :ticket_id)
+          AND merged_into IS NULL
+          AND (CAST(:within_client AS bigint) IS NULL OR client_id = :within_client)
+        FOR NO KEY UPDATE
+    ), t AS (
         UPDATE tickets SET
             status = coalesce(CAST(:status AS text), CASE
-                WHEN :reopens AND status = ANY(CAST(:reopened AS text[])) THEN 'open'
-                ELSE status END),
+                WHEN :reopens AND tickets.status = ANY(CAST(:reopened AS text[])) THEN 'open'
+                ELSE tickets.status END),
             closed_at = CASE
                 WHEN CAST(:status AS text) = 'closed' THEN coalesce(closed_at, now())
                 WHEN CAST(:status AS text) IS NOT NULL OR :reopens THEN NULL
@@ -83,28 +102,25 @@ ADD_ENTRY = compiled(
                 SELECT DISTINCT unnest(CAST(:watchers AS text[])) EXCEPT SELECT unnest(watchers)),
             updated_at = now(),
             version = version + 1
-        WHERE id = :ticket_id
-          AND (CAST(:within_client AS bigint) IS NULL OR client_id = :within_client)
-        RETURNING *
+        FROM old
+        WHERE tickets.id = old.id
+          AND (old.status <> 'closed' OR coalesce(:status, 'closed') = ANY(CAST(:moves AS text[])))
+        RETURNING tickets.*, old.status AS old_status
     ), en AS (
-        INSERT INTO entries (ticket_id, kind, author, body_text, body_html, body_blob, attachments,
-                             time_worked, via, message_id, verified)
-        SELECT id, :kind, :author, :body_text, :body_html, :body_blob, :attachments,
+        INSERT INTO entries (ticket_id, origin_ticket_id, kind, author, body_text, body_html,
+                             body_blob, attachments, time_worked, via, message_id, verified)
+        SELECT id, id, :kind, :author, :body_text, :body_html, :body_blob, :attachments,
                :time_worked, :via, :message_id, :verified
         FROM t
         RETURNING *
     )
-    SELECT {TICKET}, {OPENING}, en.id AS entry_id, en.created_at AS entry_created_at,
-           ARRAY(SELECT coalesce(message_id, '') || ' ' || id FROM (
-                     (SELECT id, message_id FROM entries
-                      WHERE ticket_id = t.id ORDER BY id LIMIT 1)
-                     UNION
-                     (SELECT id, message_id FROM entries
-                      WHERE ticket_id = t.id AND kind <> 'internal' ORDER BY id DESC LIMIT 9)
-                 ) answered ORDER BY id) AS answered
+    SELECT {TICKET}, {OPENING}, t.old_status, en.id AS entry_id,
+           en.created_at AS entry_created_at, {ANSWERED} AS answered
     FROM t CROSS JOIN en {JOINS} {OPENING_JOIN}
     """)
 )
+
+ANSWERS = compiled(text(f"SELECT {ANSWERED} FROM tickets t WHERE t.id = :ticket_id"))
 
 GET = compiled(
     text(
@@ -130,10 +146,15 @@ BY_MESSAGE_IDS = compiled(
     """)
 )
 
-BY_NUMBER = compiled(
+# Where the ticket of a reference is shown. A prefix that is no longer given out is known still.
+BY_REFERENCES = compiled(
     text("""
-    SELECT id AS ticket_id, client_id, contact_id, watchers FROM tickets
-    WHERE number = :number AND prefix = :prefix
+    SELECT t.id AS ticket_id, t.client_id, t.contact_id, t.watchers
+    FROM unnest(CAST(:prefixes AS text[]), CAST(:numbers AS bigint[])) WITH ORDINALITY
+        AS asked (prefix, number, place)
+    JOIN tickets named ON named.number = asked.number AND lower(named.prefix) = lower(asked.prefix)
+    JOIN tickets t ON t.id = coalesce(named.merged_into, named.id)
+    ORDER BY place LIMIT 1
     """)
 )
 

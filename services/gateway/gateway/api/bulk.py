@@ -1,0 +1,152 @@
+"""The same change of many tickets, each by itself: one that fails harms no other."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import orjson
+from fastapi import Request, Response
+from pydantic import BaseModel, Field
+
+from deskwire.contracts.tickets import (
+    ChangeTicket,
+    MergeTicket,
+    Priority,
+    Status,
+    TicketChanges,
+)
+from deskwire.errors import DeskwireError
+from gateway.api.auth import Caller, caller, router, scope
+from gateway.api.commands import perform_change, perform_merge, request_id
+from gateway.api.errors import STATUS
+from gateway.api.fields import Id, Name, Note, RequestBody, Tags
+
+routes = router("/tickets", "tickets")
+
+AT_ONCE = 20
+MOVES: dict[str, Status] = {
+    "close": "closed",
+    "reopen": "open",
+    "hold": "hold",
+    "auto-close": "auto-close",
+}
+
+
+class _Bulk(RequestBody):
+    ids: tuple[Id, ...] = Field(min_length=1, max_length=200)
+
+
+class _Change(_Bulk):
+    def changes(self) -> TicketChanges:
+        """What becomes of each of them."""
+        raise NotImplementedError
+
+
+class BulkAssign(_Change):
+    action: Literal["assign"]
+    agent_id: Id | None
+
+    def changes(self) -> TicketChanges:
+        return TicketChanges(assigned_to=self.agent_id)
+
+
+class BulkMove(_Change):
+    action: Literal["close", "reopen", "hold", "auto-close"]
+
+    def changes(self) -> TicketChanges:
+        return TicketChanges(status=MOVES[self.action])
+
+
+class BulkPriority(_Change):
+    action: Literal["priority"]
+    priority: Priority
+
+    def changes(self) -> TicketChanges:
+        return TicketChanges(priority=self.priority)
+
+
+class BulkCategory(_Change):
+    action: Literal["category"]
+    category: Name | None
+
+    def changes(self) -> TicketChanges:
+        return TicketChanges(category=self.category)
+
+
+class BulkTags(_Change):
+    action: Literal["tags"]
+    tags: Tags
+
+    def changes(self) -> TicketChanges:
+        return TicketChanges(tags=self.tags)
+
+
+class BulkMerge(_Bulk):
+    """Into one ticket, in the order that they are named in."""
+
+    action: Literal["merge"]
+    into: Id
+    reason: Annotated[Note, Field(max_length=500)] = ""
+    across_clients: bool = False
+
+
+Bulk = Annotated[
+    BulkAssign | BulkMove | BulkPriority | BulkCategory | BulkTags | BulkMerge,
+    Field(discriminator="action"),
+]
+
+
+class BulkResult(BaseModel):
+    """``version`` is the ticket's now; ``code`` and ``detail`` say why it was not done."""
+
+    id: int
+    status: int
+    version: int | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class BulkResults(BaseModel):
+    results: list[BulkResult]
+
+
+@routes.post("/bulk", response_model=BulkResults)
+@scope("tickets:write")
+async def change_many_tickets(request: Request, bulk: Bulk) -> Response:
+    """One change of up to 200 tickets. Each is told of by itself, with the status it would have."""
+    by = caller(request)
+    by.everywhere()
+    request_id(request)  # one for all that follows
+    ids = list(dict.fromkeys(bulk.ids))
+    limit = asyncio.Semaphore(1 if isinstance(bulk, BulkMerge) else AT_ONCE)
+
+    async def one(id: int) -> BulkResult:
+        async with limit:
+            return await _result(request, by, bulk, id)
+
+    found = await asyncio.gather(*map(one, ids))
+    headers = {"Idempotency-Key": request.scope["idempotency_key"]}
+    return Response(_text(found), headers=headers, media_type="application/json")
+
+
+async def _result(request: Request, by: Caller, bulk: Any, id: int) -> BulkResult:
+    try:
+        return BulkResult(id=id, status=200, version=await _done(request, by, bulk, id))
+    except DeskwireError as error:
+        status = STATUS.get(error.code, 500)
+        return BulkResult(id=id, status=status, code=error.code, detail=str(error))
+
+
+async def _done(request: Request, by: Caller, bulk: Any, id: int) -> int:
+    part = str(id)
+    if isinstance(bulk, BulkMerge):
+        merge = MergeTicket(
+            ticket_id=id, actor=by.actor, **bulk.model_dump(exclude={"ids", "action"})
+        )
+        return (await perform_merge(request, merge, part=part)).reply.source.version
+    change = ChangeTicket(ticket_id=id, changes=bulk.changes(), actor=by.actor)
+    return (await perform_change(request, change, part=part)).reply.version
+
+
+def _text(results: Sequence[BulkResult]) -> bytes:
+    return orjson.dumps({"results": [result.model_dump() for result in results]})

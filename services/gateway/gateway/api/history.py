@@ -1,0 +1,45 @@
+"""What became of a ticket: its history, and the mails about it."""
+
+from typing import Annotated
+
+from fastapi import Query, Request, Response
+
+from deskwire.contracts.notifications import Delivery
+from deskwire.contracts.tickets import HistoryItem
+from gateway.api import pages
+from gateway.api.auth import caller, router, scope
+from gateway.api.pages import Page, Paging
+from gateway.api.tickets import seen
+from gateway.readmodel.lists import DELIVERY_LIST, HISTORY_LIST, Filter
+
+routes = router("/tickets/{ticket_id:int}", "tickets")
+
+
+@routes.get("/history", response_model=Page[HistoryItem])
+@scope("tickets:read")
+async def list_history(
+    request: Request, ticket_id: int, query: Annotated[Paging, Query()]
+) -> Response:
+    """Who changed what, from which value to which, when and through what; oldest first.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    await seen(request, ticket_id)
+    filters = [Filter("ticket_id", "one", ticket_id)]
+    return await pages.listed(request, HISTORY_LIST, query, sort="id", filters=filters)
+
+
+@routes.get("/mails", response_model=Page[Delivery])
+@scope("mail:read")
+async def list_mails(
+    request: Request, ticket_id: int, query: Annotated[Paging, Query()]
+) -> Response:
+    """The mails that went out about it, with the servers' answers; oldest first.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    await seen(request, ticket_id)
+    filters = [Filter("ticket_id", "one", ticket_id)]
+    return await pages.listed(request, DELIVERY_LIST, query, sort="id", filters=filters)

@@ -1,0 +1,199 @@
+"""Tickets are changed: their fields, their status, who has them, who and what belongs to them."""
+
+from typing import Any, Literal
+
+import orjson
+from fastapi import Request, Response
+from pydantic import AwareDatetime, BaseModel, Field
+
+from deskwire.contracts.people import Named
+from deskwire.contracts.tickets import ChangeTicket, Priority, Status, Ticket, TicketChanges
+from gateway.api import answers
+from gateway.api.auth import caller, router, scope
+from gateway.api.commands import perform_change, told_of
+from gateway.api.fields import Addresses, Id, Ids, Name, RequestBody, Subject, Tags
+from gateway.api.preconditions import version_if_given, version_seen
+from gateway.api.tickets import seen
+from gateway.readmodel.documents import shown
+
+routes = router("/tickets/{ticket_id:int}", "tickets")
+
+
+class TicketChange(RequestBody):
+    """What is left out stays as it is; null takes back. Closed is a ticket by `/close` alone."""
+
+    subject: Subject | None = None
+    status: Literal["open", "working", "hold", "auto-close"] | None = None
+    priority: Priority | None = None
+    category: Name | None = None
+    contact_id: Id | None = None
+    asset_ids: Ids | None = None
+    tags: Tags | None = None
+    billable: bool | None = None
+    due_at: AwareDatetime | None = None
+
+    def changes(self) -> TicketChanges:
+        """What is always there cannot be taken back: its null is as left out."""
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        kept = {"subject", "status", "priority", "asset_ids", "tags", "billable"}
+        return TicketChanges(**{n: v for n, v in given.items() if v is not None or n not in kept})
+
+
+class Assignment(RequestBody):
+    agent_id: Id | None = Field(description="null: nobody")
+
+
+class Watchers(BaseModel):
+    watchers: tuple[str, ...]
+
+
+class Assets(BaseModel):
+    assets: tuple[Named, ...]
+
+
+class TagList(BaseModel):
+    tags: tuple[str, ...]
+
+
+class NewWatchers(RequestBody):
+    watchers: Addresses
+
+
+class NewAssets(RequestBody):
+    asset_ids: Ids
+
+
+class NewTags(RequestBody):
+    tags: Tags
+
+
+@routes.patch("", response_model=Ticket)
+@scope("tickets:write")
+async def change_ticket(request: Request, ticket_id: int, change: TicketChange) -> Response:
+    """Change fields. `If-Match` is required: 428 without it, 412 when it has changed since."""
+    caller(request).everywhere()
+    return await _changed(request, ticket_id, change.changes(), version_seen(request))
+
+
+@routes.post("/assign", response_model=Ticket)
+@scope("tickets:write")
+async def assign_ticket(request: Request, ticket_id: int, to: Assignment) -> Response:
+    """Give the ticket to an agent, to another one, or to nobody. The agent is told by mail."""
+    caller(request).everywhere()
+    return await _changed(request, ticket_id, TicketChanges(assigned_to=to.agent_id))
+
+
+@routes.post("/close", response_model=Ticket)
+@scope("tickets:write")
+async def close_ticket(request: Request, ticket_id: int) -> Response:
+    """Close it. The client is told by mail; an answer to that opens the ticket again."""
+    return await _moved(request, ticket_id, "closed")
+
+
+@routes.post("/reopen", response_model=Ticket)
+@scope("tickets:write")
+async def reopen_ticket(request: Request, ticket_id: int) -> Response:
+    """Open it again, whatever its status."""
+    return await _moved(request, ticket_id, "open")
+
+
+@routes.post("/hold", response_model=Ticket)
+@scope("tickets:write")
+async def hold_ticket(request: Request, ticket_id: int) -> Response:
+    """Put it on hold: 409 while it is closed."""
+    caller(request).everywhere()
+    return await _moved(request, ticket_id, "hold")
+
+
+@routes.post("/auto-close", response_model=Ticket)
+@scope("tickets:write")
+async def auto_close_ticket(request: Request, ticket_id: int) -> Response:
+    """Let it wait for its client: 409 while it is closed."""
+    caller(request).everywhere()
+    return await _moved(request, ticket_id, "auto-close")
+
+
+@routes.get("/watchers", response_model=Watchers)
+@scope("tickets:read")
+async def read_watchers(request: Request, ticket_id: int) -> Response:
+    """Who gets the public replies too, by e-mail address."""
+    return await _part(request, ticket_id, "watchers")
+
+
+@routes.put("/watchers", response_model=Watchers)
+@scope("tickets:write")
+async def replace_watchers(request: Request, ticket_id: int, new: NewWatchers) -> Response:
+    """These instead of the ones that there are. `If-Match` is required."""
+    changes = TicketChanges(watchers=new.watchers)
+    return await _replaced(request, ticket_id, changes, "watchers")
+
+
+@routes.get("/assets", response_model=Assets)
+@scope("tickets:read")
+async def read_assets(request: Request, ticket_id: int) -> Response:
+    """What the ticket is about."""
+    return await _part(request, ticket_id, "assets")
+
+
+@routes.put("/assets", response_model=Assets)
+@scope("tickets:write")
+async def replace_assets(request: Request, ticket_id: int, new: NewAssets) -> Response:
+    """These instead of the ones that there are. `If-Match` is required."""
+    changes = TicketChanges(asset_ids=new.asset_ids)
+    return await _replaced(request, ticket_id, changes, "assets")
+
+
+@routes.get("/tags", response_model=TagList)
+@scope("tickets:read")
+async def read_tags(request: Request, ticket_id: int) -> Response:
+    """Its tags."""
+    return await _part(request, ticket_id, "tags")
+
+
+@routes.put("/tags", response_model=TagList)
+@scope("tickets:write")
+async def replace_tags(request: Request, ticket_id: int, new: NewTags) -> Response:
+    """These instead of the ones that there are. `If-Match` is required."""
+    return await _replaced(request, ticket_id, TicketChanges(tags=new.tags), "tags")
+
+
+async def _moved(request: Request, ticket_id: int, status: Status) -> Response:
+    changes = TicketChanges(status=status)
+    return await _changed(request, ticket_id, changes, version_if_given(request))
+
+
+async def _changed(
+    request: Request, ticket_id: int, changes: TicketChanges, version: int | None = None
+) -> Response:
+    ticket, headers = await _change(request, ticket_id, changes, version)
+    return Response(shown(ticket), headers=headers, media_type="application/json")
+
+
+async def _replaced(
+    request: Request, ticket_id: int, changes: TicketChanges, part: str
+) -> Response:
+    caller(request).everywhere()
+    ticket, headers = await _change(request, ticket_id, changes, version_seen(request))
+    values = {part: ticket.model_dump(mode="json")[part]}
+    return Response(orjson.dumps(values), headers=headers, media_type="application/json")
+
+
+async def _change(
+    request: Request, ticket_id: int, changes: TicketChanges, version: int | None
+) -> tuple[Ticket, dict[str, str]]:
+    by = caller(request)
+    command = ChangeTicket(
+        ticket_id=ticket_id,
+        changes=changes,
+        actor=by.actor,
+        if_version=version,
+        within_client=by.within,
+    )
+    answer = await perform_change(request, command)
+    return answer.reply, told_of(request, answer.reply.version, replayed=answer.replayed)
+
+
+async def _part(request: Request, ticket_id: int, part: str) -> Response:
+    row: Any = await seen(request, ticket_id)
+    doc = orjson.dumps({part: orjson.loads(row["doc"])[part]}).decode()
+    return answers.found(request, row, doc)

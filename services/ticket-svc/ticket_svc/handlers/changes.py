@@ -1,0 +1,83 @@
+"""A ticket is changed: its fields, its status, who has it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from deskwire.contracts import tickets as contracts
+from deskwire.contracts.people import Author
+from deskwire.contracts.tickets import MailThread, Ticket
+from deskwire.errors import NotFound, StaleVersion
+from deskwire.messaging.outbox import Transaction
+from ticket_svc.domain import life
+from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.store import changes, documents, history, people, tickets
+from ticket_svc.store.history import Change
+
+TOLD_BY_MAIL = {"status", "assigned_to"}
+
+
+async def change_ticket(signer: Signer, command: contracts.ChangeTicket, tx: Transaction) -> Ticket:
+    """All that is wanted, or nothing; what is so already is no change and makes no new version."""
+    there = await changes.lock(tx, [command.ticket_id], command.within_client)
+    if command.ticket_id not in there:
+        raise NotFound(f"there is no ticket {command.ticket_id}")
+    row = there[command.ticket_id]
+    before = documents.ticket(row)
+    life.check_unmerged(before)
+    if command.if_version not in (None, before.version):
+        raise StaleVersion
+    wanted = life.differences(before, command.changes.values)
+    if not wanted:
+        return before
+    await _check_references(before, wanted, tx)
+    values = stored(wanted, command.actor.author)
+    after = documents.ticket(await changes.update(tx, before.id, values))
+    told = [
+        Change(after.id, field, life.shown(before, field), life.shown(after, field))
+        for field in wanted
+    ]
+    tx.emit(
+        contracts.TicketChanged(
+            ticket=after,
+            history=await history.remember(tx, command.actor, told),
+            thread=await _thread(signer, after, row["opening_id"], wanted, tx),
+            notify_client=row["notify_client"],
+        )
+    )
+    return after
+
+
+def stored(wanted: Mapping[str, Any], by: Author) -> dict[str, Any]:
+    """The values as columns, with what follows from a new status."""
+    values = {k: list(v) if isinstance(v, tuple) else v for k, v in wanted.items()}
+    if "status" in wanted:
+        stamps = life.stamps(wanted["status"], by, datetime.now(UTC))
+        closed_by = stamps["closed_by"]
+        values |= stamps | {"closed_by": closed_by and closed_by.model_dump_json()}
+    return values
+
+
+async def _check_references(ticket: Ticket, wanted: Mapping[str, Any], tx: Transaction) -> None:
+    """Raises `NotFound` for a contact, agent or asset that the ticket cannot have."""
+    if not wanted.keys() & {"contact_id", "assigned_to", "asset_ids"}:
+        return
+    missing = await tx.fetch_row(
+        people.REFERENCES,
+        client_id=ticket.client and ticket.client.id,
+        contact_id=wanted.get("contact_id"),
+        assigned_to=wanted.get("assigned_to"),
+    )
+    for field in ("contact_id", "assigned_to"):
+        if missing[field] is False:
+            raise NotFound(f"{field}: there is no {wanted[field]}", field=field)
+
+
+async def _thread(
+    signer: Signer, ticket: Ticket, opening_id: int, wanted: Mapping[str, Any], tx: Transaction
+) -> MailThread | None:
+    """What mails about it answer; they are about no entry, so they bear the opening one's token."""
+    if not wanted.keys() & TOLD_BY_MAIL:
+        return None
+    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=ticket.id)
+    return thread(signer, opening_id, answered)

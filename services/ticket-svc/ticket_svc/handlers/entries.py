@@ -1,0 +1,183 @@
+"""Replies and notes: added however they come, edited, redacted."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from deskwire.contracts import tickets as contracts
+from deskwire.contracts.mail import Attachment
+from deskwire.contracts.people import Actor
+from deskwire.contracts.tickets import Entry, HistoryItem, StoredFile, Ticket, TicketEntry
+from deskwire.errors import NotFound, StaleVersion
+from deskwire.messaging.outbox import Transaction
+from ticket_svc.domain import life
+from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.handlers.tickets import API, Origin
+from ticket_svc.store import changes, documents, entries, history, tickets
+from ticket_svc.store.history import Change
+
+
+async def add_by_request(
+    signer: Signer, command: contracts.AddEntry, tx: Transaction
+) -> TicketEntry:
+    return await add_entry(signer, command, tx, API)
+
+
+async def add_entry(
+    signer: Signer, command: contracts.AddEntry, tx: Transaction, origin: Origin
+) -> TicketEntry:
+    values = _values(command, origin)
+    row = await tx.fetch_one(tickets.ADD_ENTRY, **values) or await _again(command, values, tx)
+    ticket, entry = documents.ticket(row), _added(command, origin, row)
+    changed = await _history(command, row["old_status"], ticket, tx)
+    if command.kind == "internal":
+        tx.emit(contracts.TicketNoted(ticket=ticket, entry=entry, history=changed))
+    else:
+        answers = thread(signer, entry.id, row["answered"])
+        tx.emit(
+            contracts.TicketReplied(ticket=ticket, entry=entry, history=changed, thread=answers)
+        )
+    return TicketEntry(ticket=ticket, entry=entry)
+
+
+async def edit_entry(command: contracts.EditEntry, tx: Transaction) -> TicketEntry:
+    ticket, entry = await _locked(command, tx)
+    life.check_editable(entry, command.actor.author)
+    if command.if_version not in (None, entry.version):
+        raise StaleVersion
+    body = command.body
+    row = await tx.fetch_row(
+        entries.EDIT,
+        entry_id=entry.id,
+        body_text=body.text,
+        body_html=body.html,
+        body_blob=body.blob_id,
+    )
+    return await _changed("entry.edited", ticket, row, command.actor, tx)
+
+
+async def redact_entry(command: contracts.RedactEntry, tx: Transaction) -> TicketEntry:
+    ticket, entry = await _locked(command, tx)
+    if entry.redacted_at is not None:
+        return TicketEntry(ticket=ticket, entry=entry)
+    by = command.actor.author.model_dump_json()
+    row = await tx.fetch_row(entries.REDACT, entry_id=entry.id, by=by)
+    return await _changed("entry.redacted", ticket, row, command.actor, tx)
+
+
+async def keep_attachments(
+    attachments: Sequence[Attachment], tx: Transaction
+) -> tuple[StoredFile, ...]:
+    """Give the blobs of a mail their attachment ids."""
+    if not attachments:
+        return ()
+    rows = await tx.fetch(
+        tickets.INSERT_ATTACHMENTS,
+        blob_ids=[a.blob_id for a in attachments],
+        names=[a.name for a in attachments],
+        types=[a.type for a in attachments],
+        sizes=[a.size for a in attachments],
+        content_ids=[a.content_id for a in attachments],
+        inlines=[a.inline for a in attachments],
+    )
+    return tuple(StoredFile.model_validate(dict(row)) for row in rows)
+
+
+async def _again(
+    command: contracts.AddEntry, values: dict[str, Any], tx: Transaction
+) -> asyncpg.Record:
+    """After there was no row: why, or once more because the ticket was merged meanwhile."""
+    rows = await changes.lock(tx, [command.ticket_id], command.within_client)
+    if command.ticket_id not in rows:
+        raise NotFound(f"there is no ticket {command.ticket_id}")
+    ticket = documents.ticket(rows[command.ticket_id])
+    if command.status is not None and ticket.merged_into is None:
+        life.check_move(ticket.status, command.status)
+    row = await tx.fetch_one(tickets.ADD_ENTRY, **values)
+    if row is None:
+        raise NotFound(f"there is no ticket {command.ticket_id}")
+    return row
+
+
+async def _history(
+    command: contracts.AddEntry, before: str, ticket: Ticket, tx: Transaction
+) -> tuple[HistoryItem, ...]:
+    if before == ticket.status:
+        return ()
+    actor = Actor(author=command.author, through=command.through)
+    return await history.remember(tx, actor, [Change(ticket.id, "status", before, ticket.status)])
+
+
+async def _locked(
+    command: contracts.EditEntry | contracts.RedactEntry, tx: Transaction
+) -> tuple[Ticket, Entry]:
+    """The entry, and the ticket on which it is shown."""
+    there = await changes.lock(tx, [command.ticket_id], command.within_client)
+    ticket = documents.ticket(there[command.ticket_id]) if there else None
+    if ticket is not None and ticket.merged_into is not None:
+        there = await changes.lock(tx, [ticket.merged_into], command.within_client)
+        ticket = documents.ticket(there[ticket.merged_into]) if there else None
+    if ticket is None:
+        raise NotFound(f"there is no ticket {command.ticket_id}")
+    row = await tx.fetch_one(entries.GET, entry_id=command.entry_id, ticket_id=ticket.id)
+    if row is None:
+        raise NotFound(f"there is no entry {command.entry_id} on ticket {ticket.id}")
+    return ticket, documents.entry(row)
+
+
+async def _changed(
+    field: str, ticket: Ticket, row: asyncpg.Record, actor: Actor, tx: Transaction
+) -> TicketEntry:
+    """Tell the entry and its tickets: that on which it is shown, and that which it opened."""
+    entry = documents.entry(row)
+    items = await history.remember(tx, actor, [Change(ticket.id, field, None, entry.id)])
+    shown = documents.ticket(await changes.update(tx, ticket.id, {}))
+    tx.emit(contracts.EntryChanged(entry=entry))
+    tx.emit(contracts.TicketChanged(ticket=shown, history=items))
+    if entry.opening and entry.origin_ticket_id != ticket.id:
+        opened = documents.ticket(await changes.update(tx, entry.origin_ticket_id, {}))
+        tx.emit(contracts.TicketChanged(ticket=opened))
+    return TicketEntry(ticket=shown, entry=entry)
+
+
+def _added(command: contracts.AddEntry, origin: Origin, row: asyncpg.Record) -> Entry:
+    return Entry(
+        id=row["entry_id"],
+        ticket_id=row["id"],
+        origin_ticket_id=row["id"],
+        kind=command.kind,
+        author=command.author,
+        body=command.body,
+        attachments=origin.attachments,
+        time_worked=command.time_worked,
+        via=origin.via,
+        message_id=origin.message_id,
+        verified=origin.verified,
+        created_at=row["entry_created_at"],
+    )
+
+
+def _values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
+    return {
+        "ticket_id": command.ticket_id,
+        "within_client": command.within_client,
+        "status": command.status,
+        "moves": ["closed", *life.AFTER_CLOSED],
+        "reopens": life.reopens(command.kind, verified=origin.verified),
+        "reopened": list(life.REOPENED_BY_CLIENT),
+        "kind": command.kind,
+        "internal": command.kind == "internal",
+        "responds": life.is_first_response(command.kind, command.author),
+        "author": command.author.model_dump_json(),
+        "author_name": command.author.name,
+        "watchers": list(command.cc),
+        "time_worked": command.time_worked,
+        "body_text": command.body.text,
+        "body_html": command.body.html,
+        "body_blob": command.body.blob_id,
+        "attachments": origin.files,
+        "via": origin.via,
+        "message_id": origin.message_id,
+        "verified": origin.verified,
+    }

@@ -1,0 +1,94 @@
+"""Tickets that change without an entry: locked, changed, counted anew."""
+
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+
+from deskwire.db import Session, Statement, compiled
+from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
+
+# In the order of their ids, so that two who lock the same ones wait instead of deadlocking. What
+# they say is read after, by a statement that sees what those did who were waited for.
+LOCK = compiled(
+    text("""
+    SELECT id FROM tickets WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR NO KEY UPDATE
+    """)
+)
+
+READ = compiled(
+    text(f"""
+    SELECT {TICKET}, {OPENING}, op.id AS opening_id,
+           s.client_notifications AND cl.notifications IS NOT FALSE AS notify_client
+    FROM tickets t CROSS JOIN settings s {JOINS} {OPENING_JOIN}
+    WHERE t.id = ANY(CAST(:ids AS bigint[]))
+      AND (CAST(:within_client AS bigint) IS NULL OR t.client_id = :within_client)
+    """)
+)
+
+# What is shown on a ticket decides its counts; an opening is no reply.
+RECOUNT = compiled(
+    text("""
+    UPDATE tickets t SET
+        entry_count = (SELECT count(*) FROM entries WHERE ticket_id = t.id),
+        time_worked = (SELECT coalesce(sum(time_worked), 0) FROM entries WHERE ticket_id = t.id),
+        last_reply_at = last.created_at,
+        last_reply_kind = last.kind,
+        last_reply_by = CAST(last.author AS json) ->> 'name'
+    FROM tickets self LEFT JOIN LATERAL (
+        SELECT created_at, kind, author FROM entries
+        WHERE ticket_id = self.id AND kind <> 'internal' AND NOT opening
+        ORDER BY id DESC LIMIT 1
+    ) last ON true
+    WHERE t.id = ANY(CAST(:ids AS bigint[])) AND self.id = t.id
+    """)
+)
+
+COLUMNS = {
+    "subject": "text",
+    "status": "text",
+    "priority": "text",
+    "category": "text",
+    "contact_id": "bigint",
+    "assigned_to": "bigint",
+    "asset_ids": "bigint[]",
+    "watchers": "text[]",
+    "tags": "text[]",
+    "billable": "boolean",
+    "due_at": "timestamptz",
+    "closed_at": "timestamptz",
+    "closed_by": "text",
+    "merged_into": "bigint",
+    "merged_from": "bigint[]",
+}
+"""What can be set, with its type."""
+
+
+@lru_cache(maxsize=256)
+def _update(columns: tuple[str, ...]) -> Statement:
+    assignments = "".join(f"{name} = CAST(:{name} AS {COLUMNS[name]}), " for name in columns)
+    return compiled(
+        text(f"""
+        WITH t AS (
+            UPDATE tickets SET {assignments} updated_at = now(), version = version + 1
+            WHERE id = :id RETURNING *
+        )
+        SELECT {TICKET}, {OPENING} FROM t {JOINS} {OPENING_JOIN}
+        """)
+    )
+
+
+async def update(session: Session, id: int, values: dict[str, Any]) -> asyncpg.Record:
+    """Set the values; the ticket's row as it is then."""
+    return await session.fetch_row(_update(tuple(sorted(values))), id=id, **values)
+
+
+async def lock(
+    session: Session, ids: Collection[int], within_client: int | None = None
+) -> dict[int, asyncpg.Record]:
+    """By id, the tickets that there are within the client, while nobody else changes them."""
+    await session.execute(LOCK, ids=sorted(ids))
+    rows = await session.fetch(READ, ids=list(ids), within_client=within_client)
+    return {row["id"]: row for row in rows}

@@ -1,0 +1,25 @@
+"""Entries that change: edited or redacted."""
+
+from sqlalchemy import text
+
+from deskwire.db import compiled
+
+GET = compiled(
+    text("SELECT * FROM entries WHERE id = :entry_id AND ticket_id = :ticket_id FOR UPDATE")
+)
+
+EDIT = compiled(
+    text("""
+    UPDATE entries SET body_text = :body_text, body_html = :body_html, body_blob = :body_blob,
+        edited_at = now(), version = version + 1
+    WHERE id = :entry_id RETURNING *
+    """)
+)
+
+REDACT = compiled(
+    text("""
+    UPDATE entries SET body_text = '', body_html = NULL, body_blob = NULL, attachments = '[]',
+        redacted_at = now(), redacted_by = :by, version = version + 1
+    WHERE id = :entry_id RETURNING *
+    """)
+)
