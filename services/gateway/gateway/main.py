@@ -14,7 +14,7 @@ from deskwire.service import serve
 from deskwire.topology import GATEWAY
 from deskwire.web import http_server
 from gateway.api import Services, create_app
-from gateway.projector import HANDLERS, fill_if_empty
+from gateway.projector import HANDLERS, TIDY, fill_if_empty
 from gateway.settings import Settings
 
 NAME = "gateway"
@@ -25,15 +25,18 @@ async def running(settings: Settings) -> AsyncIterator[uvicorn.Server]:
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
-        Outbox(database, broker, service=NAME).relaying() as outbox,
-        consuming(HANDLERS, (GATEWAY,), broker, outbox, drain=settings.shutdown_seconds),
-        http_server(
-            _http(settings, Services(settings, database, broker, open_blobs(settings.blob_url)))
-        ) as server,
-        health.serving(settings.health_port, database, broker),
     ):
-        await fill_if_empty(outbox)
-        yield server
+        at = Services(settings, database, broker, open_blobs(settings.blob_url))
+        outbox = Outbox(database, broker, service=NAME, after_commit=at.feed.wake, tidy=TIDY)
+        async with (
+            outbox.relaying(),
+            consuming(HANDLERS, (GATEWAY,), broker, outbox, drain=settings.shutdown_seconds),
+            http_server(_http(settings, at)) as server,
+            at.feed.running(),  # left before the server, which waits for who is connected
+            health.serving(settings.health_port, database, broker),
+        ):
+            await fill_if_empty(outbox)
+            yield server
 
 
 def _http(settings: Settings, services: Services) -> uvicorn.Config:

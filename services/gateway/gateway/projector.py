@@ -1,4 +1,5 @@
-"""Keeps every document that the owners tell of; one statement per table and batch."""
+"""Keeps every document that the owners tell of, and that they did; one statement per table and
+batch."""
 
 from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
@@ -7,6 +8,7 @@ from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
+from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
 from gateway.readmodel.writing import (
     IS_EMPTY,
     KEEP_DELIVERIES,
@@ -24,16 +26,18 @@ from gateway.readmodel.writing import (
 
 TicketAndEntry = events.TicketOpened | events.TicketReplied | events.TicketNoted
 
+TIDY = (TIDY_CHANGES, TIDY_FUTURE)
+
 
 async def keep_ticket_and_entry(event: TicketAndEntry, tx: Transaction) -> None:
-    await keep_ticket(event, tx)
+    _keep_ticket(event, tx)
     tx.append(KEEP_ENTRIES, **entry_row(event.entry))
+    tx.append(KEEP_CHANGES, **change_row(event, event.ticket.id, event.entry))
 
 
 async def keep_ticket(event: events.TicketEvent, tx: Transaction) -> None:
-    tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
-    for item in event.history:
-        tx.append(KEEP_HISTORY, **history_row(item))
+    _keep_ticket(event, tx)
+    tx.append(KEEP_CHANGES, **change_row(event, event.ticket.id))
 
 
 async def keep_history(event: events.HistoryTold, tx: Transaction) -> None:
@@ -42,6 +46,7 @@ async def keep_history(event: events.HistoryTold, tx: Transaction) -> None:
 
 async def keep_entry(event: events.EntryChanged, tx: Transaction) -> None:
     tx.append(KEEP_ENTRIES, **entry_row(event.entry))
+    tx.append(KEEP_CHANGES, **change_row(event, event.entry.ticket_id, event.entry))
 
 
 async def keep_client(event: people.ClientChanged, tx: Transaction) -> None:
@@ -77,6 +82,12 @@ async def fill_if_empty(outbox: Outbox) -> None:
     async with outbox.transaction() as tx:
         if await tx.fetch_value(IS_EMPTY):
             tx.emit(ReplayDocuments())
+
+
+def _keep_ticket(event: events.TicketEvent, tx: Transaction) -> None:
+    tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
+    for item in event.history:
+        tx.append(KEEP_HISTORY, **history_row(item))
 
 
 def _keep_record(record: Record, tx: Transaction) -> None:

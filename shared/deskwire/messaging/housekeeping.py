@@ -1,12 +1,13 @@
-"""Removes what the messaging tables need no longer, a little at a time."""
+"""Removes what is needed no longer, a little at a time."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.db import LOST_CONNECTION, Database, compiled
+from deskwire.db import LOST_CONNECTION, Database, Statement, compiled
 
 EVERY_SECONDS = 600.0
 ROWS = 5_000
@@ -37,16 +38,17 @@ TIDY_INBOX = compiled(
 )
 
 
-async def tidy(database: Database) -> None:
-    """All that is old, in short transactions."""
-    for statement in (TIDY_OUTBOX, TIDY_INBOX):
+async def tidy(database: Database, own: Sequence[Statement] = ()) -> None:
+    """All that is old, in short transactions; a statement of a service's ``own`` removes at most
+    `ROWS` too, and returns a row for each."""
+    for statement in (TIDY_OUTBOX, TIDY_INBOX, *own):
         removed = ROWS
         while removed == ROWS:
             removed = len(await database.fetch(statement))
 
 
-async def tidy_for_ever(database: Database) -> None:
+async def tidy_for_ever(database: Database, own: Sequence[Statement]) -> None:
     while True:
         with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
-            await tidy(database)
+            await tidy(database, own)
         await asyncio.sleep(EVERY_SECONDS)

@@ -132,11 +132,14 @@ class Outbox:
         service: str,
         poll: float = POLL_SECONDS,
         after_commit: Callable[[], None] = lambda: None,
+        tidy: Sequence[Statement] = (),
     ) -> None:
-        """``after_commit`` tells an edge that there may be work for it."""
+        """``after_commit`` tells an edge that there may be work for it; ``tidy`` are statements
+        that remove what is old in the service's own tables, see `housekeeping.tidy`."""
         self.database = database
         self.service = service
         self._after_commit = after_commit
+        self._tidy = tidy
         self._broker = broker
         self._poll = poll
         self._wake = asyncio.Event()
@@ -164,7 +167,7 @@ class Outbox:
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator["Outbox"]:
-        work = (self._relay(), self._measure(), tidy_for_ever(self.database))
+        work = (self._relay(), self._measure(), tidy_for_ever(self.database, self._tidy))
         tasks = [asyncio.create_task(each) for each in work]
         try:
             yield self

@@ -48,8 +48,9 @@ class Edge:
         except TooLarge as error:
             await send_problem(scope, receive, finish, error)
         finally:
-            taken = time.perf_counter() - started
-            _series(getattr(scope.get("route"), "path", "none"), status).observe(taken)
+            if not scope.get("streams"):  # which say nothing of how fast we answer
+                taken = time.perf_counter() - started
+                _series(getattr(scope.get("route"), "path", "none"), status).observe(taken)
 
 
 def _complete(message: MutableMapping[str, Any]) -> None:

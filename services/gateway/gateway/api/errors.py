@@ -30,6 +30,7 @@ STATUS = {
     "key_reused": 422,
     "rejected": 422,
     "precondition_required": 428,
+    "rate_limited": 429,
     "error": 500,
     "unavailable": 503,
     "unroutable": 503,
@@ -76,6 +77,16 @@ class PreconditionRequired(Rejected):
     code = "precondition_required"
 
 
+class RateLimited(Rejected):
+    """Too many requests: go on after the seconds of `Retry-After`."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 FieldErrors = Sequence[Mapping[str, str]]
 
 
@@ -103,7 +114,10 @@ def problem(
 async def told(request: Request, error: DeskwireError) -> Response:
     code = error.code if error.code in STATUS else "error"
     errors = [{"field": error.field, "message": str(error)}] if error.field else []
-    return problem(request.scope, code, str(error), errors=errors)
+    response = problem(request.scope, code, str(error), errors=errors)
+    if isinstance(error, RateLimited):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 async def not_valid(request: Request, error: RequestValidationError) -> Response:

@@ -84,6 +84,9 @@ def _complete(operation: dict[str, Any], route: Route, method: str) -> None:
         parameters.append(IF_NONE_MATCH)
         operation["responses"]["304"] = {"description": "It is what If-None-Match names"}
     operation["responses"].pop("422", None)
+    for media in operation["responses"].get("200", {}).get("content", {}).values():
+        if "$ref" in media["schema"]:  # FastAPI calls what is not JSON a string
+            media["schema"].pop("type", None)
     operation["responses"]["default"] = REFUSED
 
 

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Identity,
     Index,
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Table,
     Text,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
 
@@ -20,6 +22,7 @@ metadata = MetaData()
 messaging_tables(metadata)
 
 TIME = TIMESTAMP(timezone=True)
+CURRENT_TRANSACTION = text("CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 
 API_KEYS = Table(
     "api_keys",
@@ -116,4 +119,17 @@ DELIVERIES = Table(
     Column("doc", Text, nullable=False),
     Index("deliveries_ticket", "ticket_id", "id"),  # GET /mail/outbound?ticket_id=
     Index("deliveries_state", "state", "id"),  # GET /mail/outbound?state=
+)
+
+CHANGES = Table(
+    "changes",
+    metadata,
+    # GET /events goes on from a place in this order
+    Column("xid", BigInteger, primary_key=True, server_default=CURRENT_TRANSACTION),
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", TIME, nullable=False, server_default=func.now()),
+    Column("type", Text, nullable=False),
+    Column("ticket_id", BigInteger, nullable=False),
+    Column("entry_id", BigInteger),
+    Column("internal", Boolean, nullable=False),
 )
