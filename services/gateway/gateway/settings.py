@@ -1,8 +1,16 @@
 """What the gateway can be told."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from deskwire.settings import ServiceSettings
+from gateway import rates
+
+
+def _rate(text: str) -> str:
+    rates.parse(text)
+    return text
 
 
 class Settings(ServiceSettings):
@@ -20,3 +28,6 @@ class Settings(ServiceSettings):
         default=True, description='"0", "1", ... beside the column names'
     )
     request_seconds: float = Field(10.0, gt=0, description="how long a write waits for its owner")
+    rate_limit: Annotated[str, AfterValidator(_rate)] = Field(
+        "", description="requests of one key, such as 3000/minute; empty for no limit"
+    )

@@ -14,8 +14,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deskwire.contracts.people import Actor, Author, Through
 from deskwire.errors import Forbidden
-from gateway.api.errors import Unauthorized, UnsupportedMediaType
+from gateway.api.errors import RateLimited, Unauthorized, UnsupportedMediaType
 from gateway.keys import SCOPES, Key
+from gateway.rates import network
 
 PUBLIC = "public"
 """The scope of what is told to everybody."""
@@ -93,14 +94,28 @@ def given_key(headers: list[tuple[bytes, bytes]]) -> str:
 
 
 async def authorize(request_scope: Scope, required: str) -> None:
-    """Put the caller into the request's scope, or raise `Unauthorized` or `Forbidden`."""
-    token = given_key(request_scope["headers"])
-    key = await request_scope["app"].state.services.keys.verify(token)
-    if key is None:
-        raise Unauthorized
+    """Put the caller into the request's scope, or raise what the key is refused with."""
+    key = await known_key(request_scope, given_key(request_scope["headers"]))
     if not key.allows(required):
         raise Forbidden(f"this key lacks the scope {required}")
     request_scope["caller"] = Caller(key)
+
+
+async def known_key(request_scope: Scope, token: str) -> Key:
+    """Raises `Unauthorized`, or `RateLimited` when there were too many requests of this key, or
+    too many wrong keys of this address. A good key is let in wherever it comes from."""
+    at = request_scope["app"].state.services
+    key: Key | None = await at.keys.verify(token)
+    if key is None:
+        wrong = at.wrong_keys.take(network((request_scope["client"] or ("",))[0]))
+        if wrong.spent:
+            raise RateLimited("too many wrong keys from this address", wrong.reset)
+        raise Unauthorized
+    if at.limiter is not None:
+        request_scope["rate"] = window = at.limiter.take(key.id)
+        if window.spent:
+            raise RateLimited("too many requests with this key", window.reset)
+    return key
 
 
 class Route(APIRoute):

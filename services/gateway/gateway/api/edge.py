@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deskwire.messaging.envelope import new_traceparent
 from gateway.api.errors import TooLarge, send_problem
+from gateway.rates import Window
 
 BODY_BYTES = 1024 * 1024
 """No JSON body is larger; it is refused while it comes in, before anything is parsed."""
@@ -40,7 +41,7 @@ class Edge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete(message)
+                _complete(message, scope.get("rate"))
             await send(message)
 
         try:
@@ -53,9 +54,13 @@ class Edge:
                 _series(getattr(scope.get("route"), "path", "none"), status).observe(taken)
 
 
-def _complete(message: MutableMapping[str, Any]) -> None:
+def _complete(message: MutableMapping[str, Any], rate: Window | None) -> None:
     headers = message["headers"]
     headers.extend(_HEADERS)
+    if rate is not None:  # draft-ietf-httpapi-ratelimit-headers-06
+        headers.append((b"ratelimit-limit", b"%d" % rate.limit))
+        headers.append((b"ratelimit-remaining", b"%d" % max(0, rate.left)))
+        headers.append((b"ratelimit-reset", b"%d" % rate.reset))
     if not any(name == b"cache-control" for name, _ in headers):
         headers.append(_UNCACHED)
 

@@ -22,9 +22,9 @@ from deskwire.contracts.tickets import OpenTicket, Priority
 from deskwire.errors import Rejected, Unavailable, Unroutable
 from deskwire.html import clean_text
 from gateway.api.answers import whole_docs
-from gateway.api.auth import Caller, caller
+from gateway.api.auth import Caller, caller, known_key
 from gateway.api.commands import perform_on_ticket
-from gateway.api.errors import RETRY_SECONDS
+from gateway.api.errors import RETRY_SECONDS, RateLimited, Unauthorized
 from gateway.api.fields import body_of, one_line
 from gateway.api.services import services
 from gateway.readmodel import reading
@@ -59,6 +59,7 @@ NO_DETAILS = "< blank >"
 
 Parameters = Mapping[str, Any]
 Ticket = Mapping[str, Any]
+Headers = Mapping[str, str] | None
 Function = Callable[[Request, Parameters, Parameters], Awaitable[Response]]
 
 _INTEGER = re.compile(r"\s*([+-]?\d{1,19})")
@@ -94,9 +95,12 @@ class Face:
         given = body.get("api_key", request.query_params.get("api_key"))
         if given is None:
             return Response(status_code=401, media_type="application/json")
-        key = await services(request).keys.verify(given if isinstance(given, str) else "")
-        if key is None:
+        try:
+            key = await known_key(request.scope, given if isinstance(given, str) else "")
+        except Unauthorized:
             return failed(WRONG_KEY, 401)
+        except RateLimited as error:
+            return failed(str(error), 429, {"Retry-After": str(error.retry_after)})
         if not key.allows(self.required_scope):
             return failed(NO_SCOPE, 403)
         request.scope["caller"] = Caller(key)
@@ -138,10 +142,8 @@ async def create_ticket(request: Request, _query: Parameters, body: Parameters) 
     try:
         answer = await perform_on_ticket(request, await _command(caller(request), body, request))
     except (Unavailable, Unroutable) as error:
-        response = failed(str(error), 503)
-        response.headers["Retry-After"] = str(RETRY_SECONDS)
-        response.headers["Idempotency-Key"] = request.scope["idempotency_key"]
-        return response
+        once = {"Idempotency-Key": request.scope["idempotency_key"]}
+        return failed(str(error), 503, once | {"Retry-After": str(RETRY_SECONDS)})
     except (Rejected, ValueError):
         return failed(NOT_CREATED)
     return _json(
@@ -195,14 +197,13 @@ def text(value: Any) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
-def failed(message: str, status: int = 200) -> Response:
-    return _json(
-        json.dumps({"success": "False", "message": message}, separators=(",", ":")), status
-    )
+def failed(message: str, status: int = 200, headers: Headers = None) -> Response:
+    told = json.dumps({"success": "False", "message": message}, separators=(",", ":"))
+    return _json(told, status, headers)
 
 
-def _json(body: str, status: int = 200) -> Response:
-    return Response(body.replace("/", "\\/"), status, media_type="application/json")
+def _json(body: str, status: int = 200, headers: Headers = None) -> Response:
+    return Response(body.replace("/", "\\/"), status, headers, media_type="application/json")
 
 
 def _data(docs: Sequence[str], *, positional: bool) -> str:

@@ -9,8 +9,12 @@ from deskwire.db import Database
 from deskwire.messaging.broker import Broker
 from gateway.feed import Feed
 from gateway.keys import KeyRing
+from gateway.rates import Limiter, Rate, parse
 from gateway.readmodel.reading import TicketLoader
 from gateway.settings import Settings
+
+WRONG_KEYS = Rate(30, 60)
+"""Of one address."""
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,16 @@ class Services:
     keys: KeyRing = field(init=False)
     tickets: TicketLoader = field(init=False)
     feed: Feed = field(init=False)
+    limiter: Limiter | None = field(init=False)
+    wrong_keys: Limiter = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keys", KeyRing(self.database))
         object.__setattr__(self, "tickets", TicketLoader(self.database))
         object.__setattr__(self, "feed", Feed(self.database))
+        rate = parse(self.settings.rate_limit)
+        object.__setattr__(self, "limiter", rate and Limiter(rate))
+        object.__setattr__(self, "wrong_keys", Limiter(WRONG_KEYS))
 
 
 def services(request: Request) -> Services:
