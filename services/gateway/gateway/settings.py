@@ -22,7 +22,7 @@ class Settings(ServiceSettings):
         "", description="how clients reach it, such as https://desk.example.com"
     )
     itflow_api: bool = Field(
-        default=True, description="serve /api/v1/tickets/read.php and create.php"
+        default=True, description="serve ITFlow's API, such as /api/v1/tickets/read.php"
     )
     itflow_positional_keys: bool = Field(
         default=True, description='"0", "1", ... beside the column names'

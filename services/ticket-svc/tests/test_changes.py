@@ -29,7 +29,8 @@ ACTOR = Actor(author=AGENT, through=Through(type="key", id=3))
 
 
 async def change(desk: Desk, ticket_id: int, **wanted: Any) -> Ticket:
-    options = {n: wanted.pop(n) for n in ("if_version", "within_client") if n in wanted}
+    known = ("if_version", "within_client", "refuse_unchanged")
+    options = {n: wanted.pop(n) for n in known if n in wanted}
     changes = TicketChanges.model_validate(wanted)
     return await desk.ask(
         ChangeTicket(ticket_id=ticket_id, changes=changes, actor=ACTOR, **options)
@@ -66,6 +67,10 @@ async def test_what_is_so_already_is_no_change(desk: Desk) -> None:
     opened = (await desk.open(await desk.client())).ticket
     assert await change(desk, opened.id, subject="Printer", status="open", tags=()) == opened
     assert await change(desk, opened.id) == opened
+    with pytest.raises(Conflict, match="so already"):
+        await change(desk, opened.id, subject="Printer", refuse_unchanged=True)
+    changed = await change(desk, opened.id, subject="New", refuse_unchanged=True)
+    assert changed.version == opened.version + 1
 
 
 async def test_values_are_taken_back(desk: Desk) -> None:

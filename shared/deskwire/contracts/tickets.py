@@ -217,12 +217,16 @@ class TicketChanges(Changes):
 
 
 class ChangeTicket(Command[Ticket], name="ticket.change.v1"):
-    """``if_version`` is the version that the caller saw (None: whatever it is now)."""
+    """``if_version`` is the version that the caller saw (None: whatever it is now).
+
+    ``refuse_unchanged``: when all of it is so already, that is a conflict.
+    """
 
     ticket_id: int
     changes: TicketChanges
     actor: Actor
     if_version: int | None = None
+    refuse_unchanged: bool = False
     within_client: int | None = None
 
 

@@ -1,7 +1,6 @@
 """What FastAPI cannot know of our routes, added to the document that it makes of them."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,7 +8,7 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.api.auth import Route
 from gateway.api.errors import STATUS
-from gateway.api.itflow import COLUMNS, FACES
+from gateway.api.itflow import described
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _CONVERTOR = re.compile(r":\w+}")
@@ -60,7 +59,7 @@ def document(app: FastAPI, public_url: str) -> dict[str, Any]:
             for method in route.methods or ():
                 _complete(found["paths"][route.path_format][method.lower()], route, method)
     served = {getattr(route, "path", "") for route in app.routes}
-    found["paths"] |= {path: item for path, item in _faces() if path in served}
+    found["paths"] |= {path: item for path, item in described.paths() if path in served}
     schemas = found["components"]["schemas"]
     for framework_error in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework_error, None)
@@ -102,55 +101,3 @@ def _hide(schemas: dict[str, Any]) -> None:
     schemas["StoredFile"]["required"].remove("blob_id")
     for name in ("author", "within_client", "source"):
         schemas["OpenTicket"]["properties"].pop(name)
-
-
-def _faces() -> Iterator[tuple[str, dict[str, Any]]]:
-    """ITFlow's functions, as its documentation would have them."""
-    described = {
-        "read": ("ITFlow: one ticket by `ticket_id`, or a list", _parameters()),
-        "create": ("ITFlow: open a ticket; the body is JSON whatever its type says", []),
-    }
-    for face in FACES:
-        name = face.path.rpartition("/")[2].removesuffix(".php")
-        summary, parameters = described[name]
-        operation: dict[str, Any] = {
-            "tags": ["itflow"],
-            "summary": summary,
-            "operationId": f"itflow_{name}_tickets",
-            "security": [{"itflow": []}],
-            "responses": {"200": _envelope(), "401": {"description": "no key, or a wrong one"}},
-        }
-        if name == "read":
-            operation["parameters"] = parameters
-        else:
-            operation["requestBody"] = _new_ticket()
-        yield face.path, {face.method.lower(): operation}
-
-
-def _parameters() -> list[dict[str, Any]]:
-    names = ("ticket_id", "client_id", "limit", "offset")
-    return [{"name": name, "in": "query", "schema": {"type": "integer"}} for name in names]
-
-
-def _new_ticket() -> dict[str, Any]:
-    names = ["api_key", "client_id", "ticket_contact_id", "ticket_subject", "ticket_details"]
-    names += ["ticket_priority", "ticket_assigned_to"]
-    properties = {name: {"type": "string"} for name in names}
-    schema = {"type": "object", "required": ["ticket_subject"], "properties": properties}
-    return {"content": {"application/json": {"schema": schema}}}
-
-
-def _envelope() -> dict[str, Any]:
-    row = {column: {"type": ["string", "null"]} for column in COLUMNS}
-    items = {"type": "object", "properties": row | {"insert_id": {"type": "integer"}}}
-    properties: dict[str, Any] = {
-        "success": {"enum": ["True", "False"]},
-        "count": {"type": ["integer", "string"]},
-        "message": {"type": "string"},
-        "data": {"type": "array", "items": items},
-    }
-    schema = {"type": "object", "required": ["success"], "properties": properties}
-    return {
-        "description": "Also when it failed: see `success`",
-        "content": {"application/json": {"schema": schema}},
-    }

@@ -42,17 +42,6 @@ _RECORD = compiled(
     """)
 )
 
-# The offset is walked in an index alone; only the rows of the page are read.
-_TICKETS_FROM_OFFSET = compiled(
-    text("""
-    SELECT blob_id, doc FROM tickets WHERE id IN (
-        SELECT id FROM tickets
-        WHERE CAST(:within AS bigint) IS NULL OR client_id = :within
-        ORDER BY id OFFSET :offset LIMIT :limit)
-    ORDER BY id
-    """)
-)
-
 
 class TicketLoader:
     """One SELECT per turn of the event loop, for all the tickets that are waited for."""
@@ -119,10 +108,3 @@ async def record(
     if id > LARGEST_ID:
         return None
     return await database.fetch_one(_RECORD, kind=kind, id=id, within=within)
-
-
-async def tickets_from_offset(
-    database: Database, within: int | None, *, offset: int, limit: int
-) -> list[asyncpg.Record]:
-    """In the order of their ids."""
-    return await database.fetch(_TICKETS_FROM_OFFSET, within=within, offset=offset, limit=limit)

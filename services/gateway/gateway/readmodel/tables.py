@@ -11,8 +11,10 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    false,
     func,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
 
@@ -86,7 +88,11 @@ ENTRIES = Table(
     Column("version", Integer, nullable=False),
     Column("blob_id", Text),
     Column("doc", Text, nullable=False),
+    Column("reply", Boolean, nullable=False, server_default=true()),  # not its ticket's opening
+    Column("redacted", Boolean, nullable=False, server_default=false()),
     Index("entries_timeline", "ticket_id", "created_at", "id"),  # GET /tickets/{id}/entries
+    # ticket_replies/read.php of all tickets
+    Index("entries_replies", "kind", "id", postgresql_where=text("reply")),
 )
 
 HISTORY = Table(

@@ -53,17 +53,20 @@ _TICKETS = """
 """
 
 _ENTRIES = """
-    INSERT INTO entries AS target (id, ticket_id, kind, created_at, version, blob_id, doc)
+    INSERT INTO entries AS target (
+        id, ticket_id, kind, created_at, version, blob_id, doc, reply, redacted)
     SELECT DISTINCT ON (id) * FROM unnest(
         CAST(:entry_id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:kind AS text[]),
         CAST(:entry_created_at AS timestamptz[]), CAST(:entry_version AS integer[]),
-        CAST(:entry_blob_id AS text[]), CAST(:entry_doc AS text[])
-    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc)
+        CAST(:entry_blob_id AS text[]), CAST(:entry_doc AS text[]),
+        CAST(:entry_reply AS boolean[]), CAST(:entry_redacted AS boolean[])
+    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply, redacted)
     WHERE NOT EXISTS (SELECT FROM entries e WHERE e.id = new.id AND e.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
         ticket_id = excluded.ticket_id, kind = excluded.kind, created_at = excluded.created_at,
-        version = excluded.version, blob_id = excluded.blob_id, doc = excluded.doc
+        version = excluded.version, blob_id = excluded.blob_id, doc = excluded.doc,
+        reply = excluded.reply, redacted = excluded.redacted
     WHERE target.version < excluded.version
 """
 
@@ -146,6 +149,8 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "entry_version": entry.version,
         "entry_blob_id": entry.body.blob_id,
         "entry_doc": shown(entry),
+        "entry_reply": not (entry.opening and entry.origin_ticket_id == entry.ticket_id),
+        "entry_redacted": entry.redacted_at is not None,
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
 from deskwire.contracts.tickets import MailThread, Ticket
-from deskwire.errors import NotFound, StaleVersion
+from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
@@ -28,6 +28,8 @@ async def change_ticket(signer: Signer, command: contracts.ChangeTicket, tx: Tra
     if command.if_version not in (None, before.version):
         raise StaleVersion
     wanted = life.differences(before, command.changes.values)
+    if not wanted and command.refuse_unchanged:
+        raise Conflict("all of it is so already")
     if not wanted:
         return before
     await _check_references(before, wanted, tx)

@@ -1,9 +1,20 @@
-"""ITFlow's API, byte for byte where its clients could tell."""
+"""ITFlow's `tickets/`, byte for byte where its clients could tell."""
 
 import json
 from datetime import UTC, datetime
 
-from gateway_api import Answer, Api, Desk, gateway
+from gateway_api import Api, Desk, gateway
+from itflow_api import (
+    NOT_CREATED,
+    NOT_UPDATED,
+    NOTHING,
+    UPDATED,
+    insert,
+    made,
+    read,
+    rows,
+    write,
+)
 
 from deskwire.blobs import Blobs, open_blobs
 from deskwire.contracts.mail import Body
@@ -11,21 +22,6 @@ from deskwire.contracts.people import Author, Named, Person
 from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
-
-READ, CREATE = "/api/v1/tickets/read.php", "/api/v1/tickets/create.php"
-
-NOTHING = (
-    b'{"success":"False","message":"No resource (for this client and company) with the specified'
-    b' parameter(s)."}'
-)
-WRONG_KEY = (
-    b'{"success":"False","message":"Authentication failed. API key is invalid or has expired."}'
-)
-NOT_CREATED = (
-    b'{"success":"False","message":"Auth success but insert query failed, ensure ALL required'
-    b" variables are provided (and aren't duplicates where applicable) and database schema is"
-    b" up-to-date. Turn on error logging and look for 'undefined index'.\"}"
-)
 
 # itflow.md 2.8, the seed's own sample.
 SAMPLE = (
@@ -71,65 +67,14 @@ async def keep(desk: Desk, *tickets: Ticket) -> None:
         await desk.broker.publish(wrap(TicketChanged(ticket=each)))
 
 
-async def ask(api: Api, query: str = "") -> Answer:
-    """read.php with the key in the query."""
-    return await api.using("").get(f"{READ}?api_key={api.key}&{query}")
-
-
-async def create(api: Api, values: object, **headers: str) -> Answer:
-    return await api.using("").call("POST", CREATE, json.dumps(values).encode(), headers)
-
-
 async def test_sample_byte_for_byte(lonely_desk: Desk) -> None:
     await keep(lonely_desk, ticket())
-    answer = await ask(lonely_desk.api, "ticket_id=3")
+    answer = await read(lonely_desk.api, "tickets/read", "ticket_id=3")
     assert answer.status == 200
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.body.decode() == SAMPLE
-    assert (await ask(lonely_desk.api, "ticket_id=3abc")).body.decode() == SAMPLE
-    assert (await ask(lonely_desk.api)).body.decode() == SAMPLE
-
-
-async def test_what_was_not_found_or_not_allowed(lonely_desk: Desk) -> None:
-    api, nobody = lonely_desk.api, lonely_desk.api.using("")
-    missing = await ask(api, "ticket_id=999999")
-    assert (missing.status, missing.body) == (200, NOTHING)
-    keyless = await nobody.get(READ)
-    assert (keyless.status, keyless.body) == (401, b"")
-    assert keyless.headers["Content-Type"] == "application/json"
-    wrong = await nobody.get(f"{READ}?api_key=bad")
-    assert (wrong.status, wrong.body) == (401, WRONG_KEY)
-    header_alone = await api.get(READ)
-    assert header_alone.status == 401
-    posted = await nobody.call("POST", READ, json.dumps({"api_key": api.key}).encode(), {})
-    assert posted.status == 405
-    assert posted.body == (
-        b'{"success":"False","message":"Can only send GET requests to this endpoint."}'
-    )
-    got = await nobody.get(f"{CREATE}?api_key={api.key}")
-    assert got.status == 405
-    assert b"Can only send POST requests to this endpoint." in got.body
-    put = await nobody.call("PUT", READ, b"", {})
-    assert (put.status, put.body) == (405, b'string(3) "PUT"\n')
-    wrong_verb_and_key = await nobody.call("POST", READ, b'{"api_key":"bad"}', {})
-    assert wrong_verb_and_key.status == 401
-
-
-async def test_key_in_the_body_wins(lonely_desk: Desk) -> None:
-    api = lonely_desk.api
-    body = json.dumps({"api_key": api.key}).encode()
-    good = await api.using("").call("GET", f"{READ}?api_key=bad", body, {})
-    assert good.body == NOTHING
-    bad = await api.using("").call("GET", f"{READ}?api_key={api.key}", b'{"api_key":"bad"}', {})
-    assert bad.status == 401
-    form = await api.using("").call("POST", CREATE, f"api_key={api.key}".encode(), {})
-    assert (form.status, form.body) == (401, b"")
-
-
-async def test_key_without_the_scope(lonely_desk: Desk) -> None:
-    writer = await lonely_desk.key("tickets:write")
-    answer = await ask(writer)
-    assert (answer.status, answer.json["success"]) == (403, "False")
+    assert (await read(lonely_desk.api, "tickets/read", "ticket_id=3abc")).body.decode() == SAMPLE
+    assert (await read(lonely_desk.api, "tickets/read")).body.decode() == SAMPLE
 
 
 async def test_values_of_a_full_row(lonely_desk: Desk) -> None:
@@ -153,7 +98,7 @@ async def test_values_of_a_full_row(lonely_desk: Desk) -> None:
             updated_at=later,
         ),
     )
-    answer = await ask(lonely_desk.api, "ticket_id=3")
+    answer = await read(lonely_desk.api, "tickets/read", "ticket_id=3")
     assert b'"4":"\\u00dcn\\u00efcode \\/ \\"quotes\\" \\ud83d\\ude00"' in answer.body
     row = answer.json["data"][0]
     named = {name: value for name, value in row.items() if name.startswith("ticket")}
@@ -187,8 +132,8 @@ async def test_values_of_a_full_row(lonely_desk: Desk) -> None:
 async def test_statuses(lonely_desk: Desk) -> None:
     names = {"working": "Working", "hold": "On Hold", "closed": "Closed", "open": "Open"}
     await keep(lonely_desk, *(ticket(n, status=name) for n, name in enumerate(names, 1)))
-    rows = (await ask(lonely_desk.api)).json["data"]
-    assert [row["ticket_status"] for row in rows] == list(names.values())
+    found = await rows(lonely_desk.api, "tickets/read")
+    assert [row["ticket_status"] for row in found] == list(names.values())
 
 
 async def test_pages(lonely_desk: Desk) -> None:
@@ -196,15 +141,19 @@ async def test_pages(lonely_desk: Desk) -> None:
     await keep(lonely_desk, *(ticket(id) for id in range(1, 121)))
 
     async def ids(query: str) -> list[int]:
-        return [int(row["ticket_id"]) for row in (await ask(api, query)).json["data"]]
+        return [
+            int(row["ticket_id"]) for row in (await read(api, "tickets/read", query)).json["data"]
+        ]
 
     assert await ids("") == list(range(1, 51))
     assert await ids("limit=2&offset=119") == [120]
     assert await ids("limit=999999999999999999999") == list(range(1, 121))
     for query in ("limit=0", "limit=-1", "offset=-1", "offset=120", "limit=x"):
-        assert (await ask(api, query)).body == NOTHING, query
+        assert (await read(api, "tickets/read", query)).body == NOTHING, query
     body = json.dumps({"api_key": api.key, "limit": "3"}).encode()
-    answer = await api.using("").call("GET", READ, body, {})
+    answer = await api.using("").call("GET", "/api/v1/tickets/read.php?limit=", body, {})
+    assert answer.body == NOTHING, "an empty limit is 0"
+    answer = await api.using("").call("GET", "/api/v1/tickets/read.php", body, {})
     assert answer.json["count"] == 3
 
 
@@ -214,19 +163,24 @@ async def test_scope_of_clients(lonely_desk: Desk) -> None:
     bound = await lonely_desk.key("tickets:read", client_id=2)
 
     async def ids(api: Api, query: str) -> list[str]:
-        return [row["ticket_id"] for row in (await ask(api, query)).json.get("data", [])]
+        return [row["ticket_id"] for row in await rows(api, "tickets/read", query)]
 
     assert await ids(bound, "") == ["2"]
     assert await ids(bound, "client_id=1") == ["2"]
     assert await ids(bound, "ticket_id=1") == []
     assert await ids(lonely_desk.api, "client_id=1") == ["1"]
     assert await ids(lonely_desk.api, "client_id=x") == ["1", "2", "3"]
+    assert await ids(lonely_desk.api, "client_id=1x") == ["1", "2", "3"]
+    assert await ids(lonely_desk.api, "client_id=0") == ["3"]
+    assert await ids(lonely_desk.api, "client_id=-1") == []
+    assert await ids(lonely_desk.api, "client_id=2&ticket_id=1") == []
+    assert await ids(lonely_desk.api, "client_id=0&ticket_id=1") == []
+    assert await ids(lonely_desk.api, "client_id=0&ticket_id=3") == ["3"]
 
 
 async def test_create(desk: Desk) -> None:
     client = await desk.api.made("/api/v1/clients", {"name": "Acme"})
     values = {
-        "api_key": desk.api.key,
         "client_id": str(client["id"]),
         "ticket_contact_id": "0",
         "ticket_subject": " <b>Printer</b> offline ",
@@ -235,10 +189,10 @@ async def test_create(desk: Desk) -> None:
         "ticket_vendor_id": "9",
         "unheard": "of",
     }
-    answer = await create(desk.api, values, Content_Type="application/x-www-form-urlencoded")
+    answer = await write(desk.api, "tickets/create", values)
     assert answer.status == 200
-    assert answer.body == b'{"success":"True","count":"1","data":[{"insert_id":1}]}'
-    row = (await ask(desk.api, "ticket_id=1")).json["data"][0]
+    assert answer.body == made(1)
+    row = (await read(desk.api, "tickets/read", "ticket_id=1")).json["data"][0]
     assert row["ticket_subject"] == "Printer offline"
     assert row["ticket_details"] == "<p>It is <em>off</em></p>"
     assert row["ticket_priority"] == "Medium"
@@ -247,9 +201,9 @@ async def test_create(desk: Desk) -> None:
 
 
 async def test_create_with_the_least(desk: Desk) -> None:
-    answer = await create(desk.api, {"api_key": desk.api.key, "ticket_subject": "s"})
+    answer = await write(desk.api, "tickets/create", {"ticket_subject": "s"})
     assert answer.json["success"] == "True"
-    row = (await ask(desk.api, "ticket_id=1")).json["data"][0]
+    row = (await read(desk.api, "tickets/read", "ticket_id=1")).json["data"][0]
     assert row["ticket_details"] == "< blank >"
     assert (row["ticket_priority"], row["ticket_client_id"]) == ("Low", "0")
 
@@ -266,7 +220,7 @@ async def test_create_refused(desk: Desk) -> None:
         {"ticket_subject": "s", "client_id": "99"},
         {"ticket_subject": "s", "ticket_assigned_to": 99},
     ):
-        answer = await create(desk.api, {"api_key": desk.api.key} | values)
+        answer = await write(desk.api, "tickets/create", values)
         assert (answer.status, answer.body) == (200, NOT_CREATED), values
 
 
@@ -274,17 +228,9 @@ async def test_create_within_the_client_of_the_key(desk: Desk) -> None:
     one = await desk.api.made("/api/v1/clients", {"name": "Acme"})
     two = await desk.api.made("/api/v1/clients", {"name": "Initech"})
     bound = await desk.key("tickets:read", "tickets:write", client_id=two["id"])
-    values = {"api_key": bound.key, "client_id": one["id"], "ticket_subject": "s"}
-    assert (await create(bound, values)).json["success"] == "True"
-    assert (await ask(bound)).json["data"][0]["ticket_client_id"] == str(two["id"])
-
-
-async def test_create_while_the_owner_is_away(lonely_desk: Desk) -> None:
-    key = lonely_desk.api.key
-    answer = await create(lonely_desk.api, {"api_key": key, "ticket_subject": "s"})
-    assert (answer.status, answer.json["success"]) == (503, "False")
-    assert answer.headers["Retry-After"] == "2"
-    assert answer.headers["Idempotency-Key"]
+    values = {"client_id": one["id"], "ticket_subject": "s"}
+    assert await insert(bound, "tickets/create", values) == 1
+    assert (await read(bound, "tickets/read")).json["data"][0]["ticket_client_id"] == str(two["id"])
 
 
 async def test_large_details_are_whole(
@@ -295,18 +241,70 @@ async def test_large_details_are_whole(
     folded = await blobs.fold(Body(text="x" * 100_000))
     async with gateway(fresh_database, broker_url, blob_url=blob_url) as desk:
         await keep(desk, ticket(body=folded))
-        assert (await ask(desk.api)).json["data"][0]["ticket_details"] == "x" * 100_000
+        assert (await read(desk.api, "tickets/read")).json["data"][0][
+            "ticket_details"
+        ] == "x" * 100_000
 
 
 async def test_names_alone(fresh_database: FreshDatabase, broker_url: str) -> None:
     async with gateway(fresh_database, broker_url, itflow_positional_keys="off") as desk:
         await keep(desk, ticket())
-        row = (await ask(desk.api)).json["data"][0]
+        row = (await read(desk.api, "tickets/read")).json["data"][0]
         assert list(row)[:3] == ["ticket_id", "ticket_prefix", "ticket_number"]
         assert len(row) == 21
 
 
-async def test_switched_off(fresh_database: FreshDatabase, broker_url: str) -> None:
-    async with gateway(fresh_database, broker_url, itflow_api="off") as desk:
-        assert (await ask(desk.api)).status == 404
-        assert READ not in (await desk.api.get("/api/v1/openapi.json")).json["paths"]
+async def test_resolve(desk: Desk) -> None:
+    acme = (await desk.api.made("/api/v1/clients", {"name": "Acme"}))["id"]
+    other = (await desk.api.made("/api/v1/clients", {"name": "Initech"}))["id"]
+    of_client = await insert(desk.api, "tickets/create", {"ticket_subject": "s", "client_id": acme})
+    of_none = await insert(desk.api, "tickets/create", {"ticket_subject": "s"})
+    for values in (
+        {},
+        {"ticket_id": of_client},
+        {"ticket_id": of_client, "client_id": other},
+        {"ticket_id": of_client, "client_id": -1},
+        {"ticket_id": of_none, "client_id": acme},
+        {"ticket_id": 999, "client_id": acme},
+        {"ticket_id": [of_client], "client_id": acme},
+        {"ticket_id": 1e300, "client_id": acme},
+    ):
+        answer = await write(desk.api, "tickets/resolve", values)
+        assert (answer.status, answer.body) == (200, NOT_UPDATED), values
+    values = {"ticket_id": f"{of_client}th", "client_id": str(acme)}
+    once = await write(desk.api, "tickets/resolve", values, Idempotency_Key="k")
+    assert once.body == UPDATED
+    again = await write(desk.api, "tickets/resolve", values)
+    assert again.body == NOT_UPDATED
+    retried = await write(desk.api, "tickets/resolve", values, Idempotency_Key="k")
+    assert (retried.body, retried.headers["Idempotent-Replayed"]) == (UPDATED, "true")
+    assert (await write(desk.api, "tickets/resolve", {"ticket_id": of_none})).body == UPDATED
+    found = await rows(desk.api, "tickets/read")
+    assert [row["ticket_status"] for row in found] == ["Closed", "Closed"]
+    assert found[0]["ticket_closed_at"] is not None
+    history = (await desk.api.get(f"/api/v1/tickets/{of_client}/history")).json["data"]
+    assert [(item["field"], item["new"]) for item in history] == [("status", "closed")]
+
+
+async def test_resolve_within_the_client_of_the_key(desk: Desk) -> None:
+    acme = (await desk.api.made("/api/v1/clients", {"name": "Acme"}))["id"]
+    other = (await desk.api.made("/api/v1/clients", {"name": "Initech"}))["id"]
+    mine = await insert(desk.api, "tickets/create", {"ticket_subject": "s", "client_id": acme})
+    foreign = await insert(desk.api, "tickets/create", {"ticket_subject": "s", "client_id": other})
+    of_none = await insert(desk.api, "tickets/create", {"ticket_subject": "s"})
+    bound = await desk.key("tickets:write", client_id=acme)
+    for ticket_id, client_id in ((foreign, other), (foreign, 0), (of_none, 0), (of_none, acme)):
+        values: dict[str, object] = {"ticket_id": ticket_id, "client_id": client_id}
+        assert (await write(bound, "tickets/resolve", values)).body == NOT_UPDATED, values
+    assert (await write(bound, "tickets/resolve", {"ticket_id": mine})).body == UPDATED
+
+
+async def test_creating_again_with_the_same_idempotency_key(desk: Desk) -> None:
+    values: dict[str, object] = {"ticket_subject": "s"}
+    first = await write(desk.api, "tickets/create", values, Idempotency_Key="k")
+    again = await write(desk.api, "tickets/create", values, Idempotency_Key="k")
+    assert again.body == first.body == made(1)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    other = await write(desk.api, "tickets/create", {"ticket_subject": "t"}, Idempotency_Key="k")
+    assert other.body == NOT_CREATED
+    assert len(await rows(desk.api, "tickets/read")) == 1
