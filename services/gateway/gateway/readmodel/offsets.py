@@ -19,12 +19,14 @@ _OF_CLIENT: Mapping[str, str] = {
     "none": "client_id IS NULL",
 }
 
-# The offset is walked in an index alone; only the rows of the page are read.
+# The offset is walked in an index alone; only the rows of the page are read. Tickets are numbered
+# in the order of their ids, and the index of a client's tickets is by number.
 _TICKETS = {
     name: compiled(
         text(f"""
         SELECT blob_id, doc FROM tickets WHERE id IN (
-            SELECT id FROM tickets WHERE {condition} ORDER BY id OFFSET :offset LIMIT :limit)
+            SELECT id FROM tickets WHERE {condition}
+            ORDER BY {"id" if name == "all" else "number, id"} OFFSET :offset LIMIT :limit)
         ORDER BY id
         """)
     )
@@ -33,7 +35,8 @@ _TICKETS = {
 
 _REPLY_COLUMNS = "e.blob_id, e.doc, t.doc AS ticket"
 _WANTED = """
-    e.reply AND e.kind = ANY(CAST(:kinds AS text[])) AND (:redacted OR NOT e.redacted)
+    e.reply_id IS NOT NULL AND e.kind = ANY(CAST(:kinds AS text[]))
+    AND (:redacted OR NOT e.redacted)
     AND (CAST(:within AS bigint) IS NULL OR coalesce(t.client_id, 0) = :within)
 """
 
@@ -55,12 +58,12 @@ _REPLIES_OF_TICKET = compiled(
 _REPLIES_OF_ALL = compiled(
     text(f"""
     SELECT {_REPLY_COLUMNS} FROM (
-        SELECT r.id FROM unnest(CAST(:kinds AS text[])) AS wanted (kind) CROSS JOIN LATERAL (
-            SELECT id FROM entries
-            WHERE kind = wanted.kind AND reply AND (:redacted OR NOT redacted)
-            ORDER BY id LIMIT :upto) r
-        ORDER BY r.id OFFSET :offset LIMIT :limit) AS page
-    JOIN entries e ON e.id = page.id JOIN tickets t ON t.id = e.ticket_id
+        SELECT r.reply_id FROM unnest(CAST(:kinds AS text[])) AS wanted (kind) CROSS JOIN LATERAL (
+            SELECT reply_id FROM entries
+            WHERE kind = wanted.kind AND reply_id IS NOT NULL AND (:redacted OR NOT redacted)
+            ORDER BY reply_id LIMIT :upto) r
+        ORDER BY r.reply_id OFFSET :offset LIMIT :limit) AS page
+    JOIN entries e ON e.id = page.reply_id JOIN tickets t ON t.id = e.ticket_id
     ORDER BY e.id
     """)
 )
@@ -78,9 +81,33 @@ _REPLIES = {"all": _REPLIES_OF_ALL} | {
     if name != "all"
 }
 
+_RECORDS = {
+    name: compiled(
+        text(f"""
+        SELECT doc FROM records
+        WHERE kind = :kind AND {condition} AND (:archived OR NOT archived)
+        ORDER BY id OFFSET :offset LIMIT :limit
+        """)
+    )
+    for name, condition in _OF_CLIENT.items()
+}
+
+# "+ 0": by way of the look-ups, never along all records in search of one.
+_RECORDS_BY_LOOKUP = {
+    name: compiled(
+        text(f"""
+        SELECT doc FROM records
+        WHERE kind = :kind AND lookups @> ARRAY[CAST(:lookup AS text)] AND {condition}
+          AND (:archived OR NOT archived)
+        ORDER BY id + 0 OFFSET :offset LIMIT :limit
+        """)
+    )
+    for name, condition in _OF_CLIENT.items()
+}
+
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Replies:
     """``redacted``: redacted ones too."""
 
     kinds: Sequence[str]
@@ -100,17 +127,39 @@ async def tickets(
     return await database.fetch(statement, within=within, offset=offset, limit=limit)
 
 
-async def reply(database: Database, id: int, wanted: Wanted) -> list[asyncpg.Record]:
+async def reply(database: Database, id: int, wanted: Replies) -> list[asyncpg.Record]:
     """None or one."""
     return await database.fetch(_REPLY, id=id, **wanted.values())
 
 
-async def replies_of_ticket(database: Database, id: int, wanted: Wanted) -> list[asyncpg.Record]:
+async def replies_of_ticket(database: Database, id: int, wanted: Replies) -> list[asyncpg.Record]:
     return await database.fetch(_REPLIES_OF_TICKET, id=id, **wanted.values())
 
 
-async def replies(database: Database, wanted: Wanted) -> list[asyncpg.Record]:
+async def replies(database: Database, wanted: Replies) -> list[asyncpg.Record]:
     return await database.fetch(_REPLIES[_confined(wanted.within)], **wanted.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """``archived``: archived ones too."""
+
+    kind: str
+    archived: bool
+    within: int | None
+    offset: int
+    limit: int
+
+
+async def records(database: Database, wanted: Records) -> list[asyncpg.Record]:
+    return await database.fetch(_RECORDS[_confined(wanted.within)], **asdict(wanted))
+
+
+async def records_by_lookup(
+    database: Database, lookup: str, wanted: Records
+) -> list[asyncpg.Record]:
+    statement = _RECORDS_BY_LOOKUP[_confined(wanted.within)]
+    return await database.fetch(statement, lookup=lookup, **asdict(wanted))
 
 
 def _confined(within: int | None) -> str:

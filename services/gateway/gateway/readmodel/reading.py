@@ -36,7 +36,7 @@ _ENTRY = compiled(
 
 _RECORD = compiled(
     text("""
-    SELECT version, doc FROM records
+    SELECT version, archived, doc FROM records
     WHERE kind = :kind AND id = :id
       AND (CAST(:within AS bigint) IS NULL OR client_id = :within)
     """)

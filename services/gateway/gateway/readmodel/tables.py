@@ -14,7 +14,6 @@ from sqlalchemy import (
     false,
     func,
     text,
-    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
 
@@ -88,11 +87,11 @@ ENTRIES = Table(
     Column("version", Integer, nullable=False),
     Column("blob_id", Text),
     Column("doc", Text, nullable=False),
-    Column("reply", Boolean, nullable=False, server_default=true()),  # not its ticket's opening
+    Column("reply_id", BigInteger),  # its id; null: what its ticket was opened with
     Column("redacted", Boolean, nullable=False, server_default=false()),
     Index("entries_timeline", "ticket_id", "created_at", "id"),  # GET /tickets/{id}/entries
     # ticket_replies/read.php of all tickets
-    Index("entries_replies", "kind", "id", postgresql_where=text("reply")),
+    Index("entries_replies", "kind", "reply_id", postgresql_where=text("reply_id IS NOT NULL")),
 )
 
 HISTORY = Table(
@@ -112,6 +111,15 @@ RECORDS = Table(
     Column("client_id", BigInteger),
     Column("version", Integer, nullable=False),
     Column("doc", Text, nullable=False),
+    Column("lookups", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("archived", Boolean, nullable=False, server_default=false()),
+    # ITFlow's look-ups by name, address, serial, ...
+    Index(
+        "records_lookups",
+        "lookups",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
     Index("records_client", "kind", "client_id", "id"),  # client_id=, and every bound key's lists
 )
 

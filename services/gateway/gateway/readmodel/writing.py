@@ -15,6 +15,7 @@ from deskwire.contracts.settings import Settings
 from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
+from gateway.readmodel.lookups import lookups
 
 Record = Client | Contact | Domain | Agent | Settings | Schedule
 
@@ -54,19 +55,19 @@ _TICKETS = """
 
 _ENTRIES = """
     INSERT INTO entries AS target (
-        id, ticket_id, kind, created_at, version, blob_id, doc, reply, redacted)
+        id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted)
     SELECT DISTINCT ON (id) * FROM unnest(
         CAST(:entry_id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:kind AS text[]),
         CAST(:entry_created_at AS timestamptz[]), CAST(:entry_version AS integer[]),
         CAST(:entry_blob_id AS text[]), CAST(:entry_doc AS text[]),
-        CAST(:entry_reply AS boolean[]), CAST(:entry_redacted AS boolean[])
-    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply, redacted)
+        CAST(:entry_reply_id AS bigint[]), CAST(:entry_redacted AS boolean[])
+    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted)
     WHERE NOT EXISTS (SELECT FROM entries e WHERE e.id = new.id AND e.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
         ticket_id = excluded.ticket_id, kind = excluded.kind, created_at = excluded.created_at,
         version = excluded.version, blob_id = excluded.blob_id, doc = excluded.doc,
-        reply = excluded.reply, redacted = excluded.redacted
+        reply_id = excluded.reply_id, redacted = excluded.redacted
     WHERE target.version < excluded.version
 """
 
@@ -79,16 +80,20 @@ KEEP_BOTH = compiled(text(f"WITH kept AS ({_ENTRIES}) {_TICKETS}"))
 
 KEEP_RECORDS = compiled(
     text("""
-    INSERT INTO records AS target (kind, id, client_id, version, doc)
-    SELECT DISTINCT ON (kind, id) * FROM unnest(
+    INSERT INTO records AS target (kind, id, client_id, version, doc, archived, lookups)
+    SELECT DISTINCT ON (kind, id) kind, id, client_id, version, doc, archived,
+                                  string_to_array(lookups, E'\\n')
+    FROM unnest(
         CAST(:kind AS text[]), CAST(:id AS bigint[]), CAST(:client_id AS bigint[]),
-        CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (kind, id, client_id, version, doc)
+        CAST(:version AS integer[]), CAST(:doc AS text[]), CAST(:archived AS boolean[]),
+        CAST(:lookups AS text[])
+    ) AS new (kind, id, client_id, version, doc, archived, lookups)
     WHERE NOT EXISTS (SELECT FROM records r
                       WHERE r.kind = new.kind AND r.id = new.id AND r.version >= new.version)
     ORDER BY kind, id, version DESC
     ON CONFLICT (kind, id) DO UPDATE SET
-        client_id = excluded.client_id, version = excluded.version, doc = excluded.doc
+        client_id = excluded.client_id, version = excluded.version, doc = excluded.doc,
+        archived = excluded.archived, lookups = excluded.lookups
     WHERE target.version < excluded.version
     """)
 )
@@ -149,9 +154,14 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "entry_version": entry.version,
         "entry_blob_id": entry.body.blob_id,
         "entry_doc": shown(entry),
-        "entry_reply": not (entry.opening and entry.origin_ticket_id == entry.ticket_id),
+        "entry_reply_id": None if _opened(entry) else entry.id,
         "entry_redacted": entry.redacted_at is not None,
     }
+
+
+def _opened(entry: Entry) -> bool:
+    """Whether it is what the ticket was opened with that it is shown on."""
+    return entry.opening and entry.origin_ticket_id == entry.ticket_id
 
 
 def history_row(item: HistoryItem) -> dict[str, Any]:
@@ -165,6 +175,8 @@ def record_row(record: Record) -> dict[str, Any]:
         "client_id": _client_of(record),
         "version": record.version,
         "doc": text_of(record),
+        "archived": getattr(record, "archived_at", None) is not None,
+        "lookups": lookups(record),
     }
 
 

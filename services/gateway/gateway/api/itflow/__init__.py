@@ -7,7 +7,11 @@ where we differ from ITFlow, and why.
 
 from starlette.routing import Route
 
-from gateway.api.itflow import ticket_replies, tickets
+from gateway.api.itflow import clients, contacts, domains, ticket_replies, tickets
 
-FACES = (*tickets.FACES, *ticket_replies.FACES)
+FACES = tuple(
+    face
+    for module in (tickets, ticket_replies, clients, contacts, domains)
+    for face in module.FACES
+)
 routes = [Route(face.path, face) for face in FACES]

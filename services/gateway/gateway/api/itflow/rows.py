@@ -7,11 +7,14 @@ from typing import Any
 
 import orjson
 
+from gateway.api.itflow import php
+
 IN_THREAD = 100
 """More rows than this are written in a thread: the others need not wait for it."""
 
 Document = Mapping[str, Any]
-Columns = Mapping[str, Callable[[Any], str | None]]
+Column = Callable[[Any], str | None]
+Columns = Mapping[str, Column]
 
 
 class Table:
@@ -58,3 +61,36 @@ def none(_document: Document) -> str:
 
 def id_of(thing: Document | None) -> str:
     return str(thing["id"]) if thing else "0"
+
+
+def told(field: str) -> Column:
+    """A value as a text, or NULL."""
+    return lambda document: None if (value := document.get(field)) is None else str(value)
+
+
+def filled(field: str, empty: str = "") -> Column:
+    """A value where ITFlow has no NULL."""
+    return lambda document: str(document.get(field) or empty)
+
+
+def flag(field: str) -> Column:
+    return lambda document: "1" if document.get(field) else "0"
+
+
+def at(field: str) -> Column:
+    return lambda document: php.time(document.get(field))
+
+
+def updated(document: Document) -> str | None:
+    """NULL until the first change."""
+    changed = document.get("updated_at")
+    return None if changed == document["created_at"] else php.time(changed)
+
+
+def timestamps(prefix: str) -> Columns:
+    return {
+        f"{prefix}_created_at": at("created_at"),
+        f"{prefix}_updated_at": updated,
+        f"{prefix}_archived_at": at("archived_at"),
+        f"{prefix}_accessed_at": nothing,
+    }

@@ -50,7 +50,7 @@ async def _found(call: Call) -> Sequence[Any]:
     if call.page is None:
         return []
     offset, limit = call.page
-    wanted = offsets.Wanted(
+    wanted = offsets.Replies(
         kinds=_kinds(call),
         redacted=php.integer(call.given("include_archived")) == 1,
         within=call.within,

@@ -13,7 +13,7 @@ from gateway.api.fields import body_of
 from gateway.api.itflow import answers, php
 from gateway.api.itflow.call import Call, made
 from gateway.api.itflow.face import CREATE, READ, UPDATE, Face
-from gateway.api.itflow.rows import Document, Table, id_of, none, nothing
+from gateway.api.itflow.rows import Document, Table, id_of, none, nothing, updated
 from gateway.readmodel import offsets
 
 STATUS = {
@@ -101,10 +101,6 @@ async def resolve(call: Call) -> Response:
     return answers.changed(call, replayed=answer.replayed)
 
 
-def _was_updated(ticket: Document) -> bool:
-    return bool(ticket["updated_at"] != ticket["created_at"])
-
-
 def _agent(author: Document | None) -> str:
     return id_of(author) if author and author["type"] == "agent" else "0"
 
@@ -121,7 +117,7 @@ TABLE = Table(
         "ticket_status": lambda t: STATUS[t["status"]],
         "ticket_feedback": nothing,
         "ticket_created_at": lambda t: php.time(t["created_at"]),
-        "ticket_updated_at": lambda t: php.time(t["updated_at"]) if _was_updated(t) else None,
+        "ticket_updated_at": updated,
         "ticket_archived_at": nothing,
         "ticket_closed_at": lambda t: php.time(t["closed_at"]),
         "ticket_created_by": lambda t: _agent(t["created_by"]),

@@ -1,0 +1,246 @@
+"""ITFlow's `clients/`, `contacts/`, `domains/`, `assets/`, `locations/`: what is read."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway_api import Api, Desk
+from itflow_api import NOTHING, read, rows
+
+from deskwire.contracts.base import Event
+from deskwire.contracts.people import (
+    Client,
+    ClientChanged,
+    Contact,
+    ContactChanged,
+    Domain,
+    DomainChanged,
+    Money,
+)
+from deskwire.messaging.envelope import wrap
+
+AT = datetime(2023, 3, 20, 9, 15, tzinfo=UTC)
+LATER = datetime(2023, 3, 21, 10, 0, 0, 123456, tzinfo=UTC)
+
+
+def client(id: int, name: str, **values: Any) -> Event:
+    return ClientChanged(client=Client(id=id, name=name, created_at=AT, **values))
+
+
+def contact(id: int, client_id: int, email: str | None, **values: Any) -> Event:
+    known = {"name": "Ann", "email": email, "created_at": AT} | values
+    return ContactChanged(contact=Contact(id=id, client_id=client_id, **known))
+
+
+def domain(id: int, client_id: int, name: str) -> Event:
+    return DomainChanged(domain=Domain(id=id, client_id=client_id, name=name, created_at=AT))
+
+
+async def keep(desk: Desk, *events: Event) -> None:
+    for event in events:
+        await desk.broker.publish(wrap(event))
+
+
+async def values(api: Api, name: str, query: str) -> list[str | None]:
+    """Of the one row, whose numbers are before the names."""
+    answer = await read(api, name, query)
+    assert answer.json["count"] == 1
+    [row] = answer.json["data"]
+    names = [key for key in row if not key.isdigit()]
+    keys = [key for place, name in enumerate(names) for key in (str(place), name)]
+    assert list(row) == keys
+    assert [row[str(place)] for place in range(len(names))] == [row[name] for name in names]
+    return [row[name] for name in names]
+
+
+async def ids(api: Api, name: str, query: str) -> list[int]:
+    found = await rows(api, name, query)
+    return [int(next(iter(row.values()))) for row in found]
+
+
+async def test_client_byte_for_byte(lonely_desk: Desk) -> None:
+    await keep(lonely_desk, client(7, "Acme / Söhne"))
+    answer = await read(lonely_desk.api, "clients/read", "client_id=7")
+    assert answer.body.decode() == (
+        '{"success":"True","count":1,"data":[{"0":"7","client_id":"7","1":"Acme \\/ S\\u00f6hne",'
+        '"client_name":"Acme \\/ S\\u00f6hne","2":null,"client_type":null,"3":null,'
+        '"client_website":null,"4":null,"client_referral":null,"5":null,"client_rate":null,'
+        '"6":"EUR","client_currency_code":"EUR","7":"0","client_net_terms":"0","8":null,'
+        '"client_tax_id_number":null,"9":null,"client_notes":null,"10":"2023-03-20 09:15:00",'
+        '"client_created_at":"2023-03-20 09:15:00","11":null,"client_updated_at":null,"12":null,'
+        '"client_archived_at":null,"13":null,"client_accessed_at":null}]}'
+    )
+
+
+async def test_client_in_full(lonely_desk: Desk) -> None:
+    full = client(
+        7,
+        "Acme",
+        type="Retail",
+        website="acme.example.com",
+        referral="a friend",
+        rate=Money(amount="90.5", currency="CHF"),
+        net_terms=14,
+        tax_id="CHE-1",
+        notes="a\nb",
+        updated_at=LATER,
+        archived_at=LATER,
+    )
+    await keep(lonely_desk, full)
+    told = "2023-03-21 10:00:00"
+    assert await values(lonely_desk.api, "clients/read", "") == [
+        *("7", "Acme", "Retail", "acme.example.com", "a friend", "90.50", "CHF", "14", "CHE-1"),
+        *("a\nb", "2023-03-20 09:15:00", told, told, None),
+    ]
+
+
+async def test_contact_in_full(lonely_desk: Desk) -> None:
+    full = contact(
+        5,
+        7,
+        "ann@example.com",
+        title="CEO",
+        department="Board",
+        phone="5551",
+        extension="2",
+        mobile="5552",
+        notes="n",
+        primary=True,
+        technical=True,
+        location_id=3,
+        updated_at=AT,
+    )
+    await keep(lonely_desk, full, contact(6, 7, None))
+    at = "2023-03-20 09:15:00"
+    assert await values(lonely_desk.api, "contacts/read", "contact_id=5") == [
+        *("5", "Ann", "CEO", "ann@example.com", "5551", "2", "5552", None, None, "n", None, None),
+        *(None, None, "1", "0", "0", "1", at, None, None, None, "3", "Board", "7"),
+    ]
+    bare = await rows(lonely_desk.api, "contacts/read", "contact_id=6")
+    assert list(bare[0]) == [
+        "contact_id",
+        "contact_name",
+        "contact_title",
+        "contact_email",
+        "contact_phone",
+        "contact_extension",
+        "contact_mobile",
+        "contact_photo",
+        "contact_pin",
+        "contact_notes",
+        "contact_auth_method",
+        "contact_password_hash",
+        "contact_password_reset_token",
+        "contact_token_expire",
+        "contact_primary",
+        "contact_important",
+        "contact_billing",
+        "contact_technical",
+        "contact_created_at",
+        "contact_updated_at",
+        "contact_archived_at",
+        "contact_accessed_at",
+        "contact_location_id",
+        "contact_department",
+        "contact_client_id",
+    ]
+    assert (bare[0]["contact_email"], bare[0]["contact_location_id"]) == (None, "0")
+
+
+async def test_domain(lonely_desk: Desk) -> None:
+    await keep(lonely_desk, domain(4, 7, "example.com"))
+    assert await values(lonely_desk.api, "domains/read", "domain_name=EXAMPLE.com") == [
+        *("4", "example.com", None, None, None, None, None, None, "2023-03-20 09:15:00", None),
+        *(None, None, "0", "0", "7"),
+    ]
+
+
+async def test_look_ups_and_pages(lonely_desk: Desk) -> None:
+    api = lonely_desk.api
+    await keep(
+        lonely_desk,
+        client(1, "Acme  GmbH"),
+        client(2, "Initech"),
+        client(3, "acme gmbh", archived_at=LATER),
+        contact(1, 1, "Ann@example.com", phone="555-1", mobile="555 2"),
+        contact(2, 2, "ann@example.com", mobile="5551"),
+        contact(3, 2, "ben@example.com"),
+        domain(1, 1, "one.example.com"),
+        domain(2, 2, "two.example.com"),
+    )
+    for name, query, wanted in (
+        ("clients/read", "", [1, 2, 3]),
+        ("clients/read", "client_id=2x", [2]),
+        ("clients/read", "client_id=0", []),
+        ("clients/read", "client_id=", []),
+        ("clients/read", "client_id=9&client_name=Initech", []),
+        ("clients/read", "client_name=INITECH%20", [2]),
+        ("clients/read", "client_name=acme+gmbh", [1, 3]),
+        ("clients/read", "client_name=Init", []),
+        ("clients/read", "client_name=", []),
+        ("clients/read", "client_name=%00%FF%25", []),
+        ("clients/read", "client_name[]=Initech", [1, 2, 3]),
+        ("clients/read", "limit=2", [1, 2]),
+        ("clients/read", "limit=2&offset=2", [3]),
+        ("clients/read", "limit=0", []),
+        ("clients/read", "limit=-1", []),
+        ("clients/read", "offset=-1", []),
+        ("clients/read", "offset=99999999999999999999", []),
+        ("clients/read", "limit=0&client_id=1", [1]),
+        ("contacts/read", "", [1, 2, 3]),
+        ("contacts/read", "contact_id=2&contact_email=ben@example.com", [2]),
+        ("contacts/read", "contact_id=99999999999999999999", []),
+        ("contacts/read", "contact_email=ann@EXAMPLE.com", [1, 2]),
+        ("contacts/read", "contact_email=ann@example.com&limit=1&offset=1", [2]),
+        ("contacts/read", "contact_email=ann@example.com&client_id=2", [2]),
+        ("contacts/read", "contact_email=ben@example.com&contact_phone_or_mobile=5551", [3]),
+        ("contacts/read", "contact_phone_or_mobile=5551", [1, 2]),
+        ("contacts/read", "contact_phone_or_mobile=555-2", [1]),
+        ("contacts/read", "contact_id=1&client_id=2", []),
+        ("contacts/read", "client_id=2", [2, 3]),
+        ("contacts/read", "client_id=0", []),
+        ("contacts/read", "client_id=x", [1, 2, 3]),
+        ("domains/read", "client_id=2", [2]),
+        ("domains/read", "domain_id=1", [1]),
+        ("domains/read", "domain_name=example.com", []),
+    ):
+        assert await ids(api, name, query) == wanted, (name, query)
+        if not wanted:
+            assert (await read(api, name, query)).body == NOTHING, (name, query)
+
+
+async def test_a_clients_key_sees_its_client_alone(lonely_desk: Desk) -> None:
+    await keep(
+        lonely_desk,
+        client(1, "Acme"),
+        client(2, "Initech"),
+        contact(1, 1, "ann@example.com", phone="5551"),
+        contact(2, 2, "ann@example.com", phone="5551"),
+        domain(1, 1, "one.example.com"),
+        domain(2, 2, "two.example.com"),
+    )
+    bound = await lonely_desk.key("admin", client_id=2)
+    for name, query, wanted in (
+        ("clients/read", "", [2]),
+        ("clients/read", "client_id=2", [2]),
+        ("clients/read", "client_id=1", []),
+        ("clients/read", "client_name=Acme", []),
+        ("contacts/read", "", [2]),
+        ("contacts/read", "client_id=1", [2]),
+        ("contacts/read", "client_id=0", [2]),
+        ("contacts/read", "contact_id=1", []),
+        ("contacts/read", "contact_id=1&client_id=1", []),
+        ("contacts/read", "contact_email=ann@example.com", [2]),
+        ("contacts/read", "contact_phone_or_mobile=5551", [2]),
+        ("domains/read", "", [2]),
+        ("domains/read", "domain_id=1", []),
+        ("domains/read", "domain_name=one.example.com", []),
+    ):
+        assert await ids(bound, name, query) == wanted, (name, query)
+
+
+async def test_look_ups_follow_changes(lonely_desk: Desk) -> None:
+    await keep(lonely_desk, contact(1, 1, "ann@example.com", phone="1"))
+    await keep(lonely_desk, contact(1, 1, "ann@example.org", phone=None, version=2))
+    assert await ids(lonely_desk.api, "contacts/read", "contact_email=ann@example.com") == []
+    assert await ids(lonely_desk.api, "contacts/read", "contact_phone_or_mobile=1") == []
+    assert await ids(lonely_desk.api, "contacts/read", "contact_email=ann@example.org") == [1]
