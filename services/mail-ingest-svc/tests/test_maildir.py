@@ -247,6 +247,22 @@ async def test_a_mail_whose_processes_die_is_given_up(office: PostOffice, maildi
     assert len(maildir.moved("Failed")) == 1
 
 
+async def test_a_mail_that_is_not_listed_yet_has_not_left(
+    office: PostOffice, maildir: Maildir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun before a crash, and younger than what is listed when the folder is opened again."""
+    monkeypatch.setattr(maildir_module, "SETTLE_NS", SECOND_NS)
+    name = maildir.drop(a_mail())
+    await office.database.pool.execute(
+        "INSERT INTO mails (mailbox, folder, uidvalidity, uid, size, attempts, claimed_at)"
+        " VALUES ($1, 'new', 0, $2, 1, 1, now() - interval '1 minute')",
+        str(maildir.path),
+        f"{name}/{(maildir.path / 'new' / name).stat().st_mtime_ns}",
+    )
+    async with office.open(maildir.url):
+        await office.ledger("received")
+
+
 async def test_what_another_process_has_in_work_is_left_to_it_for_a_while(
     office: PostOffice, maildir: Maildir
 ) -> None:

@@ -57,6 +57,8 @@ class ImapAccount:
 
 
 class ImapMailbox:
+    settled = True
+
     def __init__(self, account: ImapAccount, folder: str, processed: str) -> None:
         self.name = f"{account.user}@{account.host}/{folder}"
         self.folder = folder

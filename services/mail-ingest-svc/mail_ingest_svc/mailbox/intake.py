@@ -74,7 +74,7 @@ class Intake:
         self._retry = False
         listed = await self.run(self.mailbox.listing)
         LAST_SUCCESS.labels(self.mailbox.name).set_to_current_time()
-        if self._first_look:
+        if self._first_look and self.mailbox.settled:
             uids = [mail.uid for mail in listed]
             await self._database.execute(store.LEFT, uids=uids, **self._folder())
             self._first_look = False

@@ -35,6 +35,7 @@ class MaildirMailbox:
         self._new = path / "new"
         self._names: dict[str, str] = {}
         self._scanned = -1
+        self.settled = True
         self._stopped = threading.Event()
 
     def open(self) -> None:
@@ -54,6 +55,7 @@ class MaildirMailbox:
         now = time.time_ns()
         changed = self._changed_at()
         self._scanned = changed if now - changed > CLOCK_NS else -1
+        self.settled = True
         found = sorted(self._files(now), key=lambda found: found[:2])
         self._names = {mail.uid: name for _, name, mail in found}
         return [mail for _, _, mail in found]
@@ -66,6 +68,7 @@ class MaildirMailbox:
             age = now - status.st_mtime_ns
             if 0 <= age < (SETTLE_NS if status.st_size else EMPTY_NS):
                 self.rewind()
+                self.settled = False
                 continue
             name = entry.name.encode("utf-8", "backslashreplace").decode()
             uid = f"{name}/{status.st_mtime_ns}"

@@ -50,6 +50,8 @@ class Mailbox(Protocol):
     folder: str
     processed: str
     uidvalidity: int
+    settled: bool
+    """Whether the last listing kept nothing back because it may still be being written."""
 
     def open(self) -> None: ...
 

@@ -27,6 +27,9 @@ from deskwire.messaging.rabbit.session import (
 from deskwire.topology import EVENTS_EXCHANGE, REQUESTS_EXCHANGE, Queue
 
 PUBLISH_SECONDS = 10.0
+CONSUME_SECONDS = 10.0
+"""A queue that is just deleted or elects a leader may never answer; asked anew, it does."""
+
 WATCH_SECONDS = 30.0
 REPLY_TO = "amq.rabbitmq.reply-to"
 
@@ -131,9 +134,9 @@ class RabbitBroker:
                 await channel.basic_ack(batch[-1].tag, multiple=True, wait=False)
 
         channel.on_consumer_cancel_callbacks.add(lambda _: cancelled.set())
-        await channel.basic_qos(prefetch_count=2 * BATCH)
+        await channel.basic_qos(prefetch_count=2 * BATCH, timeout=CONSUME_SECONDS)
         async with feeding(waiting, handle, acknowledge, drain=drain):
-            consumer = await channel.basic_consume(queue.name, receive)
+            consumer = await channel.basic_consume(queue.name, receive, timeout=CONSUME_SECONDS)
             ready.set()
             try:
                 await ended(closing(channel), cancelled.wait(), _forgotten(channel, queue))
