@@ -1,8 +1,10 @@
 """The described API is the served one: schema, OpenAPI, reference page, health."""
 
 import base64
+import json
 import re
 from hashlib import sha256
+from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -13,6 +15,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from deskwire.testing import FreshDatabase
 from gateway.api import openapi_document
+from gateway.api.errors import STATUS
+from gateway.api.examples import UNKNOWN
 from gateway.readmodel.tables import metadata
 
 
@@ -58,23 +62,48 @@ async def test_answers_are_as_described(desk: Desk) -> None:
         assert set(document) <= set(fields), schema
 
 
+def operations() -> list[tuple[str, str, dict[str, Any]]]:
+    """Path, method and description of all that is served."""
+    paths = openapi_document()["paths"].items()
+    return [(path, method, found) for path, item in paths for method, found in item.items()]
+
+
 def test_document_describes_all_and_hides_what_is_ours() -> None:
     document = openapi_document()
     assert "blob_id" not in str(document)
     assert "within_client" not in str(document)
-    operations = [
-        (path, method, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    ]
-    names = [operation["operationId"] for _, _, operation in operations]
+    names = [operation["operationId"] for _, _, operation in operations()]
     assert len(names) == len(set(names))
-    for path, method, operation in operations:
+    for path, method, operation in operations():
         assert operation["security"], path
         given = {p["name"] for p in operation.get("parameters", []) if p["in"] == "path"}
         assert given == set(re.findall(r"{(\w+)}", path)), path
         if method == "post" and not path.endswith(".php"):
             assert "Idempotency-Key" in {p["name"] for p in operation["parameters"]}, path
+
+
+def test_every_operation_has_examples_that_its_schemas_allow() -> None:
+    """A text that no reader recognises wants a line in `gateway/api/examples.py`."""
+    document = openapi_document()
+    for path, method, operation in operations():
+        answers = [each for s, each in operation["responses"].items() if s.startswith("2")]
+        for told in (operation.get("requestBody", {}), *answers):
+            for kind, media in told.get("content", {}).items():
+                several = media.get("examples", {"": {"value": media.get("example")}})
+                for example in (each["value"] for each in several.values()):
+                    assert UNKNOWN not in json.dumps(example, ensure_ascii=False), (method, path)
+                    if kind == "application/json":
+                        Draft202012Validator(document | media["schema"]).validate(example)
+
+
+def test_every_refusal_is_described() -> None:
+    refusals = openapi_document()["components"]["responses"]
+    described = {
+        media["example"]["status"]
+        for each in refusals.values()
+        for media in each["content"].values()
+    }
+    assert described == set(STATUS.values()) - {405, 500}, "which are about no operation"
 
 
 async def test_served_document_is_that_document(lonely_desk: Desk) -> None:

@@ -13,7 +13,7 @@ from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import created, perform_on_ticket, told_of
 from gateway.api.fields import Addresses, RequestBody, Text, body_of
 from gateway.api.pages import Page, Paging
-from gateway.api.preconditions import version_if_given
+from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.services import services
 from gateway.api.tickets import seen
 from gateway.readmodel import reading
@@ -98,7 +98,7 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
     return created(request, place, doc, entry.version, replayed=answer.replayed)
 
 
-@routes.patch("/{entry_id:int}", response_model=Entry)
+@routes.patch("/{entry_id:int}", response_model=Entry, openapi_extra=IF_SEEN)
 @scope("tickets:write")
 async def edit_entry(
     request: Request, ticket_id: int, entry_id: int, change: NoteChange

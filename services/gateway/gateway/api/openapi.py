@@ -1,46 +1,34 @@
 """What FastAPI cannot know of our routes, added to the document that it makes of them."""
 
 import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from gateway.api.auth import Route
-from gateway.api.errors import STATUS
+from gateway.api.auth import PUBLIC, Route
+from gateway.api.examples import Examples
 from gateway.api.itflow import described
+from gateway.api.preconditions import IF_MATCH
+from gateway.api.responses import PROBLEM, RATES, bearing, components, refused
+from gateway.readmodel.reading import LARGEST_ID
+
+Schema = dict[str, Any]
+Schemas = Mapping[str, Mapping[str, Any]]
 
 _PARAMETER = re.compile(r"{(\w+)}")
 _CONVERTOR = re.compile(r":\w+}")
 
-KEY = {"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 255}}
-IF_MATCH = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
-IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+KEY: Schema = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
+}
+ID: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
+IF_NONE_MATCH: Schema = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
+FRESH: Schema = {"description": "It is what If-None-Match names", "headers": bearing("ETag")}
 
-PROBLEM = {
-    "type": "object",
-    "description": "RFC 9457. `code` is stable; `errors` name the fields that are wrong.",
-    "required": ["type", "title", "status", "detail", "code", "errors", "trace_id"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "code": {"type": "string", "enum": sorted(STATUS)},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-            },
-        },
-        "trace_id": {"type": "string"},
-    },
-}
-REFUSED = {
-    "description": "The request was refused, or could not be served now",
-    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-}
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`dw_<id>_<secret>`"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
@@ -54,39 +42,85 @@ def document(app: FastAPI, public_url: str) -> dict[str, Any]:
         title=app.title, version=app.version, summary=app.summary, routes=app.routes
     )
     found["servers"] = [{"url": public_url or "/"}]
+    schemas = found["components"]["schemas"]
     for route in app.routes:
         if isinstance(route, Route):
             for method in route.methods or ():
-                _complete(found["paths"][route.path_format][method.lower()], route, method)
+                operation = found["paths"][route.path_format][method.lower()]
+                _complete(operation, route, method, schemas)
     served = {getattr(route, "path", "") for route in app.routes}
     found["paths"] |= {path: item for path, item in described.paths() if path in served}
-    schemas = found["components"]["schemas"]
     for framework_error in ("HTTPValidationError", "ValidationError"):
         schemas.pop(framework_error, None)
     schemas["Problem"] = PROBLEM
-    found["components"]["securitySchemes"] = SCHEMES
+    found["components"] |= components() | {"securitySchemes": SCHEMES}
     _hide(schemas)
+    _exemplify(found)
     return found
 
 
-def _complete(operation: dict[str, Any], route: Route, method: str) -> None:
+def _complete(operation: dict[str, Any], route: Route, method: str, schemas: Schemas) -> None:
     scope = [route.required_scope]
-    operation["security"] = [{"bearer": scope}, {"header": scope}]
-    parameters = operation.setdefault("parameters", [])
-    known = {parameter["name"] for parameter in parameters}
-    for name in _PARAMETER.findall(route.path_format):
-        if name not in known:
-            integer = {"type": "integer"}
-            parameters.append({"name": name, "in": "path", "required": True, "schema": integer})
-    parameters += {"POST": [KEY], "PATCH": [IF_MATCH]}.get(method, [])
-    if method == "GET" and route.path_format.endswith("}"):
-        parameters.append(IF_NONE_MATCH)
-        operation["responses"]["304"] = {"description": "It is what If-None-Match names"}
-    operation["responses"].pop("422", None)
-    for media in operation["responses"].get("200", {}).get("content", {}).values():
+    if route.required_scope != PUBLIC:
+        operation["security"] = [{"bearer": scope}, {"header": scope}]
+    _complete_parameters(operation, route.path_format, method)
+    answers = operation["responses"]
+    answers.pop("422", None)
+    for media in answers.get("200", {}).get("content", {}).values():
         if "$ref" in media["schema"]:  # FastAPI calls what is not JSON a string
             media["schema"].pop("type", None)
-    operation["responses"]["default"] = REFUSED
+    for status, answer in list(answers.items()):
+        fields = _fields(answer, schemas)
+        answer["headers"] = bearing(*_headers(method, status, fields)) | answer.get("headers", {})
+        if method == "GET" and _is_document(fields):
+            operation["parameters"].append(IF_NONE_MATCH)
+            answers["304"] = FRESH
+    answers |= refused(*_refusals(operation, method))
+
+
+def _complete_parameters(operation: dict[str, Any], path: str, method: str) -> None:
+    parameters = operation.setdefault("parameters", [])
+    known = {parameter["name"] for parameter in parameters}
+    for name in _PARAMETER.findall(path):
+        if name not in known:
+            parameters.append({"name": name, "in": "path", "required": True, "schema": ID})
+    given = {"POST": [KEY], "PATCH": [IF_MATCH], "PUT": [IF_MATCH]}.get(method, [])
+    parameters += [each for each in given if each["name"] not in known]
+
+
+def _fields(answer: Mapping[str, Any], schemas: Schemas) -> Collection[str]:
+    """The names of the fields of a JSON document, if it is one."""
+    schema = answer.get("content", {}).get("application/json", {}).get("schema", {})
+    name = schema.get("$ref", "").rpartition("/")[2]
+    return schemas[name].get("properties", {}).keys() if name else ()
+
+
+def _is_document(fields: Collection[str]) -> bool:
+    return bool(fields) and "data" not in fields
+
+
+def _headers(method: str, status: str, fields: Collection[str]) -> list[str]:
+    """What an answer that is not refused bears."""
+    found = [*RATES]
+    if "version" in fields or (method in ("GET", "PUT") and _is_document(fields)):
+        found.append("ETag")
+    if method != "GET" and fields:
+        found += ["Idempotency-Key", "Idempotent-Replayed"]
+    if status == "201" and "id" in fields:
+        found.append("Location")
+    return found
+
+
+def _refusals(operation: Mapping[str, Any], method: str) -> list[int]:
+    found = [400, 401, 403, 404, 422, 429, 503]
+    if method != "GET":
+        found.append(409)
+    if "requestBody" in operation:
+        found += [413, 415]
+    given = {each["name"]: each for each in operation["parameters"]}
+    if "If-Match" in given:
+        found += [412] + ([428] if given["If-Match"].get("required") else [])
+    return sorted(found)
 
 
 def _hide(schemas: dict[str, Any]) -> None:
@@ -101,3 +135,17 @@ def _hide(schemas: dict[str, Any]) -> None:
     schemas["StoredFile"]["required"].remove("blob_id")
     for name in ("author", "within_client", "source"):
         schemas["OpenTicket"]["properties"].pop(name)
+
+
+def _exemplify(document: dict[str, Any]) -> None:
+    """Every operation with a request and an answer to look at."""
+    examples = Examples(document["components"]["schemas"])
+    operations = (each for item in document["paths"].values() for each in item.values())
+    for operation in operations:
+        for each in operation.get("parameters", ()):
+            if each["in"] == "path" or each.get("required"):
+                each["example"] = examples.of(each["schema"], each["name"])
+        answers = [each for s, each in operation["responses"].items() if s.startswith("2")]
+        for told in (operation.get("requestBody", {}), *answers):
+            for media in told.get("content", {}).values():
+                media.update(examples.media(media["schema"]))

@@ -7,6 +7,17 @@ from fastapi import Request
 from deskwire.errors import StaleVersion
 from gateway.api.errors import PreconditionRequired
 
+IF_MATCH = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag of what was seen",
+    "schema": {"type": "string"},
+    "example": '"2"',
+}
+IF_SEEN = {"parameters": [IF_MATCH | {"required": False}]}
+"""The `openapi_extra` of operations that go on without it."""
+
 _ETAG = re.compile(r'"(\d{1,9})"')
 
 

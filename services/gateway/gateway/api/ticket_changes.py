@@ -12,7 +12,7 @@ from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import perform_change, told_of
 from gateway.api.fields import Addresses, Id, Ids, Name, RequestBody, Subject, Tags
-from gateway.api.preconditions import version_if_given, version_seen
+from gateway.api.preconditions import IF_SEEN, version_if_given, version_seen
 from gateway.api.tickets import seen
 from gateway.readmodel.documents import shown
 
@@ -83,21 +83,21 @@ async def assign_ticket(request: Request, ticket_id: int, to: Assignment) -> Res
     return await _changed(request, ticket_id, TicketChanges(assigned_to=to.agent_id))
 
 
-@routes.post("/close", response_model=Ticket)
+@routes.post("/close", response_model=Ticket, openapi_extra=IF_SEEN)
 @scope("tickets:write")
 async def close_ticket(request: Request, ticket_id: int) -> Response:
     """Close it. The client is told by mail; an answer to that opens the ticket again."""
     return await _moved(request, ticket_id, "closed")
 
 
-@routes.post("/reopen", response_model=Ticket)
+@routes.post("/reopen", response_model=Ticket, openapi_extra=IF_SEEN)
 @scope("tickets:write")
 async def reopen_ticket(request: Request, ticket_id: int) -> Response:
     """Open it again, whatever its status."""
     return await _moved(request, ticket_id, "open")
 
 
-@routes.post("/hold", response_model=Ticket)
+@routes.post("/hold", response_model=Ticket, openapi_extra=IF_SEEN)
 @scope("tickets:write")
 async def hold_ticket(request: Request, ticket_id: int) -> Response:
     """Put it on hold: 409 while it is closed."""
@@ -105,7 +105,7 @@ async def hold_ticket(request: Request, ticket_id: int) -> Response:
     return await _moved(request, ticket_id, "hold")
 
 
-@routes.post("/auto-close", response_model=Ticket)
+@routes.post("/auto-close", response_model=Ticket, openapi_extra=IF_SEEN)
 @scope("tickets:write")
 async def auto_close_ticket(request: Request, ticket_id: int) -> Response:
     """Let it wait for its client: 409 while it is closed."""

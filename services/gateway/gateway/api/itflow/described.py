@@ -16,7 +16,7 @@ def paths() -> Iterator[tuple[str, Schema]]:
             "tags": ["itflow"],
             "summary": f"ITFlow: {face.summary}",
             "operationId": f"itflow_{function}_{module}",
-            "security": [{"itflow": []}],
+            "security": [{"itflow": [face.required_scope]}],
             "responses": {"200": _envelope(face), "401": {"description": "no key, or a wrong one"}},
         }
         if face.kind is READ:
