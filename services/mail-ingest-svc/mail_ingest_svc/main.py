@@ -19,7 +19,8 @@ NAME = "mail-ingest-svc"
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
-    mailboxes, blobs = open_mailboxes(settings.mailboxes), open_blobs(settings.blob_url)
+    mailboxes = open_mailboxes(settings.mailboxes, settings.oauth)
+    blobs = open_blobs(settings.blob_url)
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,

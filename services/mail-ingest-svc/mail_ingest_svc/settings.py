@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from deskwire.oauth import OAuthClient
 from deskwire.settings import ServiceSettings
 
 
@@ -9,6 +10,11 @@ class Settings(ServiceSettings):
     mailboxes: list[str] = Field(
         default_factory=list,
         description="imap://, imaps:// or maildir: URLs; ?processed=FOLDER takes what was read",
+    )
+    oauth: dict[str, OAuthClient] = Field(
+        default_factory=dict,
+        description="by name, for mailboxes with ?oauth=NAME: token_url, client_id, client_secret, "
+        "refresh_token (without: the application's own grant), scope",
     )
     poll_seconds: float = Field(60.0, gt=0, description="a look at each mailbox, IDLE or not")
     max_mail_bytes: int = Field(

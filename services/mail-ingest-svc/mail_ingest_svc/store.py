@@ -21,9 +21,11 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from deskwire.db import Database, compiled
 from deskwire.messaging.schema import messaging_tables
+from deskwire.oauth import oauth_table
 
 metadata = MetaData()
 messaging_tables(metadata)
+oauth_table(metadata)
 
 TIME = TIMESTAMP(timezone=True)
 

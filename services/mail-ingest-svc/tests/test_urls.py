@@ -37,6 +37,11 @@ def test_mailboxes(url: str, name: str, folder: str, processed: str) -> None:
         ("s3cret", "must begin with"),
         ("imaps://mail.test", "needs a host, a user and a password"),
         ("imaps://sup@mail.test", "needs a host, a user and a password"),
+        ("imaps://sup:s3cret@mail.test?oauth=support", "a password or an \\?oauth="),
+        (
+            "imaps://sup@mail.test?oauth=s3cret",
+            "has an \\?oauth= that DESKWIRE_OAUTH does not name",
+        ),
         ("imap://sup:s3cret/x@mail.test", "needs a host, a user and a password|no valid port"),
         ("imap://sup:s3cret@mail.test:x", "has no valid port"),
         ("imap://sup:s3cret@mail.test/INBOX?processed=INBOX", "read what it has processed"),
@@ -47,7 +52,7 @@ def test_mailboxes(url: str, name: str, folder: str, processed: str) -> None:
 )
 def test_a_bad_url_is_one_clear_line_without_its_password(url: str, told: str) -> None:
     with pytest.raises(SetupError, match=told) as raised:
-        open_mailboxes(["maildir:/var/mail/support", url])
+        open_mailboxes(["maildir:/var/mail/support", url], ["support"])
     assert str(raised.value).startswith("DESKWIRE_MAILBOXES: mailbox 2 ")
     assert "s3cret" not in str(raised.value)
     assert "\n" not in str(raised.value)

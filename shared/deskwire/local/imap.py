@@ -35,6 +35,7 @@ default_login_user = {user}
 first_valid_uid = {uid}
 first_valid_gid = {gid}
 disable_plaintext_auth = no
+auth_mechanisms = plain login xoauth2
 ssl = yes
 ssl_cert = <{base}/cert.pem
 ssl_key = <{base}/key.pem
@@ -43,7 +44,13 @@ mail_fsync = never
 mail_max_userip_connections = 100
 lda_mailbox_autocreate = yes
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {base}/oauth2.conf
+}}
+passdb {{
   driver = static
+  mechanisms = plain login
   args = password={password}
 }}
 userdb {{
@@ -69,6 +76,15 @@ service imap-login {{
   }}
 }}
 """
+
+_OAUTH_CONFIG = """\
+introspection_mode = post
+introspection_url = http://127.0.0.1:{port}/introspect
+username_attribute = username
+active_attribute = active
+active_value = true
+"""
+"""RFC 7662: whoever listens there says whose the access tokens are."""
 
 
 @contextmanager
@@ -103,12 +119,17 @@ class Dovecot:
     def __init__(self, base: Path, sockets: Path, person: Account) -> None:
         self._base, self._person = base, person
         self._imap, self._imaps = free_port(), free_port()
+        self.introspection_port = free_port()
         self._server: Process | None = None
         self.certificate = base / "cert.pem"
         self._prepare(sockets)
 
     def url(self, user: str) -> str:
         return f"imap://{quote(user, safe='')}:{PASSWORD}@127.0.0.1:{self._imap}"
+
+    def oauth_url(self, user: str, name: str) -> str:
+        """Logs in with access tokens of the OAuth client of this name."""
+        return f"imap://{quote(user, safe='')}@127.0.0.1:{self._imap}?oauth={name}"
 
     def tls_url(self, user: str) -> str:
         """With a certificate for localhost that only ``certificate`` vouches for."""
@@ -165,6 +186,8 @@ class Dovecot:
         _make_certificate(self._base)
         self._person.own(self._base / "key.pem")
         (self._base / "dovecot.conf").write_text(self._config(sockets))
+        oauth = _OAUTH_CONFIG.format(port=self.introspection_port)
+        (self._base / "oauth2.conf").write_text(oauth)
 
     def _config(self, sockets: Path) -> str:
         uid, gid = self._person.uid, self._person.gid

@@ -42,8 +42,9 @@ class ImapAccount:
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
+    password: str | None = field(repr=False)
     tls: bool
+    oauth: str | None = None
 
     @property
     def loopback(self) -> bool:
@@ -64,6 +65,7 @@ class ImapMailbox:
         self.folder = folder
         self.processed = processed
         self.uidvalidity = 0
+        self.oauth = account.oauth
         self._account = account
         self._mailbox: BaseMailBox | None = None
         self._socket: socket.socket | None = None
@@ -72,7 +74,7 @@ class ImapMailbox:
         self._writable = True
         self._interrupted = False
 
-    def open(self) -> None:
+    def open(self, token: str | None) -> None:
         self.rewind()
         with _telling():
             mailbox = self._mailbox = _connected(self._account)
@@ -80,7 +82,7 @@ class ImapMailbox:
                 mailbox.client.starttls(ssl.create_default_context())
             self._socket = mailbox.client.sock
             self._socket.settimeout(SILENCE_SECONDS)
-            _log_in(mailbox, self._account)
+            _log_in(mailbox, self._account, token)
             _, words = mailbox.client.capability()
             self._abilities = frozenset(words[-1].decode().upper().split())
 
@@ -253,14 +255,22 @@ def _connected(account: ImapAccount) -> BaseMailBox:
     return MailBoxUnencrypted(host, port, timeout=CONNECT_SECONDS)
 
 
-def _log_in(mailbox: BaseMailBox, account: ImapAccount) -> None:
-    log_in = mailbox.login
-    if not (account.user + account.password).isascii():
+def _log_in(mailbox: BaseMailBox, account: ImapAccount, token: str | None) -> None:
+    secret = token or account.password or ""
+    if token is not None:
+        log_in = mailbox.xoauth2
+    elif (account.user + secret).isascii():
+        log_in = mailbox.login
+    else:
         log_in = mailbox.login_utf8
     try:
-        log_in(account.user, account.password, initial_folder=None)
+        log_in(account.user, secret, initial_folder=None)
     except MailboxLoginError as error:
         raise LoginRefused(f"the login is refused: {_said(error.command_result[1])}") from error
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:  # AUTHENTICATE raises it instead
+        raise LoginRefused(f"the login is refused: {error}") from error
 
 
 @contextmanager

@@ -15,10 +15,18 @@ from prometheus_client import Counter, Gauge
 
 from deskwire.db import Database
 from deskwire.messaging.outbox import Outbox
+from deskwire.oauth import OAuthAway, OAuthRefused, Tokens
 from mail_ingest_svc import store
 from mail_ingest_svc.domain import Listed, chunks, folder_for
 from mail_ingest_svc.mailbox.faults import cause, fault_of_the_mail
-from mail_ingest_svc.mailbox.port import Fetched, HungUp, Mailbox, NotMoved
+from mail_ingest_svc.mailbox.port import (
+    Fetched,
+    HungUp,
+    LoginRefused,
+    Mailbox,
+    MailboxAway,
+    NotMoved,
+)
 from mail_ingest_svc.mailbox.prepare import Claimed, Outcome, Prepared, Preparing
 
 log = structlog.get_logger()
@@ -40,9 +48,16 @@ class Intake:
     """One mailbox, the one thread that touches it, and the ledger."""
 
     def __init__(
-        self, mailbox: Mailbox, outbox: Outbox, preparing: Preparing, *, max_bytes: int
+        self,
+        mailbox: Mailbox,
+        outbox: Outbox,
+        preparing: Preparing,
+        tokens: Tokens,
+        *,
+        max_bytes: int,
     ) -> None:
         self.mailbox = mailbox
+        self._tokens = tokens
         self.stopping = False
         self.taken = 0
         self._outbox = outbox
@@ -61,7 +76,22 @@ class Intake:
 
     async def open(self) -> None:
         self._first_look = True
-        await self.run(self.mailbox.open)
+        name = self.mailbox.oauth
+        if name is None:
+            await self.run(self.mailbox.open, None)
+        else:
+            await self._open_by_token(name)
+
+    async def _open_by_token(self, name: str) -> None:
+        try:
+            await self.run(self.mailbox.open, await self._tokens.access(name))
+        except OAuthRefused as error:
+            raise LoginRefused(f"OAuth client {name}: {error}") from error
+        except OAuthAway as error:
+            raise MailboxAway(f"OAuth client {name}: {error}") from error
+        except LoginRefused:
+            self._tokens.forget(name)
+            raise
 
     async def close(self) -> None:
         await self.run(self.mailbox.close)

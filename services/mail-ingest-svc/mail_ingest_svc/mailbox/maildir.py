@@ -27,6 +27,7 @@ class MaildirMailbox:
 
     folder = "new"
     uidvalidity = 0
+    oauth = None
 
     def __init__(self, path: Path, processed: str) -> None:
         self.name = str(path)
@@ -38,7 +39,7 @@ class MaildirMailbox:
         self.settled = True
         self._stopped = threading.Event()
 
-    def open(self) -> None:
+    def open(self, token: str | None) -> None:  # noqa: ARG002  # folders need no login
         try:
             _make_maildir(self._path)
         except OSError as error:

@@ -53,7 +53,10 @@ class Mailbox(Protocol):
     settled: bool
     """Whether the last listing kept nothing back because it may still be being written."""
 
-    def open(self) -> None: ...
+    oauth: str | None
+    """The name of the OAuth client whose access tokens it logs in with."""
+
+    def open(self, token: str | None) -> None: ...
 
     def close(self) -> None:
         """Never raises."""

@@ -1,6 +1,6 @@
 """The mailboxes that `DESKWIRE_MAILBOXES` names."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -13,14 +13,17 @@ PROCESSED = "Processed"
 PORTS = {"imap": 143, "imaps": 993}
 
 
-def open_mailboxes(urls: Sequence[str]) -> list[Mailbox]:
-    """One for each URL, not yet connected; a `SetupError` names what is wrong with one."""
-    return [_mailbox(number, url) for number, url in enumerate(urls, 1)]
+def open_mailboxes(urls: Sequence[str], oauth: Collection[str] = ()) -> list[Mailbox]:
+    """One for each URL, not yet connected; a `SetupError` names what is wrong with one.
+
+    ``oauth`` are the names that ``?oauth=`` may give.
+    """
+    return [_mailbox(number, url, oauth) for number, url in enumerate(urls, 1)]
 
 
-def _mailbox(number: int, url: str) -> Mailbox:
+def _mailbox(number: int, url: str, oauth: Collection[str]) -> Mailbox:
     try:
-        return _of_kind(_split(url))
+        return _of_kind(_split(url), oauth)
     except WrongURLError as wrong:
         raise SetupError(f"DESKWIRE_MAILBOXES: mailbox {number} {wrong}") from None
 
@@ -36,7 +39,7 @@ def _split(url: str) -> SplitResult:
         raise WrongURLError("is no URL; special characters are written as %XX") from None
 
 
-def _of_kind(parts: SplitResult) -> Mailbox:
+def _of_kind(parts: SplitResult, oauth: Collection[str]) -> Mailbox:
     processed = parse_qs(parts.query).get("processed", [PROCESSED])[-1]
     if parts.scheme == "maildir":
         return _maildir(parts, processed)
@@ -44,7 +47,7 @@ def _of_kind(parts: SplitResult) -> Mailbox:
         folder = unquote(parts.path.strip("/")) or "INBOX"
         if processed.casefold() == folder.casefold():
             raise WrongURLError(f"would for ever read what it has processed: {processed}")
-        return ImapMailbox(_account(parts), folder, processed)
+        return ImapMailbox(_account(parts, oauth), folder, processed)
     kinds = "imap://, imaps:// or maildir:"
     raise WrongURLError(f"must begin with {kinds}, not {parts.scheme or 'this'}")
 
@@ -56,17 +59,21 @@ def _maildir(parts: SplitResult, processed: str) -> Mailbox:
     return MaildirMailbox(path, processed)
 
 
-def _account(parts: SplitResult) -> ImapAccount:
-    if not parts.hostname or not parts.username or parts.password is None:
+def _account(parts: SplitResult, oauth: Collection[str]) -> ImapAccount:
+    name = parse_qs(parts.query).get("oauth", [None])[-1]
+    if name is not None and name not in oauth:
+        raise WrongURLError("has an ?oauth= that DESKWIRE_OAUTH does not name")
+    if not parts.hostname or not parts.username or (parts.password is None) == (name is None):
         raise WrongURLError(
-            f"needs a host, a user and a password: {parts.scheme}://USER:PASSWORD@HOST"
+            f"needs a host, a user and a password or an ?oauth=: {parts.scheme}://USER:PASSWORD@HOST"
         )
     return ImapAccount(
         host=parts.hostname,
         port=_port(parts),
         user=unquote(parts.username),
-        password=unquote(parts.password),
+        password=parts.password and unquote(parts.password),
         tls=parts.scheme == "imaps",
+        oauth=name,
     )
 
 

@@ -10,6 +10,7 @@ import structlog
 
 from deskwire.blobs import Blobs
 from deskwire.messaging.outbox import Outbox
+from deskwire.oauth import Tokens
 from mail_ingest_svc.mailbox.faults import ELSEWHERE
 from mail_ingest_svc.mailbox.intake import RETRY_SECONDS, Intake
 from mail_ingest_svc.mailbox.port import LoginRefused, Mailbox
@@ -30,9 +31,9 @@ async def watching(
 ) -> AsyncIterator[None]:
     """Take in the mail of all mailboxes until left; then end the chunk in work, and no more."""
     limit = settings.max_mail_bytes
-    preparing = Preparing(blobs, limit=limit)
+    preparing, tokens = Preparing(blobs, limit=limit), Tokens(settings.oauth, outbox.database)
     watchers = [
-        Watcher(Intake(mailbox, outbox, preparing, max_bytes=limit), settings.poll_seconds)
+        Watcher(Intake(mailbox, outbox, preparing, tokens, max_bytes=limit), settings.poll_seconds)
         for mailbox in mailboxes
     ]
     tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
