@@ -257,14 +257,13 @@ def _connected(account: ImapAccount) -> BaseMailBox:
 
 def _log_in(mailbox: BaseMailBox, account: ImapAccount, token: str | None) -> None:
     secret = token or account.password or ""
-    if token is not None:
-        log_in = mailbox.xoauth2
-    elif (account.user + secret).isascii():
-        log_in = mailbox.login
-    else:
-        log_in = mailbox.login_utf8
     try:
-        log_in(account.user, secret, initial_folder=None)
+        if token is not None:
+            mailbox.xoauth2(account.user, secret, initial_folder=None)
+        elif (account.user + secret).isascii():
+            mailbox.login(account.user, secret, initial_folder=None)
+        else:
+            mailbox.login_utf8(account.user, secret, initial_folder=None)
     except MailboxLoginError as error:
         raise LoginRefused(f"the login is refused: {_said(error.command_result[1])}") from error
     except imaplib.IMAP4.abort:

@@ -27,7 +27,7 @@ class MaildirMailbox:
 
     folder = "new"
     uidvalidity = 0
-    oauth = None
+    oauth: str | None = None
 
     def __init__(self, path: Path, processed: str) -> None:
         self.name = str(path)
