@@ -99,10 +99,12 @@ def mail_received(
     cc, cc_cut = _within(map(_short, parsed.cc), RECIPIENTS_BYTES)
     newest, references_cut = _within(map(_msg_id, reversed(parsed.references)), REFERENCES_BYTES)
     kept, attachments_cut = _within(attachments, ATTACHMENTS_BYTES)
+    undelivered, undelivered_cut = _within(parsed.undelivered, RECIPIENTS_BYTES)
     cuts = {
         "recipients-left-out": to_cut or cc_cut,
         "references-left-out": references_cut,
         "attachments-left-out": attachments_cut,
+        "undelivered-left-out": undelivered_cut,
     }
     return MailReceived(
         mail_id=mail_id,
@@ -118,7 +120,10 @@ def mail_received(
         references=newest[::-1],
         body=body,
         attachments=kept,
+        kind=parsed.kind,
         automatic=parsed.automatic,
+        undelivered=undelivered,
+        bounced_id=parsed.bounced_id and _msg_id(parsed.bounced_id),
         defects=(*parsed.defects[:20], *(name for name, cut in cuts.items() if cut)),
     )
 

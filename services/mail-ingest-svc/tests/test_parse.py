@@ -42,6 +42,7 @@ References: <a@example.com> <b@example.com>
     assert parsed == ParsedMail(
         message_id="1@example.org",
         sender=JANE,
+        authors=(JANE,),
         to=(
             Address(email="support@example.com"),
             Address(name="Roe, R.", email="roe@example.com"),
@@ -274,29 +275,6 @@ def test_charsets_are_taken_as_meant(charset: str, body: bytes, text: str) -> No
 )
 def test_transfer_encodings(encoding: str, body: str) -> None:
     assert mail(f"Content-Transfer-Encoding: {encoding}", body).text == "Hello"
-
-
-@pytest.mark.parametrize(
-    ("header", "automatic"),
-    [
-        ("Auto-Submitted: auto-replied (vacation)", "Auto-Submitted"),
-        ("Auto-Submitted: no", None),
-        ("Precedence: bulk", "Precedence"),
-        ("Precedence: first-class", None),
-        ("X-Auto-Response-Suppress: DR, OOF", "X-Auto-Response-Suppress"),
-        ("X-Auto-Response-Suppress: DR", None),
-        ("Return-Path: <>", "Return-Path"),
-        ("Return-Path: <jane@example.org>", None),
-        ("List-Id: <list.example.org>", "List-Id"),
-        ("List-Unsubscribe: <mailto:u@example.org>", "List-Unsubscribe"),
-        ("Content-Type: multipart/report; boundary=b", "Content-Type"),
-        ("From: MAILER-DAEMON@example.org", "From"),
-        ("From: no-reply+x@example.org", "From"),
-        ("From: noreplyson@example.org", None),
-    ],
-)
-def test_what_no_person_wrote(header: str, automatic: str | None) -> None:
-    assert mail(header).automatic == automatic
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])

@@ -1,23 +1,17 @@
-"""Mails of other projects, beside their answers where they have some.
-
-They lie in ``../shared/corpora`` beside the project's root and are no part of it: where a clone has
-none, these tests are skipped.
-"""
+"""Mails of other projects, beside their answers where they have some."""
 
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
+from corpora import CORPORA, bounce_score, mails
 
 from mail_ingest_svc.parse import parse
 
-CORPORA = Path(__file__).parents[4] / "shared" / "corpora"
 ORACLE = CORPORA / "mime" / "stalwart"
-MAIL = {".eml", ".msg", ".raw", ".txt", ""}
 
 pytestmark = pytest.mark.skipif(not CORPORA.exists(), reason="this clone has no corpora")
 
@@ -36,7 +30,7 @@ FLOORS = {
 
 
 def test_every_mail_is_read() -> None:
-    files = [f for f in CORPORA.rglob("*") if f.is_file() and f.suffix.lower() in MAIL]
+    files = list(mails())
     for file in files:
         parsed = parse(file.read_bytes())
         assert "parser-error" not in parsed.defects, file
@@ -116,3 +110,20 @@ def files_in(expected: dict[str, Any]) -> set[int]:
     read = {*expected["text_body"], *expected["html_body"]}
     binary = {n for n in read if {"Binary", "InlineBinary"} & expected["parts"][n]["body"].keys()}
     return binary | set(expected["attachments"])
+
+
+def test_bounces_are_known_and_understood(record_property: Callable[[str, object], None]) -> None:
+    known, recipients = bounce_score()
+    record_property("bounces", (known.share, recipients.share))
+    assert known.share >= 0.99, known.wrong
+    assert recipients.share >= 0.85, recipients.wrong
+
+
+# These are bounces and say so in their names or subjects.
+REAL_BOUNCES = 33
+
+
+def test_ordinary_mail_is_no_bounce() -> None:
+    kinds = Counter(parse(file.read_bytes()).kind for file in mails(CORPORA / "mime"))
+    assert kinds["bounce"] <= REAL_BOUNCES
+    assert kinds["person"] > 500

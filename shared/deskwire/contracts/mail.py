@@ -33,8 +33,31 @@ class Body(Document):
     blob_id: str | None = None
 
 
+MailKind = Literal[
+    "person", "auto-reply", "bounce", "feedback", "receipt", "list", "loop", "own", "automatic"
+]
+"""Who wrote a mail. ``loop`` came from us or went through us before, ``own`` is from our address,
+``automatic`` is any other mail of a machine."""
+
+
+class Undelivered(Document):
+    """A recipient of whom a bounce tells. ``address`` is empty where it does not say who it is.
+
+    ``status`` is of RFC 3463, ``5.0.9nn`` if no server gave one; ``cause`` is a word of Sisimai's:
+    ``userunknown``, ``mailboxfull``, ``delivered``. ``hard``: nothing will ever reach the address.
+    """
+
+    address: str
+    status: str
+    cause: str
+    hard: bool = False
+
+
 class MailReceived(Event, name="mail.received.v1"):
-    """A mail is in the ledger. ``automatic`` names the header that says no person wrote it."""
+    """A mail is in the ledger. ``automatic`` names what says that no person wrote it.
+
+    Of a bounce, ``undelivered`` says who did not get the mail with the Message-ID ``bounced_id``.
+    """
 
     mail_id: int
     mailbox: str
@@ -49,7 +72,10 @@ class MailReceived(Event, name="mail.received.v1"):
     references: tuple[str, ...] = ()
     body: Body
     attachments: tuple[Attachment, ...] = ()
+    kind: MailKind = "person"
     automatic: str | None = None
+    undelivered: tuple[Undelivered, ...] = ()
+    bounced_id: str | None = None
     defects: tuple[str, ...] = ()
 
     @property

@@ -2,11 +2,11 @@
 
 from deskwire.html import clean_text
 from mail_ingest_svc.parse.addresses import read_addresses, read_sender
-from mail_ingest_svc.parse.automatic import automatic_header
 from mail_ingest_svc.parse.bodies import read_body
 from mail_ingest_svc.parse.charsets import decode
 from mail_ingest_svc.parse.headers import Headers
 from mail_ingest_svc.parse.identity import read_date, read_ids, read_message_id
+from mail_ingest_svc.parse.kind import Evidence, classify
 from mail_ingest_svc.parse.model import ParsedMail
 from mail_ingest_svc.parse.tree import take_apart
 
@@ -14,36 +14,45 @@ MAX_SUBJECT = 1000
 MAX_FALLBACK = 65_536
 
 
-def parse(raw: bytes) -> ParsedMail:
-    """Everything of a mail that Deskwire uses, from whatever bytes arrived as one."""
+def parse(raw: bytes, own: frozenset[str] = frozenset()) -> ParsedMail:
+    """Everything of a mail that Deskwire uses, from whatever bytes arrived as one.
+
+    ``own``: the addresses that Deskwire writes from, in lower case.
+    """
     try:
-        return _parsed(raw)
+        return _parsed(raw, own)
     except Exception:  # an unforeseen mail is shown as it is; the defect makes it findable
         return ParsedMail(text=clean_text(decode(raw[:MAX_FALLBACK])), defects=("parser-error",))
 
 
-def _parsed(raw: bytes) -> ParsedMail:
+def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:
     tree = take_apart(raw)
     headers = tree.headers
     body = read_body(tree.parts)
     sender, sender_defect = read_sender(headers.all("from"))
+    to, subject = read_addresses(headers.joined("to")), headers.text("subject")[:MAX_SUBJECT]
+    verdict = classify(Evidence(headers, tree.parts, sender, to, subject, body.text, own))
     defects = [*tree.defects, *body.defects, *_header_defects(headers)]
     if sender_defect:
         defects.append(sender_defect)
     return ParsedMail(
         message_id=read_message_id(headers.get("message-id")),
         sender=sender,
-        to=read_addresses(headers.joined("to")),
+        authors=read_addresses(headers.joined("from")),
+        to=to,
         cc=read_addresses(headers.joined("cc")),
         reply_to=read_addresses(headers.joined("reply-to")),
-        subject=headers.text("subject")[:MAX_SUBJECT],
+        subject=subject,
         date=read_date(headers.get("date")),
         in_reply_to=read_ids(headers.get("in-reply-to")),
         references=read_ids(headers.get("references")),
         text=body.text,
         html=body.html,
         attachments=tuple(body.attachments),
-        automatic=automatic_header(headers, sender.email if sender else None),
+        kind=verdict.kind,
+        automatic=verdict.reason or None,
+        undelivered=verdict.undelivered,
+        bounced_id=verdict.original_id,
         defects=tuple(defects),
     )
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from deskwire.contracts.mail import Address
+from deskwire.contracts.mail import Address, MailKind, Undelivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +21,13 @@ class ParsedAttachment:
 class ParsedMail:
     """Every string is clean: valid Unicode without NUL or controls. Ids are without brackets.
 
-    ``automatic`` names the header that says no person wrote it. ``defects`` are stable codes.
+    ``sender`` is the one author there is; ``authors`` are all that the From names. ``automatic``
+    names what says that no person wrote it. ``defects`` are stable codes.
     """
 
     message_id: str | None = None
     sender: Address | None = None
+    authors: tuple[Address, ...] = ()
     to: tuple[Address, ...] = ()
     cc: tuple[Address, ...] = ()
     reply_to: tuple[Address, ...] = ()
@@ -36,5 +38,8 @@ class ParsedMail:
     text: str = ""
     html: str | None = None
     attachments: tuple[ParsedAttachment, ...] = ()
+    kind: MailKind = "person"
     automatic: str | None = None
+    undelivered: tuple[Undelivered, ...] = ()
+    bounced_id: str | None = None
     defects: tuple[str, ...] = ()

@@ -21,7 +21,8 @@ def refusal(mail: MailReceived) -> str | None:
     if mail.sender is None or not is_address(mail.sender.email):
         return "no usable sender"
     if mail.automatic:
-        return f"automatic mail: {mail.automatic}"
+        kind = "automatic mail" if mail.kind in {"person", "automatic"} else mail.kind
+        return f"{kind}: {mail.automatic}"
     return None
 
 
