@@ -29,7 +29,12 @@ class Queue:
 
 TICKET_SVC = Queue(
     "ticket-svc",
-    (mail.MailReceived, tickets.OpenScheduledTicket, replay.ReplayDocuments),
+    (
+        mail.MailReceived,
+        tickets.OpenScheduledTicket,
+        people.RecordRenamed,
+        replay.ReplayDocuments,
+    ),
 )
 TICKET_REQUESTS = Queue(
     "ticket.requests",
@@ -46,6 +51,14 @@ TICKET_REQUESTS = Queue(
         people.CreateContact,
         people.CreateDomain,
         people.CreateAgent,
+        people.CreateAsset,
+        people.CreateLocation,
+        people.ChangeClient,
+        people.ChangeContact,
+        people.ChangeDomain,
+        people.ChangeAgent,
+        people.ChangeAsset,
+        people.ChangeLocation,
         settings.UpdateSettings,
     ),
     requests=True,
@@ -70,6 +83,8 @@ GATEWAY = Queue(
         people.ContactChanged,
         people.DomainChanged,
         people.AgentChanged,
+        people.AssetChanged,
+        people.LocationChanged,
         settings.SettingsChanged,
         schedules.ScheduleChanged,
         notifications.DeliveryChanged,

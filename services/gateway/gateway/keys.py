@@ -18,9 +18,11 @@ from deskwire.errors import Conflict, Invalid, NotFound
 
 RESOURCES = (
     "agents",
+    "assets",
     "clients",
     "contacts",
     "domains",
+    "locations",
     "mail",
     "scheduled-tickets",
     "settings",

@@ -65,6 +65,14 @@ async def keep_agent(event: people.AgentChanged, tx: Transaction) -> None:
     _keep_record(event.agent, tx)
 
 
+async def keep_asset(event: people.AssetChanged, tx: Transaction) -> None:
+    _keep_record(event.asset, tx)
+
+
+async def keep_location(event: people.LocationChanged, tx: Transaction) -> None:
+    _keep_record(event.location, tx)
+
+
 async def keep_settings(event: settings.SettingsChanged, tx: Transaction) -> None:
     _keep_record(event.settings, tx)
 
@@ -106,6 +114,8 @@ HANDLERS: Handlers = {
     people.ContactChanged: keep_contact,
     people.DomainChanged: keep_domain,
     people.AgentChanged: keep_agent,
+    people.AssetChanged: keep_asset,
+    people.LocationChanged: keep_location,
     settings.SettingsChanged: keep_settings,
     ScheduleChanged: keep_schedule,
     DeliveryChanged: keep_delivery,

@@ -7,7 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from fastapi import Request, Response
 
 from deskwire.contracts.base import Command, Reply
-from deskwire.contracts.people import Agent, Client, Contact, Domain
+from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
 from deskwire.errors import Invalid
@@ -18,7 +18,7 @@ from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets
 
-Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Schedule)
+Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Asset | Location | Schedule)
 Kept = TypeVar("Kept", bound=Record)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

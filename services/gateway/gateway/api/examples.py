@@ -103,6 +103,7 @@ SAMPLES: Mapping[str, Any] = {
     "subject": "Printer offline",
     "success": "True",
     "tags": ["printer"],
+    "ticket_asset_id": "1",
     "ticket_billable": "0",
     "ticket_id": 1,
     "ticket_reply_id": 2,

@@ -12,7 +12,7 @@ from deskwire.errors import NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import created, perform_on_ticket
-from gateway.api.fields import Addresses, Id, Name, RequestBody, Subject, Tags, Text, body_of
+from gateway.api.fields import Addresses, Id, Ids, Name, RequestBody, Subject, Tags, Text, body_of
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.services import services
 from gateway.readmodel import reading
@@ -38,6 +38,7 @@ class TicketTemplate(RequestBody):
     priority: Priority = "low"
     category: Name | None = None
     assigned_to: Id | None = None
+    asset_ids: Ids = ()
     watchers: Addresses = ()
     tags: Tags = ()
     billable: bool = False

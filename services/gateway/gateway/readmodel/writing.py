@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import text
 
 from deskwire.contracts.notifications import Delivery
-from deskwire.contracts.people import Agent, Client, Contact, Domain
+from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import Settings
 from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
@@ -17,13 +17,15 @@ from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
 from gateway.readmodel.lookups import lookups
 
-Record = Client | Contact | Domain | Agent | Settings | Schedule
+Record = Client | Contact | Domain | Agent | Asset | Location | Settings | Schedule
 
 KINDS: dict[type[Record], str] = {
     Client: "client",
     Contact: "contact",
     Domain: "domain",
     Agent: "agent",
+    Asset: "asset",
+    Location: "location",
     Settings: "settings",
     Schedule: "schedule",
 }
@@ -184,7 +186,7 @@ def _client_of(record: Record) -> int | None:
     match record:
         case Client():
             return record.id
-        case Contact() | Domain():
+        case Contact() | Domain() | Asset() | Location():
             return record.client_id
         case Schedule():
             return record.ticket.client_id

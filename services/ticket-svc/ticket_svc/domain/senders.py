@@ -1,5 +1,6 @@
 """Who sent a mail, as far as the client's registrations tell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskwire.contracts.mail import Address, MailReceived
@@ -14,6 +15,31 @@ class Sender:
 
     client_id: int
     contact_id: int | None
+    archived: bool = False
+    client_archived: bool = False
+
+
+def opening(known: Sequence[Sender]) -> Sender | str:
+    """For whom a mail opens a ticket, or why it opens none. Contacts come before domains, the
+    oldest first; whoever was archived is no stranger from the domain of the same client."""
+    if not known:
+        return "unknown sender"
+    gone = {sender.client_id for sender in known if sender.archived}
+    live = [s for s in known if not s.archived and not s.client_archived]
+    able = [s for s in live if s.contact_id is not None or s.client_id not in gone]
+    if able:
+        return min(able, key=lambda s: (s.contact_id is None, s.contact_id or 0))
+    return "archived contact" if gone else "archived client"
+
+
+def taking_part(
+    known: Sequence[Sender], client_id: int | None, contact_id: int | None
+) -> Sender | None:
+    """As whom a sender takes part in a ticket: its contact, also when that is archived, or another
+    contact of its client."""
+    contacts = [s for s in known if s.contact_id is not None and s.client_id == client_id]
+    own = [s for s in contacts if s.contact_id == contact_id]
+    return next(iter(own + [s for s in contacts if not s.archived]), None)
 
 
 def refusal(mail: MailReceived) -> str | None:

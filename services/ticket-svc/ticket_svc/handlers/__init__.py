@@ -10,7 +10,8 @@ from deskwire.contracts.replay import ReplayDocuments
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.replay import replaying
 from ticket_svc.domain.threads import Signer
-from ticket_svc.handlers import changes, entries, mail, merging, people, tickets
+from ticket_svc.handlers import changes, entries, mail, merging, people, records, tickets
+from ticket_svc.store import records as kinds
 from ticket_svc.store.replay import KINDS
 
 
@@ -26,10 +27,19 @@ def handlers(signer: Signer) -> Handlers:
         contracts.MergeTicket: partial(merging.merge_ticket, signer),
         contracts.UnmergeTicket: merging.unmerge_ticket,
         contracts.GetTicket: tickets.get_ticket,
-        people_contracts.CreateClient: people.create_client,
-        people_contracts.CreateContact: people.create_contact,
-        people_contracts.CreateDomain: people.create_domain,
-        people_contracts.CreateAgent: people.create_agent,
+        people_contracts.CreateClient: partial(records.create, kinds.CLIENT),
+        people_contracts.CreateContact: partial(records.create, kinds.CONTACT),
+        people_contracts.CreateDomain: partial(records.create, kinds.DOMAIN),
+        people_contracts.CreateAgent: partial(records.create, kinds.AGENT),
+        people_contracts.CreateAsset: partial(records.create, kinds.ASSET),
+        people_contracts.CreateLocation: partial(records.create, kinds.LOCATION),
+        people_contracts.ChangeClient: partial(records.change, kinds.CLIENT),
+        people_contracts.ChangeContact: partial(records.change, kinds.CONTACT),
+        people_contracts.ChangeDomain: partial(records.change, kinds.DOMAIN),
+        people_contracts.ChangeAgent: partial(records.change, kinds.AGENT),
+        people_contracts.ChangeAsset: partial(records.change, kinds.ASSET),
+        people_contracts.ChangeLocation: partial(records.change, kinds.LOCATION),
+        people_contracts.RecordRenamed: records.tell_new_name,
         settings_contracts.UpdateSettings: people.update_settings,
         ReplayDocuments: replaying(KINDS),
     }

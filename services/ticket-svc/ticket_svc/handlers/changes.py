@@ -64,15 +64,16 @@ async def _check_references(ticket: Ticket, wanted: Mapping[str, Any], tx: Trans
     """Raises `NotFound` for a contact, agent or asset that the ticket cannot have."""
     if not wanted.keys() & {"contact_id", "assigned_to", "asset_ids"}:
         return
-    missing = await tx.fetch_row(
-        people.REFERENCES,
-        client_id=ticket.client and ticket.client.id,
-        contact_id=wanted.get("contact_id"),
-        assigned_to=wanted.get("assigned_to"),
+    known = {asset.id for asset in ticket.assets}
+    missing = await people.missing(
+        tx,
+        ticket.client.id if ticket.client else None,
+        wanted.get("contact_id"),
+        wanted.get("assigned_to"),
+        [id for id in wanted.get("asset_ids", ()) if id not in known],
     )
-    for field in ("contact_id", "assigned_to"):
-        if missing[field] is False:
-            raise NotFound(f"{field}: there is no {wanted[field]}", field=field)
+    if missing is not None:
+        raise missing
 
 
 async def _thread(

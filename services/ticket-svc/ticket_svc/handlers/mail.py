@@ -18,9 +18,9 @@ from ticket_svc.domain.threads import (
     subject_references,
 )
 from ticket_svc.handlers.entries import add_entry, keep_attachments
-from ticket_svc.handlers.people import add_contact
 from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import people, tickets
+from ticket_svc.store.records import CONTACT
 
 
 async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> None:
@@ -36,17 +36,17 @@ async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
     if thread is not None:
         outcome = await _reply(signer, mail, mail.sender, thread, known, tx)
         return _handled(mail, "reply", outcome)
-    if not known:
-        return MailHandled(mail_id=mail.mail_id, outcome="ignored", reason="unknown sender")
-    return _handled(mail, "ticket", await _open(signer, mail, mail.sender, known[0], tx))
+    opening = senders.opening(known)
+    if isinstance(opening, str):
+        return MailHandled(mail_id=mail.mail_id, outcome="ignored", reason=opening)
+    return _handled(mail, "ticket", await _open(signer, mail, mail.sender, opening, tx))
 
 
 async def _known_senders(sender: Address, tx: Transaction) -> list[Sender]:
-    """The contacts with this address, then the client of its domain."""
+    """The contacts with this address, and the client of its domain."""
     key = senders.email_key(sender.email)
     rows = await tx.fetch(people.SENDER, email_key=key, domain=senders.domain_of(key))
-    known = [Sender(row["client_id"], row["contact_id"]) for row in rows]
-    return sorted(known, key=lambda s: (s.contact_id is None, s.contact_id or 0))
+    return [Sender(**row) for row in rows]
 
 
 async def _answered_thread(
@@ -77,7 +77,7 @@ async def _by_subject(mail: MailReceived, tx: Transaction) -> asyncpg.Record | N
 
 def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:
     """A contact of the ticket's client, or one of its watchers."""
-    if any(s.client_id == thread["client_id"] and s.contact_id is not None for s in known):
+    if senders.taking_part(known, thread["client_id"], thread["contact_id"]) is not None:
         return True
     address = mail.sender.email.lower() if mail.sender else ""
     return address in (watcher.lower() for watcher in thread["watchers"])
@@ -93,7 +93,8 @@ async def _reply(
 ) -> TicketEntry:
     """A participant's answer, or a stranger's: internal, unverified, changing nothing."""
     verified = participates(mail, thread, known)
-    contact_id = next((s.contact_id for s in known if s.client_id == thread["client_id"]), None)
+    contact = senders.taking_part(known, thread["client_id"], thread["contact_id"])
+    contact_id = contact and contact.contact_id
     author = Author(
         type="contact" if verified and contact_id else "unknown",
         id=contact_id,
@@ -116,7 +117,7 @@ async def _open(
     contact_id = known.contact_id
     if contact_id is None:
         name = senders.contact_name(sender)
-        contact_id = (await add_contact(tx, known.client_id, name, sender.email)).id
+        contact_id = await _new_contact(tx, known.client_id, name, sender.email)
     command = contracts.OpenTicket(
         subject=senders.subject_of(mail),
         body=mail.body,
@@ -125,6 +126,14 @@ async def _open(
         source="email",
     )
     return await open_ticket(signer, command, tx, await _origin(mail, tx))
+
+
+async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -> int:
+    values = {"client_id": client_id, "name": name, "email": email}
+    row = await tx.fetch_row(people.INSERT_SENDER, email_key=senders.email_key(email), **values)
+    contact = CONTACT.document(row)
+    tx.emit(CONTACT.event(contact))
+    return contact.id
 
 
 async def _origin(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:

@@ -101,6 +101,7 @@ def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, A
         "category": command.category,
         "source": command.source,
         "assigned_to": command.assigned_to,
+        "asset_ids": list(dict.fromkeys(command.asset_ids)),
         "watchers": list(command.watchers),
         "tags": list(command.tags),
         "billable": command.billable,
@@ -120,13 +121,7 @@ async def _missing(command: contracts.OpenTicket, tx: Transaction) -> NotFound:
     """Which of the things that the ticket points at is not there."""
     if command.client_id is not None:
         await people.require_client(tx, command.client_id)
-    there = await tx.fetch_one(
-        people.REFERENCES,
-        client_id=command.client_id,
-        contact_id=command.contact_id,
-        assigned_to=command.assigned_to,
+    missing = await people.missing(
+        tx, command.client_id, command.contact_id, command.assigned_to, command.asset_ids
     )
-    for field in ("contact_id", "assigned_to"):
-        if there is not None and there[field] is False:
-            return NotFound(f"{field}: there is no {getattr(command, field)}", field=field)
-    return NotFound("the client is archived", field="client_id")
+    return missing or NotFound("the client is archived", field="client_id")

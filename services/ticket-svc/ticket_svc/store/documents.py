@@ -16,9 +16,12 @@ TICKET = """
     t.last_reply_by, t.first_response_at, t.created_at, t.created_by, t.updated_at, t.closed_at,
     t.closed_by, t.version,
     cl.name AS client_name, co.name AS contact_name, co.email AS contact_email,
-    ag.name AS agent_name, ag.email AS agent_email
+    ag.name AS agent_name, ag.email AS agent_email,
+    (SELECT json_agg(json_build_object('id', id, 'name', name) ORDER BY place)
+     FROM unnest(t.asset_ids) WITH ORDINALITY AS asked (id, place)
+     JOIN assets USING (id)) AS assets
 """
-"""The columns of a ticket document, from `t`, `cl`, `co` and `ag`."""
+"""The columns of a ticket document, from `t`, `cl`, `co`, `ag` and `assets`."""
 
 JOINS = """
     LEFT JOIN clients cl ON cl.id = t.client_id
@@ -53,6 +56,7 @@ def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
         client=_named(row["client_id"], row["client_name"]),
         contact=_person(row["contact_id"], row["contact_name"], row["contact_email"]),
         assigned_to=_person(row["assigned_to"], row["agent_name"], row["agent_email"]),
+        assets=tuple(Named.model_validate(a) for a in json.loads(row["assets"] or "[]")),
         watchers=tuple(row["watchers"]),
         tags=tuple(row["tags"]),
         billable=row["billable"],

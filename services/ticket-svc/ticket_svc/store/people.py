@@ -1,67 +1,40 @@
-"""Clients, contacts, domains, agents and settings."""
+"""Whom mails and tickets can name; settings."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts import people as contracts
 from deskwire.contracts import settings as settings_contracts
 from deskwire.db import Session, compiled
-from deskwire.errors import Conflict, NotFound
+from deskwire.errors import NotFound
 
-INSERT_CLIENT = compiled(
-    text("""
-    INSERT INTO clients (name, notifications, language)
-    VALUES (:name, :notifications, :language) RETURNING *
-    """)
-)
-
-# A contact becomes the client's primary one; whoever was it before no longer is.
-INSERT_CONTACT = compiled(
+# A sender from a client's domain; another mail may have made the contact at the same moment.
+INSERT_SENDER = compiled(
     text("""
     INSERT INTO contacts (client_id, name, email, email_key, "primary")
-    SELECT id, :name, :email, :email_key, :primary FROM clients WHERE id = :client_id
-    ON CONFLICT (client_id, email_key) DO NOTHING
-    RETURNING *
-    """)
-)
-
-DEMOTE_PRIMARY = compiled(
-    text("""
-    UPDATE contacts SET "primary" = false, version = version + 1
-    WHERE client_id = :client_id AND "primary" RETURNING *
-    """)
-)
-
-INSERT_DOMAIN = compiled(
-    text("""
-    INSERT INTO domains (client_id, name)
-    SELECT id, :name FROM clients WHERE id = :client_id
-    ON CONFLICT (name) DO NOTHING
-    RETURNING *
-    """)
-)
-
-INSERT_AGENT = compiled(
-    text("""
-    INSERT INTO agents (name, email, email_key) VALUES (:name, :email, :email_key)
-    ON CONFLICT (email_key) DO NOTHING
+    VALUES (:client_id, :name, :email, :email_key, false)
+    ON CONFLICT (client_id, email_key) WHERE archived_at IS NULL
+        DO UPDATE SET email_key = excluded.email_key
     RETURNING *
     """)
 )
 
 CLIENT_EXISTS = compiled(text("SELECT true FROM clients WHERE id = :client_id"))
 
-# For a refusal that says which one is missing: null where nothing was named.
-REFERENCES = compiled(
+# For a refusal that says which one is missing: null where nothing was named, or nothing is missing.
+_MISSING = compiled(
     text("""
-    SELECT CASE WHEN CAST(:contact_id AS bigint) IS NOT NULL THEN EXISTS (
+    SELECT CASE WHEN NOT EXISTS (
                SELECT FROM contacts WHERE id = :contact_id AND client_id = :client_id
-               AND archived_at IS NULL) END AS contact_id,
-           CASE WHEN CAST(:assigned_to AS bigint) IS NOT NULL THEN EXISTS (
+               AND archived_at IS NULL) THEN CAST(:contact_id AS bigint) END AS contact_id,
+           CASE WHEN NOT EXISTS (
                SELECT FROM agents WHERE id = :assigned_to AND archived_at IS NULL)
-               END AS assigned_to
+               THEN CAST(:assigned_to AS bigint) END AS assigned_to,
+           (SELECT min(asked.id) FROM unnest(CAST(:asset_ids AS bigint[])) AS asked (id)
+            WHERE NOT EXISTS (
+                SELECT FROM assets WHERE id = asked.id AND client_id = :client_id
+                AND archived_at IS NULL)) AS asset_ids
     """)
 )
 
@@ -79,52 +52,46 @@ UPDATE_SETTINGS = compiled(
     """)
 )
 
-# Contacts that have the address, and the client whose registered domain it is under.
+# Contacts that have the address, and the client whose registered domain it is under. An archived
+# one takes part in what it is on already; it opens nothing, whatever its domain.
 SENDER = compiled(
     text("""
-    SELECT client_id, id AS contact_id FROM contacts
-    WHERE email_key = :email_key AND archived_at IS NULL
+    SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
+           cl.archived_at IS NOT NULL AS client_archived
+    FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
     UNION ALL
-    SELECT client_id, NULL FROM domains WHERE name = :domain
+    SELECT client_id, NULL, false, cl.archived_at IS NOT NULL
+    FROM domains d JOIN clients cl ON cl.id = client_id
+    WHERE d.name = :domain AND d.archived_at IS NULL
     """)
 )
 
 
-async def insert_contact(session: Session, client_id: int, **values: Any) -> asyncpg.Record:
-    row = await session.fetch_one(INSERT_CONTACT, client_id=client_id, **values)
-    if row is None:
-        await require_client(session, client_id)
-        raise Conflict("this client has a contact with this e-mail address", field="email")
-    return row
-
-
-async def insert_domain(session: Session, client_id: int, name: str) -> asyncpg.Record:
-    row = await session.fetch_one(INSERT_DOMAIN, client_id=client_id, name=name)
-    if row is None:
-        await require_client(session, client_id)
-        raise Conflict("this domain is registered", field="name")
-    return row
+async def missing(
+    session: Session,
+    client_id: int | None,
+    contact_id: int | None,
+    assigned_to: int | None,
+    asset_ids: Sequence[int],
+) -> NotFound | None:
+    """What tells of the first of these that there is not, or that a ticket of the client cannot
+    be given."""
+    row = await session.fetch_row(
+        _MISSING,
+        client_id=client_id,
+        contact_id=contact_id,
+        assigned_to=assigned_to,
+        asset_ids=list(asset_ids),
+    )
+    for field, id in row.items():
+        if id is not None:
+            return NotFound(f"{field}: there is no {id}", field=field)
+    return None
 
 
 async def require_client(session: Session, client_id: int) -> None:
     if not await session.fetch_value(CLIENT_EXISTS, client_id=client_id):
         raise NotFound(f"there is no client {client_id}", field="client_id")
-
-
-def client(row: asyncpg.Record) -> contracts.Client:
-    return contracts.Client.model_validate(dict(row))
-
-
-def contact(row: asyncpg.Record) -> contracts.Contact:
-    return contracts.Contact.model_validate(dict(row))
-
-
-def domain(row: asyncpg.Record) -> contracts.Domain:
-    return contracts.Domain.model_validate(dict(row))
-
-
-def agent(row: asyncpg.Record) -> contracts.Agent:
-    return contracts.Agent.model_validate(dict(row))
 
 
 def settings(row: asyncpg.Record) -> settings_contracts.Settings:

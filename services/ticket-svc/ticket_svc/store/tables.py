@@ -1,14 +1,18 @@
 """The tables, for statements and for the test that holds them against the migrations."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     ForeignKey,
     Identity,
     Index,
     Integer,
     MetaData,
+    Numeric,
     Table,
     Text,
     UniqueConstraint,
@@ -37,6 +41,28 @@ def _version() -> Column[int]:
     return Column("version", Integer, nullable=False, server_default="1")
 
 
+def _client() -> Column[int]:
+    return Column("client_id", BigInteger, ForeignKey("clients.id"), nullable=False)
+
+
+def _texts(*names: str) -> list[Column[str]]:
+    return [Column(name, Text) for name in names]
+
+
+def _flag(name: str) -> Column[bool]:
+    return Column(name, Boolean, nullable=False, server_default=text("false"))
+
+
+def _kept() -> list[Column[Any]]:
+    return [_created(), Column("updated_at", TIME), Column("archived_at", TIME), _version()]
+
+
+def _only_one(name: str, *columns: Column[Any]) -> Index:
+    """Of those that are not archived."""
+    there = columns[0].table.c.archived_at.is_(None)
+    return Index(name, *columns, unique=True, postgresql_where=there)
+
+
 settings = Table(
     "settings",
     metadata,
@@ -59,28 +85,33 @@ clients = Table(
     metadata,
     _id(),
     Column("name", Text, nullable=False),
-    Column("notifications", Boolean, nullable=False),
+    *_texts("type", "abbreviation", "website", "referral"),
+    _flag("lead"),
+    Column("rate", Numeric(15, 2)),
+    Column("currency", Text, nullable=False, server_default="EUR"),
+    Column("net_terms", Integer),
+    *_texts("tax_id"),
     Column("language", Text, nullable=False),
-    _created(),
-    Column("archived_at", TIME),
-    _version(),
+    Column("timezone", Text, nullable=False, server_default="UTC"),
+    Column("notifications", Boolean, nullable=False),
+    *_texts("notes"),
+    *_kept(),
 )
 
 contacts = Table(
     "contacts",
     metadata,
     _id(),
-    Column("client_id", BigInteger, ForeignKey("clients.id"), nullable=False),
+    _client(),
     Column("name", Text, nullable=False),
-    Column("email", Text),
-    Column("email_key", Text),
+    *_texts("email", "email_key", "title", "department", "phone", "extension", "mobile", "notes"),
     Column("primary", Boolean, nullable=False),
-    _created(),
-    Column("archived_at", TIME),
-    _version(),
-    UniqueConstraint("client_id", "email_key", name="contacts_unique_email"),
+    *(_flag(name) for name in ("important", "billing", "technical")),
+    Column("location_id", BigInteger, ForeignKey("locations.id")),
+    *_kept(),
     Index("contacts_email", "email_key"),  # who sent this mail
 )
+_only_one("contacts_unique_email", contacts.c.client_id, contacts.c.email_key)
 Index(  # the contact of a ticket that names none
     "contacts_primary",
     contacts.c.client_id,
@@ -92,12 +123,11 @@ domains = Table(
     "domains",
     metadata,
     _id(),
-    Column("client_id", BigInteger, ForeignKey("clients.id"), nullable=False),
+    _client(),
     Column("name", Text, nullable=False),
-    _created(),
-    _version(),
-    UniqueConstraint("name", name="domains_unique_name"),
+    *_kept(),
 )
+_only_one("domains_unique_name", domains.c.name)
 
 agents = Table(
     "agents",
@@ -106,10 +136,39 @@ agents = Table(
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False),
-    _created(),
-    Column("archived_at", TIME),
-    _version(),
-    UniqueConstraint("email_key", name="agents_unique_email"),
+    *_kept(),
+)
+_only_one("agents_unique_email", agents.c.email_key)
+
+assets = Table(
+    "assets",
+    metadata,
+    _id(),
+    _client(),
+    Column("name", Text, nullable=False),
+    *_texts("type", "description", "make", "model", "serial", "os", "ip", "mac", "uri", "status"),
+    *(Column(name, Date) for name in ("purchase_date", "warranty_expire", "install_date")),
+    *_texts("notes"),
+    Column("location_id", BigInteger, ForeignKey("locations.id")),
+    Column("contact_id", BigInteger, ForeignKey("contacts.id")),
+    *_kept(),
+)
+
+locations = Table(
+    "locations",
+    metadata,
+    _id(),
+    _client(),
+    Column("name", Text, nullable=False),
+    *_texts("description", "country", "address", "city", "state", "zip", "phone", "hours", "notes"),
+    _flag("primary"),
+    *_kept(),
+)
+Index(
+    "locations_primary",
+    locations.c.client_id,
+    unique=True,
+    postgresql_where=locations.c.primary,
 )
 
 tickets = Table(
@@ -146,6 +205,16 @@ tickets = Table(
     Column("closed_by", Text),
     _version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
+)
+# Tickets that show a name which is another now, newest first.
+for _shown in (tickets.c.client_id, tickets.c.contact_id, tickets.c.assigned_to):
+    Index(f"tickets_{_shown.name}", _shown, tickets.c.id)
+Index(
+    "tickets_asset_ids",
+    tickets.c.asset_ids,
+    postgresql_using="gin",
+    postgresql_with={"fastupdate": "off"},
+    postgresql_where=tickets.c.asset_ids != text("'{}'"),
 )
 
 entries = Table(

@@ -16,32 +16,41 @@ ANSWERED = """
           ) answered ORDER BY id)
 """
 
-# One round trip: what the ticket points at is looked up, checked and inserted with it. The counter
+# One round trip: what the ticket points at is looked up, checked and inserted with it. It is locked
+# against being renamed or archived, so that whoever does that finds this ticket after. The counter
 # is only touched when all of it is there; its lock is held until the commit: numbers have no gap.
 OPEN = compiled(
     text(f"""
     WITH cl AS (
         SELECT id, name, notifications FROM clients
-        WHERE id = :client_id AND archived_at IS NULL
+        WHERE id = :client_id AND archived_at IS NULL FOR SHARE
     ), co AS (
         SELECT contacts.id, contacts.name, email FROM contacts JOIN cl ON cl.id = client_id
         WHERE contacts.archived_at IS NULL AND CASE WHEN CAST(:contact_id AS bigint) IS NULL
             THEN "primary" ELSE contacts.id = :contact_id END
+        FOR SHARE OF contacts
     ), ag AS (
-        SELECT id, name, email FROM agents WHERE id = :assigned_to AND archived_at IS NULL
+        SELECT id, name, email FROM agents WHERE id = :assigned_to AND archived_at IS NULL FOR SHARE
+    ), assets AS (  -- of which the document is made
+        SELECT assets.id, assets.name FROM assets JOIN cl ON cl.id = client_id
+        WHERE assets.id = ANY(CAST(:asset_ids AS bigint[])) AND assets.archived_at IS NULL
+        FOR SHARE OF assets
     ), next AS (
         UPDATE counters SET value = value + 1
         WHERE name = 'ticket'
           AND (CAST(:client_id AS bigint) IS NULL OR EXISTS (SELECT FROM cl))
           AND (CAST(:contact_id AS bigint) IS NULL OR EXISTS (SELECT FROM co))
           AND (CAST(:assigned_to AS bigint) IS NULL OR EXISTS (SELECT FROM ag))
+          AND cardinality(CAST(:asset_ids AS bigint[])) = (SELECT count(*) FROM assets)
         RETURNING value
     ), t AS (
         INSERT INTO tickets (number, prefix, subject, status, priority, category, source, client_id,
-                             contact_id, assigned_to, watchers, tags, billable, due_at, created_by)
+                             contact_id, assigned_to, asset_ids, watchers, tags, billable, due_at,
+                             created_by)
         SELECT next.value, s.ticket_prefix, :subject, 'open', :priority, :category, :source,
                (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
-               CAST(:watchers AS text[]), CAST(:tags AS text[]), :billable, :due_at,
+               CAST(:asset_ids AS bigint[]), CAST(:watchers AS text[]), CAST(:tags AS text[]),
+               :billable, :due_at,
                coalesce(CAST(:author AS text), (
                    SELECT CAST(json_build_object('type', 'contact', 'id', id, 'name', name,
                                                  'email', email) AS text)

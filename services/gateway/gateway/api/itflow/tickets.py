@@ -79,10 +79,16 @@ async def _command(call: Call) -> OpenTicket:
         contact_id=contact_id,
         priority=PRIORITIES.get(php.line(body.get("ticket_priority")).lower(), "low"),
         assigned_to=php.integer(body.get("ticket_assigned_to")) or None,
+        asset_ids=_ids(body.get("ticket_asset_id")),
         billable=php.integer(body.get("ticket_billable")) == 1,
         author=by.agent if named else by.author(),
         within_client=by.within,
     )
+
+
+def _ids(given: Any) -> tuple[int, ...]:
+    asset_id = php.integer(given)
+    return (asset_id,) if asset_id else ()
 
 
 async def resolve(call: Call) -> Response:
@@ -155,6 +161,7 @@ FACES = (
             "ticket_details": "text or HTML",
             "ticket_priority": "Low, Medium or High",
             "ticket_assigned_to": "0: nobody",
+            "ticket_asset_id": "0: none",
             "ticket_billable": "0 or 1",
         },
         needs=("ticket_subject",),
