@@ -10,7 +10,7 @@ from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Name, RequestBody, Text, body_of
 from gateway.api.pages import Page
-from gateway.api.records import OfClients, list_records, read_record
+from gateway.api.records import OfClients, list_records, read_record, require
 from gateway.api.tickets import TicketTemplate
 
 routes = router("/scheduled-tickets", "scheduled tickets")
@@ -48,6 +48,7 @@ async def read_scheduled_ticket(request: Request, schedule_id: int) -> Response:
 async def create_scheduled_ticket(request: Request, new: NewSchedule) -> Response:
     """Schedule a ticket."""
     ticket = new.ticket.command(await body_of(new.ticket.body), caller(request))
+    await _require(request, new.ticket)
     command = CreateSchedule(
         name=new.name,
         cron=new.cron,
@@ -55,3 +56,15 @@ async def create_scheduled_ticket(request: Request, new: NewSchedule) -> Respons
         ticket=ticket.model_copy(update={"source": "schedule"}),
     )
     return await create_record(request, command, "/api/v1/scheduled-tickets")
+
+
+async def _require(request: Request, template: TicketTemplate) -> None:
+    """Raises `NotFound` for what no ticket could be opened with, years later and unseen."""
+    named = {
+        "client": template.client_id,
+        "contact": template.contact_id,
+        "agent": template.assigned_to,
+    }
+    for kind, id in named.items():
+        if id is not None:
+            await require(request, kind, id)

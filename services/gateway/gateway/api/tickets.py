@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime
 from deskwire.blobs import Blobs
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import OpenTicket, Priority, Source, Status, Ticket
-from deskwire.errors import NotFound
+from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import created, perform_on_ticket
@@ -45,7 +45,12 @@ class TicketTemplate(RequestBody):
     due_at: AwareDatetime | None = None
 
     def command(self, body: Body, by: Caller) -> OpenTicket:
-        """Within the client of the caller's key, if it is bound to one."""
+        """Within the client of the caller's key, if it is bound to one.
+
+        Raises `Forbidden` for what only the team may do.
+        """
+        if by.within is not None and self.assigned_to is not None:
+            raise Forbidden("a key bound to a client assigns nobody")
         values = self.model_dump(exclude={"body", "client_id"})
         named = by.within is None or self.contact_id is not None
         return OpenTicket(
