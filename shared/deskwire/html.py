@@ -11,6 +11,8 @@ from html import escape, unescape
 import nh3
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode
 
+from deskwire.layout import NEVER_SEEN, lay_out
+
 MAX_HTML = 1024 * 1024
 MAX_TAGS = 50_000
 MAX_DEPTH = 256
@@ -26,7 +28,6 @@ _ANY_HTML = re.compile(
 _DATA = re.compile(r"data:[^\s\"'<>)]*")
 _TAGS = nh3.ALLOWED_TAGS - {"area", "map"} | {"tfoot"}
 _VOID = frozenset({"br", "hr", "img", "wbr", "col"})
-_CONTENT_DROPPED = {"script", "style", "title", "template", "iframe", "noembed", "noframes"}
 
 
 def clean_text(s: str) -> str:
@@ -61,8 +62,13 @@ def text_of(html: str) -> str:
     slim = without_data(clean_text(html))
     if too_large(slim):
         return _crude_text_of(slim)
-    body = LexborHTMLParser(_flattened(slim), options=LexborDocumentOptions.WO_EVENTS).body
-    return _laid_out("".join(_pieces(body))) if body else ""
+    body = parsed(slim)
+    return lay_out(body).text if body else ""
+
+
+def parsed(html: str) -> LexborNode | None:
+    """The body of HTML that is not `too_large`, as a tree of bounded depth."""
+    return LexborHTMLParser(_flattened(html), options=LexborDocumentOptions.WO_EVENTS).body
 
 
 def _crude_text_of(html: str) -> str:
@@ -85,7 +91,7 @@ def _attribute(tag: str, name: str, value: str) -> str | None:
 
 _CLEANER = nh3.Cleaner(
     tags=_TAGS,
-    clean_content_tags=_CONTENT_DROPPED,
+    clean_content_tags=set(NEVER_SEEN),
     url_schemes={"http", "https", "mailto", "tel", "cid"},
     attribute_filter=_attribute,
     link_rel="noopener noreferrer",
@@ -96,13 +102,13 @@ _CLEANER = nh3.Cleaner(
 
 _TOKEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
-    rf"|<(?P<raw>{'|'.join(sorted(_CONTENT_DROPPED))})\b[^<>]*>.*?(?:</(?P=raw)[^<>]*>?|\Z)"
+    rf"|<(?P<raw>{'|'.join(sorted(NEVER_SEEN))})\b[^<>]*>.*?(?:</(?P=raw)[^<>]*>?|\Z)"
     r"|<(?P<close>/?)(?P<name>[a-zA-Z][^\s<>/]*)(?P<attributes>[^<>]*)>"
     r"|<[!?/][^<>]*>"
     r"|(?P<stray><+(?=<)|<)",
     re.DOTALL | re.IGNORECASE,
 )
-_ATTRIBUTE = re.compile(r"""([a-zA-Z]{1,20})\s*=\s*("[^"]*"|'[^']*'|[^\s"']+)""")
+_ATTRIBUTE = re.compile(r"""([a-zA-Z][a-zA-Z-]{0,29})\s*=\s*("[^"]*"|'[^']*'|[^\s"']+)""")
 _CELL = frozenset({"td", "th", "p"})
 _ENDED_BY = {
     "p": frozenset({"p"}),
@@ -168,110 +174,3 @@ def _attributes(source: str) -> str:
 def _unquoted(value: str) -> str:
     inner = value[1:-1] if value[0] in "\"'" else value
     return inner.replace('"', "&quot;")
-
-
-# --- laying out
-
-# Marks between the pieces of text; `clean_text` has made sure that the text has none of them.
-_LINE, _PARAGRAPH, _SPACE, _BULLET = "\x01", "\x02", "\x03", "\x04"
-
-_LINES = frozenset(
-    {
-        "section",
-        "ol",
-        "fieldset",
-        "hr",
-        "nav",
-        "tfoot",
-        "figcaption",
-        "html",
-        "main",
-        "figure",
-        "aside",
-        "ul",
-        "footer",
-        "summary",
-        "dl",
-        "dd",
-        "dt",
-        "details",
-        "article",
-        "form",
-        "tbody",
-        "div",
-        "blockquote",
-        "tr",
-        "caption",
-        "thead",
-        "address",
-        "center",
-        "table",
-        "body",
-        "header",
-    }
-)
-_PARAGRAPHS = frozenset({"p", "pre", "h1", "h2", "h3", "h4", "h5", "h6"})
-_UNSEEN = _CONTENT_DROPPED | {"head", "-comment", "-doctype", "object", "svg", "math", "select"}
-
-_BLANKS = re.compile(r"[ \t\n\r\xa0]+")
-_ITEM_START = re.compile(f"{_BULLET}[ {_LINE}{_PARAGRAPH}]*")
-_RUN = re.compile(f"[ {_LINE}{_PARAGRAPH}\n]*[{_LINE}{_PARAGRAPH}\n][ {_LINE}{_PARAGRAPH}\n]*")
-
-
-def _pieces(body: LexborNode) -> Iterator[str]:
-    pending: list[tuple[LexborNode | str, bool]] = [(body, False)]
-    while pending:
-        node, preformatted = pending.pop()
-        if isinstance(node, str):
-            yield node
-        elif node.tag == "-text":
-            yield _text(node, keep_lines=preformatted)
-        elif (tag := node.tag or "") not in _UNSEEN:
-            yield _before(tag, node)
-            pending.append((_after(tag), False))
-            pending.extend((child, preformatted or tag == "pre") for child in _children(node))
-
-
-def _children(node: LexborNode) -> Iterator[LexborNode]:
-    """Last first, as they are put on a stack."""
-    child = node.last_child
-    while child is not None:
-        yield child
-        child = child.prev
-
-
-def _text(node: LexborNode, *, keep_lines: bool) -> str:
-    text = node.text_content or ""
-    return text.replace(" ", _SPACE) if keep_lines else _BLANKS.sub(" ", text)
-
-
-def _before(tag: str, node: LexborNode) -> str:
-    match tag:
-        case "br":
-            return "\n"
-        case "li":
-            return _LINE + _BULLET
-        case "img":
-            return node.attributes.get("alt") or ""
-        case "td" | "th":
-            return " "
-    return _after(tag)
-
-
-def _after(tag: str) -> str:
-    if tag in _PARAGRAPHS:
-        return _PARAGRAPH
-    return _LINE if tag in _LINES or tag == "li" else ""
-
-
-def _laid_out(marked: str) -> str:
-    items = _ITEM_START.sub(f"-{_SPACE}", re.sub(" +", " ", marked))
-    return _RUN.sub(_breaks, items).replace(_SPACE, " ").strip()
-
-
-def _breaks(run: re.Match[str]) -> str:
-    """A ``<br>`` ends the line it is on, but after the end of a block it is an empty line."""
-    marks = run[0].replace(" ", "")
-    if _PARAGRAPH in marks:
-        return "\n\n"
-    return "\n" * min(2, max(1, marks.count("\n") + marks.startswith(_LINE)))

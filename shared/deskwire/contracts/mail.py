@@ -5,6 +5,9 @@ from typing import Literal
 
 from deskwire.contracts.base import Document, Event
 
+DELIMITER_START, DELIMITER_END = "##-", "-##"
+"""Around the line of our mails above which an answer is to be written, in any language."""
+
 
 class Address(Document):
     """A mailbox of RFC 5322: ``email`` as written, without the display name."""
