@@ -26,7 +26,7 @@ from gateway.readmodel.documents import text_of
 from gateway.readmodel.writing import keep_both
 from gateway.settings import Settings
 from ticket_svc.domain.threads import Signer
-from ticket_svc.handlers.tickets import API, open_ticket
+from ticket_svc.handlers.tickets import Origin, open_ticket
 
 SIGNER = Signer(b"a signing key for the benchmark", "example.com")
 
@@ -52,7 +52,7 @@ async def running(settings: Settings, tickets_url: str) -> AsyncIterator[None]:
         async def create(request: Request, new: TicketTemplate) -> Response:
             command = new.command(await body_of(new.body), caller(request))
             async with outbox.transaction() as tx:
-                made = await open_ticket(SIGNER, command, tx, API)
+                made = await open_ticket(SIGNER, command, tx, Origin())
             await keep_both(read_model, made)
             return Response(text_of(made.ticket), 201, media_type="application/json")
 

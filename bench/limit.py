@@ -7,7 +7,7 @@ from pathlib import Path
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import OpenTicket
-from ticket_svc.handlers.tickets import API, opening_values
+from ticket_svc.handlers.tickets import Origin, opening_values
 from ticket_svc.store.tickets import OPEN
 
 CLIENTS = 32
@@ -32,7 +32,7 @@ def creates_per_second(database_url: str, folder: Path, seconds: int) -> float |
 
 def _literal_sql() -> str:
     command = OpenTicket(subject="Printer", body=Body(text="It is on fire. " * 20), client_id=1)
-    values = OPEN.arguments(opening_values(command, API))
+    values = OPEN.arguments(opening_values(command, Origin()))
 
     def literal(match: re.Match[str]) -> str:
         return _literal(values[int(match[1]) - 1])

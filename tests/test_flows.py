@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -186,3 +187,26 @@ async def test_the_read_model_is_rebuilt_from_its_owner(desk: Desk) -> None:
 async def _reproject(running: Whole) -> None:
     async with connect(running.told["broker_url"]) as broker:
         await broker.publish(wrap(ReplayDocuments()))
+
+
+async def test_files_come_by_mail_and_by_upload(desk: Desk) -> None:
+    message = mail("a file")
+    message.add_attachment(b"%PDF-1.7", maintype="text", subtype="html", filename="report.pdf")
+    desk.deliver(message.as_bytes())
+    place = f"/tickets/{(await desk.ticket('a file'))['id']}/entries"
+    answer = await desk.running.api(
+        "POST", "/attachments?name=reply.txt", b"Thanks.", Content_Type="image/png"
+    )
+    assert (answer.status, answer.json["type"]) == (201, "text/plain"), answer.body
+    reply = {"body": "Read it.", "attachment_ids": [answer.json["id"]]}
+    await desk.running.created(place, reply)
+
+    async def read(entry: dict[str, Any]) -> tuple[str, bytes]:
+        (file,) = entry["attachments"]
+        return file["name"], (await desk.running.api("GET", f"/attachments/{file['id']}")).body
+
+    entries = (await desk.running.api("GET", place)).json["data"]
+    assert [await read(entry) for entry in entries] == [
+        ("report.pdf", b"%PDF-1.7"),
+        ("reply.txt", b"Thanks."),
+    ]

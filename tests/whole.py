@@ -55,7 +55,7 @@ class Whole:
         sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         try:
-            payload = None if body is None else json.dumps(body)
+            payload = body if isinstance(body, bytes | None) else json.dumps(body)
             connection.request(method, f"/api/v1{path}", payload, sent)
             response = connection.getresponse()
             return Answer(

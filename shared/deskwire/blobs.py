@@ -1,11 +1,21 @@
-"""Raw mails and attachments: stored once under their sha256, travelling by id (claim check)."""
+"""Raw mails, attachments and long texts: stored once, travelling by id (claim check).
+
+A blob with a place belongs to the one write that the place was made for: when no row points at it
+any more, none ever will, and it may be deleted. A blob without one is shared by all who put the
+same bytes, and stays.
+"""
 
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterable, AsyncIterator
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
+from uuid import uuid4
 
+import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 
@@ -15,21 +25,59 @@ from deskwire.errors import NotFound, SetupError
 
 PREVIEW_CHARACTERS = 8 * 1024
 
+CHUNK_BYTES = 256 * 1024
+"""So much of a blob that is streamed is in memory."""
+
+S3_PART_BYTES = 5 * 1024 * 1024
+"""The least that S3 takes as a part of an object."""
+
+
+def fresh_place() -> str:
+    """A place for what goes to ticket-svc with one write."""
+    return f"{day_folder(datetime.now(UTC).date())}{uuid4().hex}"
+
+
+def day_folder(day: date) -> str:
+    """The fresh places of a day (UTC): ticket-svc looks there for what it was never told of."""
+    return f"tickets/{day.isoformat()}/"
+
+
+def mail_place(mail_id: int) -> str:
+    """The place for the parts of one mail."""
+    return f"mails/{mail_id % 256:02x}/{mail_id}"
+
+
+def has_place(blob_id: str) -> bool:
+    return "/" in blob_id
+
 
 class Blobs:
-    """Bytes by id. The id is their sha256: the same bytes are kept once."""
+    """Bytes by id. Whoever has got an id from here may name it in a message: it is durable."""
 
-    def __init__(self, store: ObjectStore, folder: Path | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, folder: Path | None = None, *, part_bytes: int = CHUNK_BYTES
+    ) -> None:
         self._store = store
         self._folder = folder
+        self._part_bytes = part_bytes
 
-    async def put(self, content: bytes) -> str:
-        """Durable when it returns: a message may name the blob."""
-        blob_id = sha256(content).hexdigest()
+    async def put(self, content: bytes, place: str = "") -> str:
+        """The id is the sha256 of the content, behind the place if there is one."""
+        digest = sha256(content).hexdigest()
+        blob_id = f"{place}-{digest}" if place else digest
         await self._store.put_async(_path(blob_id), content)
-        if self._folder is not None:
-            await asyncio.to_thread(_to_disk, self._folder / _path(blob_id))
+        await self._keep(blob_id)
         return blob_id
+
+    async def write(self, place: str, chunks: AsyncIterable[bytes]) -> str:
+        """As `put`, a chunk at a time. When the chunks end in an error, nothing is stored."""
+        async with obstore.open_writer_async(
+            self._store, _path(place), buffer_size=self._part_bytes, max_concurrency=1
+        ) as file:
+            async for chunk in chunks:
+                await file.write(chunk)
+        await self._keep(place)
+        return place
 
     async def get(self, blob_id: str) -> bytes:
         try:
@@ -38,12 +86,38 @@ class Blobs:
             raise NotFound(f"there is no blob {blob_id}") from error
         return bytes(await found.bytes_async())
 
-    async def fold(self, body: Body) -> Body:
+    async def read(self, blob_id: str, within: range) -> AsyncIterator[bytes]:
+        """The bytes of a range, a chunk at a time. Raises `NotFound` before the first."""
+        try:
+            found = await self._store.get_async(
+                _path(blob_id), options={"range": (within.start, within.stop)} if within else {}
+            )
+        except FileNotFoundError as error:
+            raise NotFound(f"there is no blob {blob_id}") from error
+        return aiter(found.stream(min_chunk_size=CHUNK_BYTES))
+
+    async def delete(self, blob_id: str) -> None:
+        """Also when it is gone already."""
+        with suppress(FileNotFoundError):
+            await self._store.delete_async(_path(blob_id))
+
+    async def listed(self, folder: str) -> AsyncIterator[list[str]]:
+        """The ids of all blobs with a place in the folder, many at a time."""
+        async for found in self._store.list(folder, chunk_size=1000):
+            yield [meta["path"] for meta in found]
+
+    async def remove_unfinished(self, folder: str) -> None:
+        """What killed processes left half written; S3 has a lifecycle rule for that."""
+        if self._folder is not None:
+            await asyncio.to_thread(_remove_unfinished, self._folder / folder)
+
+    async def fold(self, body: Body, place: str) -> Body:
         """A body that is too large for a message becomes its beginning and a blob."""
         size = len(body.text.encode()) + len((body.html or "").encode())
         if size <= INLINE_TEXT_BYTES:
             return body
-        blob_id = await self.put(json.dumps({"text": body.text, "html": body.html}).encode())
+        whole = json.dumps({"text": body.text, "html": body.html}).encode()
+        blob_id = await self.put(whole, place)
         return Body(text=body.text[:PREVIEW_CHARACTERS], html=None, blob_id=blob_id)
 
     async def unfold(self, body: Body) -> Body:
@@ -52,6 +126,10 @@ class Blobs:
             return body
         whole = json.loads(await self.get(body.blob_id))
         return Body(text=whole["text"], html=whole["html"])
+
+    async def _keep(self, blob_id: str) -> None:
+        if self._folder is not None:
+            await asyncio.to_thread(_to_disk, self._folder / _path(blob_id))
 
 
 def open_blobs(url: str) -> Blobs:
@@ -62,7 +140,7 @@ def open_blobs(url: str) -> Blobs:
     if scheme == "file":
         return Blobs(_folder(Path(place)), Path(place))
     if scheme == "s3":
-        return Blobs(from_url(url))
+        return Blobs(from_url(url), part_bytes=S3_PART_BYTES)
     raise SetupError(f"DESKWIRE_BLOB_URL must begin with file://, s3:// or memory://, not {scheme}")
 
 
@@ -84,8 +162,14 @@ def _to_disk(path: Path) -> None:
             os.close(descriptor)
 
 
+def _remove_unfinished(folder: Path) -> None:
+    """The store writes to ``name#1`` first, which it never lists."""
+    for left in folder.glob("*#*"):
+        left.unlink(missing_ok=True)
+
+
 def _path(blob_id: str) -> str:
-    return f"{blob_id[:2]}/{blob_id}"
+    return blob_id if has_place(blob_id) else f"{blob_id[:2]}/{blob_id}"
 
 
 BlobError = BaseError

@@ -2,7 +2,16 @@
 
 from dataclasses import dataclass
 
-from deskwire.contracts import mail, notifications, people, replay, schedules, settings, tickets
+from deskwire.contracts import (
+    attachments,
+    mail,
+    notifications,
+    people,
+    replay,
+    schedules,
+    settings,
+    tickets,
+)
 from deskwire.contracts.base import Message
 
 EVENTS_EXCHANGE = "deskwire.events"
@@ -47,6 +56,7 @@ TICKET_REQUESTS = Queue(
         tickets.MergeTicket,
         tickets.UnmergeTicket,
         tickets.GetTicket,
+        attachments.KeepUpload,
         people.CreateClient,
         people.CreateContact,
         people.CreateDomain,

@@ -1,14 +1,27 @@
 """Bytes by their sha256, in a folder and in memory, and bodies too large for a message."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from deskwire.blobs import PREVIEW_CHARACTERS, Blobs, open_blobs
+from deskwire.blobs import (
+    CHUNK_BYTES,
+    PREVIEW_CHARACTERS,
+    Blobs,
+    day_folder,
+    fresh_place,
+    mail_place,
+    open_blobs,
+)
 from deskwire.contracts.base import INLINE_TEXT_BYTES, MESSAGE_BYTES
 from deskwire.contracts.mail import Body
 from deskwire.errors import NotFound, SetupError
+
+PLACE = mail_place(7)
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -35,18 +48,73 @@ async def test_a_folder_keeps_blobs(tmp_path: Path) -> None:
     assert (tmp_path / blob_id[:2] / blob_id).read_bytes() == b"kept"
 
 
+async def test_what_has_a_place_is_nobody_elses(blobs: Blobs) -> None:
+    one, two = [await blobs.put(b"same", place) for place in (PLACE, mail_place(8))]
+    assert one == f"mails/07/7-{sha256(b'same').hexdigest()}" == await blobs.put(b"same", PLACE)
+    await blobs.delete(one)
+    await blobs.delete(one)
+    assert await blobs.get(two) == b"same"
+    with pytest.raises(NotFound):
+        await blobs.get(one)
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def pieces(*content: bytes, error: BaseException | None = None) -> AsyncIterator[bytes]:
+    for each in content:
+        yield each
+    if error is not None:
+        raise error
+
+
+@pytest.mark.parametrize("count", [0, 1, 3 * CHUNK_BYTES // 1000])
+async def test_a_stream_is_written_and_read_in_ranges(blobs: Blobs, count: int) -> None:
+    content = bytes(range(250)) * 4 * count
+    blob_id = await blobs.write(fresh_place(), pieces(*[content[:1000]] * count))
+    assert await blobs.get(blob_id) == content
+    for part in (range(len(content)), range(7, 11)[: len(content)]):
+        read = [chunk async for chunk in await blobs.read(blob_id, part)]
+        assert b"".join(read) == content[part.start : part.stop]
+    with pytest.raises(NotFound):
+        await blobs.read("mails/00/none", range(4))
+
+
+@pytest.mark.parametrize("error", [ValueError("cut"), asyncio.CancelledError()])
+async def test_a_stream_that_breaks_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    blobs = open_blobs(f"file://{tmp_path}")
+    with pytest.raises(type(error)):
+        await blobs.write("tickets/x/y", pieces(b"x" * 3 * CHUNK_BYTES, error=error))
+    assert files(tmp_path) == []
+
+
+async def test_a_folder_is_listed_without_what_is_unfinished(tmp_path: Path) -> None:
+    blobs = open_blobs(f"file://{tmp_path}")
+    folder = day_folder(date(2026, 2, 3))
+    assert [ids async for ids in blobs.listed(folder)] == []
+    there = {await blobs.put(b"%d" % n, f"{folder}{n}") for n in range(3)}
+    await blobs.put(b"x", f"{day_folder(date(2026, 2, 4))}1")
+    left = tmp_path / folder / "4#1"
+    left.touch()
+    assert {id async for ids in blobs.listed(folder) for id in ids} == there
+    await blobs.remove_unfinished(folder)
+    assert not left.exists()
+    assert {id async for ids in blobs.listed(folder) for id in ids} == there
+
+
 async def test_a_body_that_fits_travels_as_it_is(blobs: Blobs) -> None:
     fits = Body(text="t" * (INLINE_TEXT_BYTES - 10), html="<p>" + "h" * 7)
-    assert await blobs.fold(fits) is fits
+    assert await blobs.fold(fits, PLACE) is fits
     assert await blobs.unfold(fits) is fits
 
 
 async def test_a_large_body_travels_as_its_beginning_and_a_blob(blobs: Blobs) -> None:
     whole = Body(text="ä" * INLINE_TEXT_BYTES, html="<b>\u2028</b>")
-    folded = await blobs.fold(whole)
+    folded = await blobs.fold(whole, PLACE)
     assert (folded.text, folded.html) == ("ä" * PREVIEW_CHARACTERS, None)
     assert len(folded.model_dump_json().encode()) < MESSAGE_BYTES
-    assert await blobs.fold(folded) == folded
+    assert await blobs.fold(folded, PLACE) == folded
     assert await blobs.unfold(folded) == whole
 
 

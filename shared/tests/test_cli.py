@@ -424,6 +424,15 @@ async def test_mail(databases: dict[str, str]) -> None:
     assert "recipient" in columns
 
 
+async def test_blobs(databases: dict[str, str], tmp_path: Path) -> None:
+    settings = {"DATABASE_URLS": json.dumps(databases), "BLOB_URL": f"file://{tmp_path}"}
+    await run_sql(
+        databases["ticket-svc"], "INSERT INTO discarded_blobs (blob_id) VALUES ('tickets/x/1')"
+    )
+    lines = (await deskwire("blobs", **settings)).lines()
+    assert lines == ["blob\twhy", "tickets/x/1\tdiscarded"]
+
+
 async def test_docs(tmp_path: Path) -> None:
     folder = ("docs", "--folder", str(tmp_path))
     await deskwire(*folder)

@@ -19,6 +19,7 @@ from deskwire.errors import Conflict, Invalid, NotFound
 RESOURCES = (
     "agents",
     "assets",
+    "attachments",
     "clients",
     "contacts",
     "domains",

@@ -1,6 +1,7 @@
 """A running gateway on a fresh database, with a running ticket-svc behind it or nobody."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,11 +20,19 @@ def broker_url() -> str:
 
 
 @pytest.fixture
-async def owner(fresh_database: FreshDatabase, broker_url: str) -> AsyncIterator[None]:
+def blob_url(tmp_path: Path) -> str:
+    return f"file://{tmp_path}/blobs"
+
+
+@pytest.fixture
+async def owner(
+    fresh_database: FreshDatabase, broker_url: str, blob_url: str
+) -> AsyncIterator[None]:
     """ticket-svc."""
     settings = TicketSettings(
         database_url=fresh_database("ticket_svc"),
         broker_url=broker_url,
+        blob_url=blob_url,
         signing_key="a signing key for tests alone",
         mail_domain="example.com",
         health_port=0,
@@ -33,8 +42,10 @@ async def owner(fresh_database: FreshDatabase, broker_url: str) -> AsyncIterator
 
 
 @pytest.fixture
-async def desk(owner: None, fresh_database: FreshDatabase, broker_url: str) -> AsyncIterator[Desk]:
-    async with gateway(fresh_database, broker_url) as desk:
+async def desk(
+    owner: None, fresh_database: FreshDatabase, broker_url: str, blob_url: str
+) -> AsyncIterator[Desk]:
+    async with gateway(fresh_database, broker_url, blob_url=blob_url) as desk:
         yield desk
 
 

@@ -238,7 +238,7 @@ async def test_large_details_are_whole(
 ) -> None:
     blob_url = f"file://{tmp_path}"
     blobs: Blobs = open_blobs(blob_url)
-    folded = await blobs.fold(Body(text="x" * 100_000))
+    folded = await blobs.fold(Body(text="x" * 100_000), "mails/07/7")
     async with gateway(fresh_database, broker_url, blob_url=blob_url) as desk:
         await keep(desk, ticket(body=folded))
         assert (await read(desk.api, "tickets/read")).json["data"][0][

@@ -191,7 +191,7 @@ async def test_a_long_text_is_read_from_its_blob(
     database_url: str, smtp_server: Smtp, tmp_path: Path
 ) -> None:
     url = f"file://{tmp_path}"
-    body = await open_blobs(url).fold(Body(text="many words " * 20_000 + "the end"))
+    body = await open_blobs(url).fold(Body(text="many words " * 20_000 + "the end"), "mails/07/7")
     assert body.blob_id
     async with desk_of(settings(database_url, smtp_server.url, blob_url=url)) as desk:
         await desk.tell(replied(2, body=body))

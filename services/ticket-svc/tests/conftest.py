@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -16,11 +17,12 @@ from ticket_svc.settings import Settings
 
 
 @pytest.fixture
-async def desk(fresh_database: FreshDatabase) -> AsyncIterator[Desk]:
+async def desk(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Desk]:
     url = fresh_database("ticket_svc")
     settings = Settings(
         database_url=url,
         broker_url=f"memory://{uuid4()}",
+        blob_url=f"file://{tmp_path}/blobs",
         signing_key="a signing key for tests alone",
         mail_domain="example.com",
         health_port=0,

@@ -4,14 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from deskwire import db, health
+from deskwire.blobs import open_blobs
 from deskwire.messaging.broker import connect
 from deskwire.messaging.consumer import consuming
 from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
 from deskwire.topology import TICKET_REQUESTS, TICKET_SVC
+from ticket_svc.collector import collecting
 from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import handlers
 from ticket_svc.settings import Settings
+from ticket_svc.store.attachments import EXPIRE
 
 NAME = "ticket-svc"
 
@@ -20,11 +23,13 @@ NAME = "ticket-svc"
 async def running(settings: Settings) -> AsyncIterator[None]:
     table = handlers(Signer(settings.signing_key.encode(), settings.mail_domain))
     queues = (TICKET_SVC, TICKET_REQUESTS)
+    blobs = open_blobs(settings.blob_url)
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
-        Outbox(database, broker, service=NAME).relaying() as outbox,
+        Outbox(database, broker, service=NAME, tidy=(EXPIRE,)).relaying() as outbox,
         consuming(table, queues, broker, outbox, drain=settings.shutdown_seconds),
+        collecting(database, blobs),
         health.serving(settings.health_port, database, broker),
     ):
         yield

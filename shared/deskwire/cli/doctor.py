@@ -12,11 +12,11 @@ import typer
 from deskwire.cli.app import reason
 from deskwire.cli.environment import (
     Services,
+    blob_url,
     broker_url,
     database_urls,
     opened,
     reaching_rabbitmq,
-    variable,
 )
 from deskwire.cli.output import say
 from deskwire.errors import SetupError
@@ -150,9 +150,8 @@ async def _depths() -> dict[str, int]:
 
 async def _blobs() -> str:
     from deskwire.blobs import open_blobs
-    from deskwire.settings import ServiceSettings
 
-    url = variable("BLOB_URL") or ServiceSettings.model_fields["blob_url"].default
+    url = blob_url()
     blobs = open_blobs(url)
     await blobs.get(await blobs.put(b"deskwire doctor"))
     return f"{url} can be written and read"

@@ -84,6 +84,13 @@ def rabbitmq_url() -> str:
     return url
 
 
+def blob_url() -> str:
+    from deskwire.settings import ServiceSettings
+
+    default: str = ServiceSettings.model_fields["blob_url"].default
+    return variable("BLOB_URL") or default
+
+
 @contextmanager
 def reaching_rabbitmq(url: str) -> Iterator[None]:
     """What goes wrong is told in one line, and not logged."""

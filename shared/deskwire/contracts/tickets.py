@@ -23,11 +23,14 @@ class LastReply(Document):
 
 
 class StoredFile(Document):
+    """A file of an entry. ``inline``: its HTML shows it."""
+
     id: int
     name: str
     size: int
     type: str
     inline: bool = False
+    sha256: str | None = None
     blob_id: str
 
 
@@ -133,7 +136,8 @@ class MailThread(Document):
     references: tuple[str, ...] = ()
 
 
-# Commands. ``within_client`` is the only client that the caller may touch (None: all of them).
+# Commands. ``within_client`` is the only client that the caller may touch (None: all of them),
+# ``uploader`` the only one whose uploads ``attachment_ids`` may be, see `KeepUpload`.
 
 
 class OpenTicket(Command[TicketEntry], name="ticket.open.v1"):
@@ -148,6 +152,7 @@ class OpenTicket(Command[TicketEntry], name="ticket.open.v1"):
     tags: tuple[str, ...] = ()
     asset_ids: tuple[int, ...] = ()
     attachment_ids: tuple[int, ...] = ()
+    uploader: str | None = None
     billable: bool = False
     due_at: datetime | None = None
     source: Source = "api"
@@ -179,6 +184,7 @@ class AddEntry(Command[TicketEntry], name="ticket.add_entry.v1"):
     time_worked: int = 0
     cc: tuple[str, ...] = ()
     attachment_ids: tuple[int, ...] = ()
+    uploader: str | None = None
     within_client: int | None = None
 
 

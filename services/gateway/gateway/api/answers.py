@@ -40,7 +40,7 @@ class Found(Response):
         await send({"type": "http.response.body", "body": self.body})
 
 
-def matches(wanted: str, version: int) -> bool:
+def matches(wanted: str, version: int | str) -> bool:
     """Whether an If-Match or If-None-Match header (RFC 9110 section 13.1) names the version."""
     tags = [tag.strip().removeprefix("W/") for tag in wanted.split(",")]
     return "*" in tags or f'"{version}"' in tags

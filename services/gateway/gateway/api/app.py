@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from deskwire import health
 from gateway.api import (
     agents,
+    attachments,
     bulk,
     clients,
     contacts,
@@ -38,6 +39,7 @@ RESOURCES = (
     bulk,
     history,
     entries,
+    attachments,
     events,
     clients,
     contacts,

@@ -36,6 +36,16 @@ def scope(name: str) -> Callable[[Function], Function]:
     return declare
 
 
+def body_limit(size: int) -> Callable[[Function], Function]:
+    """Let a body of ``size`` bytes in, and say that the endpoint reads it itself."""
+
+    def declare(endpoint: Function) -> Function:
+        endpoint.body_bytes = size  # type: ignore[attr-defined]  # read by Route below
+        return endpoint
+
+    return declare
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     key: Key
@@ -68,6 +78,12 @@ class Caller:
     @property
     def through(self) -> Through:
         return Through(type="key", id=self.key.id)
+
+    @property
+    def uploader(self) -> str:
+        """Whose uploads these are: an agent's keys share them, any other key has its own."""
+        agent_id = self.key.agent_id
+        return f"key:{self.key.id}" if agent_id is None else f"agent:{agent_id}"
 
     @property
     def agent(self) -> Author | None:
@@ -132,7 +148,9 @@ class Route(APIRoute):
         super().__init__(path, endpoint, **options)
         self.required_scope: str = required
         has_body = self.body_field is not None
-        self.app = _guarded(self.app if has_body else _direct(endpoint), required, json=has_body)
+        inner = self.app if has_body else _direct(endpoint)
+        limit: int | None = getattr(endpoint, "body_bytes", None)
+        self.app = _guarded(inner, required, json=has_body, body_bytes=limit)
 
 
 def _direct(endpoint: Callable[..., Awaitable[Response]]) -> ASGIApp:
@@ -167,12 +185,14 @@ def _query(request: Request, model: type[BaseModel]) -> BaseModel:
         raise RequestValidationError(found) from None
 
 
-def _guarded(inner: ASGIApp, required: str, *, json: bool) -> ASGIApp:
+def _guarded(inner: ASGIApp, required: str, *, json: bool, body_bytes: int | None) -> ASGIApp:
     async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
         if required != PUBLIC:
             await authorize(request_scope, required)
         if json:
             _check_media_type(request_scope)
+        if body_bytes is not None:
+            request_scope["body_bytes"] = body_bytes
         await inner(request_scope, receive, send)
 
     return app

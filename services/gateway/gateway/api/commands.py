@@ -83,14 +83,16 @@ async def make_record(request: Request, command: Command[Kept]) -> Answer[Kept]:
     return answer
 
 
-def created(request: Request, place: str, doc: str, version: int, *, replayed: bool) -> Response:
+def created(
+    request: Request, place: str, doc: str, version: int | str, *, replayed: bool
+) -> Response:
     """201 with the document; ``place`` is its path."""
     location = services(request).settings.public_url.rstrip("/") + place
     headers = {"Location": location} | told_of(request, version, replayed=replayed)
     return Response(doc, 201, headers, media_type="application/json")
 
 
-def told_of(request: Request, version: int, *, replayed: bool) -> dict[str, str]:
+def told_of(request: Request, version: int | str, *, replayed: bool) -> dict[str, str]:
     """What the answer to a write says of itself."""
     headers = {"ETag": f'"{version}"', "Idempotency-Key": request.scope["idempotency_key"]}
     return headers | ({"Idempotent-Replayed": "true"} if replayed else {})

@@ -14,7 +14,8 @@ from gateway.api.errors import TooLarge, send_problem
 from gateway.rates import Window
 
 BODY_BYTES = 1024 * 1024
-"""No JSON body is larger; it is refused while it comes in, before anything is parsed."""
+"""No body is larger, but of a route that declares another limit (`auth.body_limit`). It is refused
+while it comes in, before anything is parsed."""
 
 REQUESTS = Histogram(
     "deskwire_http_requests_seconds", "Time to answer a request", ["route", "status"]
@@ -68,18 +69,20 @@ def _complete(message: MutableMapping[str, Any], rate: Window | None) -> None:
 def _limited(scope: Scope, receive: Receive) -> Receive:
     """The request's body up to the limit; a request that says it has none is left as it is."""
     declared = _header(scope, b"content-length")
-    if declared is not None and declared.isdigit() and int(declared) > BODY_BYTES:
-        raise TooLarge(BODY_BYTES)
     if declared is None and _header(scope, b"transfer-encoding") is None:
         return receive
+    promised = int(declared) if declared is not None and declared.isdigit() else 0
     seen = 0
 
     async def counted() -> Message:
         nonlocal seen
+        limit = scope.get("body_bytes", BODY_BYTES)
+        if promised > limit:
+            raise TooLarge(limit)
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > BODY_BYTES:
-            raise TooLarge(BODY_BYTES)
+        if seen > limit:
+            raise TooLarge(limit)
         return message
 
     return counted

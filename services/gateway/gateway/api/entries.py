@@ -6,12 +6,13 @@ import orjson
 from fastapi import Query, Request, Response
 from pydantic import Field
 
+from deskwire.blobs import fresh_place
 from deskwire.contracts.tickets import AddEntry, EditEntry, Entry, EntryKind, RedactEntry, Status
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import created, perform_on_ticket, told_of
-from gateway.api.fields import Addresses, RequestBody, Text, body_of
+from gateway.api.fields import Addresses, Attachments, RequestBody, Text, body_of
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.services import services
@@ -36,6 +37,7 @@ class NewEntry(RequestBody):
     status: Status | None = None
     time_worked: int = Field(0, strict=True, ge=0, le=366 * 86_400, description="seconds")
     cc: Addresses = ()
+    attachment_ids: Attachments = ()
 
     def allowed(self, by: Caller) -> EntryKind:
         """The kind it will have. Raises `Forbidden` for what only the team may do."""
@@ -83,12 +85,14 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
     command = AddEntry(
         ticket_id=ticket_id,
         kind=kind,
-        body=await services(request).blobs.fold(body),
+        body=await services(request).blobs.fold(body, fresh_place()),
         author=by.author(client=kind == "client"),
         through=by.through,
         status=new.status,
         time_worked=new.time_worked,
         cc=new.cc,
+        attachment_ids=new.attachment_ids,
+        uploader=by.uploader,
         within_client=by.within,
     )
     answer = await perform_on_ticket(request, command)
@@ -110,7 +114,7 @@ async def edit_entry(
     command = EditEntry(
         ticket_id=ticket_id,
         entry_id=entry_id,
-        body=await services(request).blobs.fold(body),
+        body=await services(request).blobs.fold(body, fresh_place()),
         if_version=version_if_given(request),
         actor=by.actor,
     )

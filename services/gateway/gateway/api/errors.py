@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
+from deskwire.blobs import BlobError
 from deskwire.db import LOST_CONNECTION
 from deskwire.errors import DeskwireError, Rejected, Unavailable
 
@@ -26,6 +27,7 @@ STATUS = {
     "stale_version": 412,
     "too_large": 413,
     "unsupported_media_type": 415,
+    "range_not_satisfiable": 416,
     "invalid": 422,
     "key_reused": 422,
     "rejected": 422,
@@ -146,6 +148,11 @@ async def database_away(request: Request, _error: Exception) -> Response:
     return problem(request.scope, Unavailable.code, "the database cannot be reached")
 
 
+async def blobs_away(request: Request, error: Exception) -> Response:
+    log.error("blob store away", trace_id=request.scope.get("trace_id"), cause=str(error))
+    return problem(request.scope, Unavailable.code, "the blob store cannot be reached")
+
+
 async def unexpected(request: Request, error: Exception) -> Response:
     path = request.scope["path"]
     log.error("request failed", path=path, trace_id=request.scope.get("trace_id"), exc_info=error)
@@ -169,6 +176,7 @@ def tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, not_valid)  # type: ignore[arg-type]  # the same
     app.add_exception_handler(HTTPException, by_status)  # type: ignore[arg-type]  # the same
     app.add_exception_handler(Exception, unexpected)
+    app.add_exception_handler(BlobError, blobs_away)
     for error in LOST_CONNECTION:
         app.add_exception_handler(error, database_away)
 

@@ -10,8 +10,8 @@ from fastapi.openapi.utils import get_openapi
 from gateway.api.auth import PUBLIC, Route
 from gateway.api.examples import Examples
 from gateway.api.itflow import described
-from gateway.api.preconditions import IF_MATCH
-from gateway.api.responses import PROBLEM, RATES, bearing, components, refused
+from gateway.api.preconditions import IF_MATCH, IF_NONE_MATCH
+from gateway.api.responses import FRESH, PROBLEM, RATES, bearing, components, refused
 from gateway.readmodel.reading import LARGEST_ID
 
 Schema = dict[str, Any]
@@ -26,8 +26,6 @@ KEY: Schema = {
     "schema": {"type": "string", "pattern": "^[\\x21-\\x7e]{1,255}$"},
 }
 ID: Schema = {"type": "integer", "minimum": 1, "maximum": LARGEST_ID}
-IF_NONE_MATCH: Schema = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
-FRESH: Schema = {"description": "It is what If-None-Match names", "headers": bearing("ETag")}
 
 SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "`dw_<id>_<secret>`"},
@@ -117,6 +115,8 @@ def _refusals(operation: Mapping[str, Any], method: str) -> list[int]:
         found.append(409)
     if "requestBody" in operation:
         found += [413, 415]
+    if "206" in operation["responses"]:
+        found.append(416)
     given = {each["name"]: each for each in operation["parameters"]}
     if "If-Match" in given:
         found += [412] + ([428] if given["If-Match"].get("required") else [])
@@ -132,8 +132,9 @@ def _hide(schemas: dict[str, Any]) -> None:
         "description": "true: only the beginning, read the single document for the whole",
     }
     schemas["StoredFile"]["properties"].pop("blob_id")
+    schemas["StoredFile"]["properties"].pop("sha256")
     schemas["StoredFile"]["required"].remove("blob_id")
-    for name in ("author", "within_client", "source"):
+    for name in ("author", "within_client", "uploader", "source"):
         schemas["OpenTicket"]["properties"].pop(name)
 
 

@@ -1,4 +1,4 @@
-"""If-Match: a change names the version that it changes (RFC 9110 section 13.1.1)."""
+"""If-Match: a change names the version that it changes (RFC 9110 section 13.1)."""
 
 import re
 
@@ -15,6 +15,7 @@ IF_MATCH = {
     "schema": {"type": "string"},
     "example": '"2"',
 }
+IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
 IF_SEEN = {"parameters": [IF_MATCH | {"required": False}]}
 """The `openapi_extra` of operations that go on without it."""
 

@@ -50,6 +50,7 @@ REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     412: ("stale_version", "It was changed since the version of `If-Match`", ()),
     413: ("too_large", "The body is too large", ()),
     415: ("unsupported_media_type", "The body is of another type", ()),
+    416: ("range_not_satisfiable", "The range begins behind the end", ()),
     422: ("invalid", "A field is wrong, or the Idempotency-Key is that of another body", ()),
     428: ("precondition_required", "Without `If-Match`", ()),
     429: ("rate_limited", "Too many requests", ("Retry-After", *RATES)),
@@ -73,6 +74,9 @@ def refused(*statuses: int) -> Schema:
 
 def bearing(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+FRESH: Schema = {"description": "It is what If-None-Match names", "headers": bearing("ETag")}
 
 
 def _refusal(status: int) -> Schema:

@@ -5,14 +5,25 @@ from typing import Annotated, Any, Literal
 from fastapi import Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime
 
-from deskwire.blobs import Blobs
+from deskwire.blobs import Blobs, fresh_place
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import OpenTicket, Priority, Source, Status, Ticket
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import created, perform_on_ticket
-from gateway.api.fields import Addresses, Id, Ids, Name, RequestBody, Subject, Tags, Text, body_of
+from gateway.api.fields import (
+    Addresses,
+    Attachments,
+    Id,
+    Ids,
+    Name,
+    RequestBody,
+    Subject,
+    Tags,
+    Text,
+    body_of,
+)
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.services import services
 from gateway.readmodel import reading
@@ -60,6 +71,13 @@ class TicketTemplate(RequestBody):
             within_client=by.within,
             author=by.agent if named else by.author(),
         )
+
+
+class NewTicket(TicketTemplate):
+    attachment_ids: Attachments = ()
+
+    def command(self, body: Body, by: Caller) -> OpenTicket:
+        return super().command(body, by).model_copy(update={"uploader": by.uploader})
 
 
 class TicketFilters(Paging):
@@ -130,14 +148,14 @@ async def read_ticket_by_number(request: Request, reference: str) -> Response:
 
 @routes.post("", status_code=201, response_model=Ticket)
 @scope("tickets:write")
-async def open_ticket(request: Request, new: TicketTemplate) -> Response:
+async def open_ticket(request: Request, new: NewTicket) -> Response:
     """Open a ticket. The client and the team are told as the settings say."""
     return await open_with(request, new, services(request).blobs)
 
 
 async def open_with(request: Request, new: TicketTemplate, blobs: Blobs) -> Response:
     body = await body_of(new.body)
-    command = new.command(await blobs.fold(body), caller(request))
+    command = new.command(await blobs.fold(body, fresh_place()), caller(request))
     answer = await perform_on_ticket(request, command)
     ticket = answer.reply.ticket
     doc = document_text(ticket.model_copy(update={"body": body}))

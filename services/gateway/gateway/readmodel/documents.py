@@ -10,8 +10,14 @@ from deskwire.contracts.tickets import Entry, Ticket
 
 HIDDEN: Any = {
     "body": {"blob_id": True},
-    "attachments": {"__all__": {"blob_id": True}},
-    "ticket": {"author": True, "within_client": True, "source": True, "body": {"blob_id": True}},
+    "attachments": {"__all__": {"blob_id": True, "sha256": True}},
+    "ticket": {
+        "author": True,
+        "within_client": True,
+        "uploader": True,
+        "source": True,
+        "body": {"blob_id": True},
+    },
 }
 """Fields of the contracts that no API consumer sees."""
 

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import asyncpg
+import orjson
 from sqlalchemy import text
 
+from deskwire.contracts.tickets import StoredFile
 from deskwire.db import Database, compiled
 
 LARGEST_ID = 2**53 - 1
@@ -39,6 +41,16 @@ _RECORD = compiled(
     SELECT version, archived, doc FROM records
     WHERE kind = :kind AND id = :id
       AND (CAST(:within AS bigint) IS NULL OR client_id = :within)
+    """)
+)
+
+
+_FILES = compiled(
+    text("""
+    SELECT e.files FROM entries e JOIN tickets t ON t.id = e.ticket_id
+    WHERE e.files @> jsonb_build_array(jsonb_build_object('id', CAST(:id AS bigint)))
+      AND (:internal OR e.kind <> 'internal')
+      AND (CAST(:within AS bigint) IS NULL OR t.client_id = :within)
     """)
 )
 
@@ -108,3 +120,14 @@ async def record(
     if id > LARGEST_ID:
         return None
     return await database.fetch_one(_RECORD, kind=kind, id=id, within=within)
+
+
+async def file(
+    database: Database, id: int, within: int | None, *, internal: bool
+) -> StoredFile | None:
+    """What is shown on a ticket within the client; ``internal``: also by an internal entry."""
+    if id > LARGEST_ID:
+        return None
+    stored = await database.fetch_value(_FILES, id=id, within=within, internal=internal)
+    files = [StoredFile.model_validate(each) for each in orjson.loads(stored or "[]")]
+    return next((file for file in files if file.id == id), None)

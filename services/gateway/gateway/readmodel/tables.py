@@ -15,7 +15,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
 from deskwire.messaging.schema import messaging_tables
 
@@ -89,9 +89,18 @@ ENTRIES = Table(
     Column("doc", Text, nullable=False),
     Column("reply_id", BigInteger),  # its id; null: what its ticket was opened with
     Column("redacted", Boolean, nullable=False, server_default=false()),
+    Column("files", JSONB),  # null: none
     Index("entries_timeline", "ticket_id", "created_at", "id"),  # GET /tickets/{id}/entries
     # ticket_replies/read.php of all tickets
     Index("entries_replies", "kind", "reply_id", postgresql_where=text("reply_id IS NOT NULL")),
+    Index(  # GET /attachments/{id}
+        "entries_files",
+        "files",
+        postgresql_using="gin",
+        postgresql_ops={"files": "jsonb_path_ops"},
+        postgresql_with={"fastupdate": "off"},
+        postgresql_where=text("files IS NOT NULL"),
+    ),
 )
 
 HISTORY = Table(

@@ -6,6 +6,7 @@ A document that is there already, in this version or a later one, costs a look a
 
 from typing import Any
 
+import orjson
 from sqlalchemy import text
 
 from deskwire.contracts.notifications import Delivery
@@ -57,19 +58,20 @@ _TICKETS = """
 
 _ENTRIES = """
     INSERT INTO entries AS target (
-        id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted)
+        id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted, files)
     SELECT DISTINCT ON (id) * FROM unnest(
         CAST(:entry_id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:kind AS text[]),
         CAST(:entry_created_at AS timestamptz[]), CAST(:entry_version AS integer[]),
         CAST(:entry_blob_id AS text[]), CAST(:entry_doc AS text[]),
-        CAST(:entry_reply_id AS bigint[]), CAST(:entry_redacted AS boolean[])
-    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted)
+        CAST(:entry_reply_id AS bigint[]), CAST(:entry_redacted AS boolean[]),
+        CAST(:entry_files AS jsonb[])
+    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted, files)
     WHERE NOT EXISTS (SELECT FROM entries e WHERE e.id = new.id AND e.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
         ticket_id = excluded.ticket_id, kind = excluded.kind, created_at = excluded.created_at,
         version = excluded.version, blob_id = excluded.blob_id, doc = excluded.doc,
-        reply_id = excluded.reply_id, redacted = excluded.redacted
+        reply_id = excluded.reply_id, redacted = excluded.redacted, files = excluded.files
     WHERE target.version < excluded.version
 """
 
@@ -158,7 +160,14 @@ def entry_row(entry: Entry) -> dict[str, Any]:
         "entry_doc": shown(entry),
         "entry_reply_id": None if _opened(entry) else entry.id,
         "entry_redacted": entry.redacted_at is not None,
+        "entry_files": _files(entry),
     }
+
+
+def _files(entry: Entry) -> str | None:
+    if not entry.attachments:
+        return None
+    return orjson.dumps([file.model_dump() for file in entry.attachments]).decode()
 
 
 def _opened(entry: Entry) -> bool:

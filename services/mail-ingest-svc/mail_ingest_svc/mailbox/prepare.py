@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from deskwire.blobs import Blobs
+from deskwire.blobs import Blobs, mail_place
 from deskwire.contracts.mail import Attachment, Body, MailReceived
 from mail_ingest_svc.domain import Listed, content_digest, mail_received, oversize_notice
 from mail_ingest_svc.mailbox.faults import fault_of_the_mail
@@ -89,8 +89,9 @@ class Preparing:
 
     async def _prepared(self, claimed: Claimed, raw_id: str, read: Read) -> Prepared:
         parsed = read.parsed
-        body = await self._blobs.fold(Body(text=parsed.text, html=parsed.html))
-        attachments = [await self._stored(part) for part in parsed.attachments]
+        place = mail_place(claimed.id)
+        body = await self._blobs.fold(Body(text=parsed.text, html=parsed.html), place)
+        attachments = [await self._stored(part, place) for part in parsed.attachments]
         now = datetime.now(UTC)
         event = mail_received(
             claimed.id, claimed.mailbox, parsed, body, attachments, received_at=now
@@ -106,14 +107,14 @@ class Preparing:
         }
         return Prepared(claimed, row, event)
 
-    async def _stored(self, part: ParsedAttachment) -> Attachment:
-        blob_id = await self._blobs.put(part.content)
+    async def _stored(self, part: ParsedAttachment, place: str) -> Attachment:
+        blob_id = await self._blobs.put(part.content, place)
         return Attachment(
             blob_id=blob_id,
             name=part.name,
             type=part.type,
             size=len(part.content),
-            sha256=blob_id,
+            sha256=blob_id.rpartition("-")[2],
             content_id=part.content_id,
             inline=part.inline,
         )

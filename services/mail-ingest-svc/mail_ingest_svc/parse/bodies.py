@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from deskwire.filenames import safe_name
 from deskwire.html import clean_html, clean_text, html_of, text_of, too_large, without_data
 from mail_ingest_svc.parse.charsets import decode
 from mail_ingest_svc.parse.identity import read_message_id
 from mail_ingest_svc.parse.model import ParsedAttachment
-from mail_ingest_svc.parse.names import safe_name
 from mail_ingest_svc.parse.plain import unflowed, without_files
 from mail_ingest_svc.parse.tree import Part
 
@@ -53,7 +53,9 @@ def _piece_or_attachment(part: Part, body: Body) -> Piece | None:
     for name, content in files:
         number = len(body.attachments) + 1
         kind = "application/octet-stream"
-        body.attachments.append(ParsedAttachment(safe_name(name, kind, number), kind, content))
+        body.attachments.append(
+            ParsedAttachment(safe_name(name, kind, f"part-{number}"), kind, content)
+        )
     return Piece(_unwrapped(text, part).strip("\n"), part.place.alternative, is_html=False)
 
 
@@ -79,7 +81,7 @@ def _unwrapped(text: str, part: Part) -> str:
 def _attachment(part: Part, number: int) -> ParsedAttachment:
     content_id = read_message_id(part.headers.get("content-id"))
     return ParsedAttachment(
-        safe_name(part.filename, part.type, number),
+        safe_name(part.filename, part.type, f"part-{number}"),
         part.type,
         part.content,
         content_id,

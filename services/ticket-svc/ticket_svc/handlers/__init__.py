@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from deskwire.contracts import attachments as attachment_contracts
 from deskwire.contracts import people as people_contracts
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
@@ -10,7 +11,16 @@ from deskwire.contracts.replay import ReplayDocuments
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.replay import replaying
 from ticket_svc.domain.threads import Signer
-from ticket_svc.handlers import changes, entries, mail, merging, people, records, tickets
+from ticket_svc.handlers import (
+    attachments,
+    changes,
+    entries,
+    mail,
+    merging,
+    people,
+    records,
+    tickets,
+)
 from ticket_svc.store import records as kinds
 from ticket_svc.store.replay import KINDS
 
@@ -27,6 +37,7 @@ def handlers(signer: Signer) -> Handlers:
         contracts.MergeTicket: partial(merging.merge_ticket, signer),
         contracts.UnmergeTicket: merging.unmerge_ticket,
         contracts.GetTicket: tickets.get_ticket,
+        attachment_contracts.KeepUpload: attachments.keep_upload,
         people_contracts.CreateClient: partial(records.create, kinds.CLIENT),
         people_contracts.CreateContact: partial(records.create, kinds.CONTACT),
         people_contracts.CreateDomain: partial(records.create, kinds.DOMAIN),

@@ -1,19 +1,18 @@
 """Replies and notes: added however they come, edited, redacted."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import asyncpg
 
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.mail import Attachment
 from deskwire.contracts.people import Actor
-from deskwire.contracts.tickets import Entry, HistoryItem, StoredFile, Ticket, TicketEntry
+from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
 from deskwire.errors import NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
-from ticket_svc.handlers.tickets import API, Origin
+from ticket_svc.handlers.attachments import discard, link_uploads
+from ticket_svc.handlers.tickets import Origin
 from ticket_svc.store import changes, documents, entries, history, tickets
 from ticket_svc.store.history import Change
 
@@ -21,7 +20,7 @@ from ticket_svc.store.history import Change
 async def add_by_request(
     signer: Signer, command: contracts.AddEntry, tx: Transaction
 ) -> TicketEntry:
-    return await add_entry(signer, command, tx, API)
+    return await add_entry(signer, command, tx, Origin(attachments=await link_uploads(command, tx)))
 
 
 async def add_entry(
@@ -46,6 +45,7 @@ async def edit_entry(command: contracts.EditEntry, tx: Transaction) -> TicketEnt
     life.check_editable(entry, command.actor.author)
     if command.if_version not in (None, entry.version):
         raise StaleVersion
+    await discard(entry.model_copy(update={"attachments": ()}), tx)
     body = command.body
     row = await tx.fetch_row(
         entries.EDIT,
@@ -61,27 +61,10 @@ async def redact_entry(command: contracts.RedactEntry, tx: Transaction) -> Ticke
     ticket, entry = await _locked(command, tx)
     if entry.redacted_at is not None:
         return TicketEntry(ticket=ticket, entry=entry)
+    await discard(entry, tx)
     by = command.actor.author.model_dump_json()
     row = await tx.fetch_row(entries.REDACT, entry_id=entry.id, by=by)
     return await _changed("entry.redacted", ticket, row, command.actor, tx)
-
-
-async def keep_attachments(
-    attachments: Sequence[Attachment], tx: Transaction
-) -> tuple[StoredFile, ...]:
-    """Give the blobs of a mail their attachment ids."""
-    if not attachments:
-        return ()
-    rows = await tx.fetch(
-        tickets.INSERT_ATTACHMENTS,
-        blob_ids=[a.blob_id for a in attachments],
-        names=[a.name for a in attachments],
-        types=[a.type for a in attachments],
-        sizes=[a.size for a in attachments],
-        content_ids=[a.content_id for a in attachments],
-        inlines=[a.inline for a in attachments],
-    )
-    return tuple(StoredFile.model_validate(dict(row)) for row in rows)
 
 
 async def _again(

@@ -17,7 +17,8 @@ from ticket_svc.domain.threads import (
     foreign_references,
     subject_references,
 )
-from ticket_svc.handlers.entries import add_entry, keep_attachments
+from ticket_svc.handlers.attachments import keep_mailed
+from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import people, tickets
 from ticket_svc.store.records import CONTACT
@@ -137,7 +138,7 @@ async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -
 
 
 async def _origin(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:
-    files = await keep_attachments(mail.attachments, tx)
+    files = await keep_mailed(mail.attachments, tx)
     return Origin("email", mail.message_id, files, verified)
 
 

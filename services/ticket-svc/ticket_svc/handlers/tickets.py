@@ -10,6 +10,7 @@ from deskwire.contracts.tickets import Entry, StoredFile, TicketEntry, Via
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
 
 SYSTEM = Author(type="system").model_dump_json()
@@ -34,13 +35,11 @@ class Origin:
         return json.dumps([file.model_dump() for file in self.attachments])
 
 
-API = Origin()
-
-
 async def open_by_request(
     signer: Signer, command: contracts.OpenTicket, tx: Transaction
 ) -> TicketEntry:
-    return await open_ticket(signer, command, tx, API)
+    origin = Origin(attachments=await link_uploads(command, tx))
+    return await open_ticket(signer, command, tx, origin)
 
 
 async def open_scheduled(

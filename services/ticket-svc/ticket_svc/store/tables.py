@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
 
 from deskwire.messaging.schema import messaging_tables
 
@@ -241,6 +241,9 @@ entries = Table(
     _version(),
     Index("entries_timeline", "ticket_id", "id"),  # opening entry, latest Message-IDs
 )
+Index(  # whether a blob is pointed at
+    "entries_body_blob", entries.c.body_blob, postgresql_where=entries.c.body_blob.is_not(None)
+)
 Index(  # the mail that another mail answers
     "entries_message_id",
     entries.c.message_id,
@@ -255,10 +258,25 @@ attachments = Table(
     Column("name", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("size", BigInteger, nullable=False),
+    Column("sha256", Text),
     Column("content_id", Text),
     Column("inline", Boolean, nullable=False),
     _created(),
+    Column("linked_at", TIME),  # null: an upload that no entry has named yet
+    Column("uploader", Text),
+    Column("request_id", UUID, unique=True),  # the idempotency record of POST /attachments
+    Index("attachments_blob", "blob_id"),  # whether a blob is pointed at
 )
+Index(  # uploads that expire
+    "attachments_unused",
+    attachments.c.created_at,
+    postgresql_where=attachments.c.linked_at.is_(None),
+)
+
+discarded_blobs = Table(
+    "discarded_blobs", metadata, Column("blob_id", Text, primary_key=True), _created()
+)
+"""No row points at them any more; to be deleted."""
 
 merges = Table(
     "merges",

@@ -166,13 +166,3 @@ BY_REFERENCES = compiled(
     ORDER BY place LIMIT 1
     """)
 )
-
-INSERT_ATTACHMENTS = compiled(
-    text("""
-    INSERT INTO attachments (blob_id, name, type, size, content_id, inline)
-    SELECT * FROM unnest(
-        CAST(:blob_ids AS text[]), CAST(:names AS text[]), CAST(:types AS text[]),
-        CAST(:sizes AS bigint[]), CAST(:content_ids AS text[]), CAST(:inlines AS boolean[]))
-    RETURNING id, name, size, type, inline, blob_id
-    """)
-)

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import Response
 
+from deskwire.blobs import fresh_place
 from deskwire.contracts.tickets import AddEntry, EntryKind, Status
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api.answers import whole_docs
@@ -84,7 +85,7 @@ async def create(call: Call) -> Response:
         AddEntry,
         ticket_id=php.integer(call.body.get("ticket_id")),
         kind=kind,
-        body=await call.services.blobs.fold(await body_of(text)),
+        body=await call.services.blobs.fold(await body_of(text), fresh_place()),
         author=by.author(client=kind == "client"),
         through=by.through,
         status=STATUSES.get(php.line(call.body.get("ticket_status")).lower()),

@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import Response
 
+from deskwire.blobs import fresh_place
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import ChangeTicket, OpenTicket, Priority, TicketChanges
 from deskwire.errors import Invalid, NotFound
@@ -74,7 +75,7 @@ async def _command(call: Call) -> OpenTicket:
     return made(
         OpenTicket,
         subject=subject,
-        body=await call.services.blobs.fold(written),
+        body=await call.services.blobs.fold(written, fresh_place()),
         client_id=call.client_id or None,
         contact_id=contact_id,
         priority=PRIORITIES.get(php.line(body.get("ticket_priority")).lower(), "low"),

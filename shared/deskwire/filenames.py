@@ -1,4 +1,4 @@
-"""Names of attachments, made harmless: here they are only data, but people save files by them."""
+"""Names of files, made harmless: here they are only data, but people save files by them."""
 
 import mimetypes
 import unicodedata
@@ -11,12 +11,15 @@ _UNSAFE = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co"}
 
 
-def safe_name(name: str, content_type: str, number: int) -> str:
-    """A base name. Invisible characters go first, else they hide a dot from the later steps."""
+def safe_name(name: str, content_type: str, fallback: str) -> str:
+    """A base name: the ``fallback`` with an extension for the type where nothing of it is left.
+
+    Invisible characters go first, else they hide a dot from the later steps.
+    """
     seen = "".join(c for c in name[:4096] if unicodedata.category(c) not in _INVISIBLE)
     base = seen.replace("\\", "/").rpartition("/")[2].translate(_UNSAFE)
     base = " ".join(base.split()).lstrip(". ").rstrip(". ")
-    return _shortened(base) if base else f"part-{number}{_extension(content_type)}"
+    return _shortened(base) if base else f"{fallback}{_extension(content_type)}"
 
 
 def _shortened(base: str) -> str:
