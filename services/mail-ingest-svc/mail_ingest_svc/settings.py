@@ -20,3 +20,11 @@ class Settings(ServiceSettings):
     max_mail_bytes: int = Field(
         50 * 1024 * 1024, gt=0, description="of a larger mail only the headers are read"
     )
+    mail_from: str | None = Field(
+        None, description="the address that notify-svc writes from: its mails are known by it"
+    )
+    reply_address: str | None = None
+
+    @property
+    def own_addresses(self) -> list[str]:
+        return [address for address in (self.mail_from, self.reply_address) if address]

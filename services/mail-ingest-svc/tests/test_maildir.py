@@ -16,8 +16,6 @@ from mail_ingest_svc.domain import content_digest
 from mail_ingest_svc.mailbox import maildir as maildir_module
 from mail_ingest_svc.mailbox import prepare
 from mail_ingest_svc.mailbox.maildir import MaildirMailbox
-from mail_ingest_svc.mailbox.prepare import UNREADABLE_TEXT
-from mail_ingest_svc.parse import ParsedMail, parse
 
 SECOND_NS = 1_000_000_000
 OUTBOX = "SELECT count(*), count(published_at) FROM outbox"
@@ -87,28 +85,6 @@ async def test_whatever_arrives_is_told_of(
         await office.mail()
         [row] = await office.ledger("received")
     assert await office.blobs.get(row["raw_id"]) == raw
-
-
-async def test_what_the_parser_cannot_read_is_attached(
-    office: PostOffice, maildir: Maildir, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The parser never fails that we know of; this one does, at the body."""
-
-    def fragile(raw: bytes) -> ParsedMail:
-        if raw.split(b"\n\n", 1)[1]:
-            raise RecursionError
-        return parse(raw)
-
-    monkeypatch.setattr(prepare, "parse", fragile)
-    raw = a_mail("Printer")
-    maildir.drop(raw)
-    async with office.open(maildir.url):
-        mail = await office.mail()
-    assert (mail.subject, mail.body.text) == ("Printer", UNREADABLE_TEXT)
-    assert mail.sender is not None
-    assert mail.sender.email == "jane@example.org"
-    assert mail.defects[-1] == "unreadable"
-    assert await office.blobs.get(mail.attachments[0].blob_id) == raw
 
 
 async def test_of_an_oversize_mail_only_the_headers_are_read(

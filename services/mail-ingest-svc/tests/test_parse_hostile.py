@@ -1,12 +1,15 @@
 """Inputs that crash or stall mail parsers: here each costs seconds at worst and never the mail."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mail_ingest_svc.parse import ParsedMail, parse
+from mail_ingest_svc.parse import ParsedMail, bodies, parse
+from mail_ingest_svc.parse.mail import UNREADABLE
+from mail_ingest_svc.parse.tree import Part
 
 MIB = 1024 * 1024
 MULTIPART = b"From: a@b.c\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -65,7 +68,7 @@ def assert_clean(parsed: ParsedMail) -> None:
     for s in strings:
         s.encode()
         assert "\0" not in s
-    assert "parser-error" not in parsed.defects
+    assert "unreadable" not in parsed.defects
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -95,13 +98,29 @@ def test_html_that_is_too_large_is_read_as_text() -> None:
     assert "html-too-large" in parsed.defects
 
 
-def test_an_unforeseen_error_costs_the_form_not_the_text(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unforeseen_error_costs_the_body_not_the_mail(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = bodies.read_body
+
+    def fragile(parts: Sequence[Part]) -> bodies.Body:
+        if parts[0].encoded:
+            raise RecursionError
+        return read(parts)
+
+    monkeypatch.setattr("mail_ingest_svc.parse.mail.read_body", fragile)
+    raw = b"Subject: a\r\nFrom: jane@example.org\r\n\r\nb\0"
+    parsed = parse(raw)
+    assert (parsed.subject, parsed.text, parsed.defects[-1]) == ("a", UNREADABLE, "unreadable")
+    assert parsed.sender is not None
+    assert [(a.name, a.content) for a in parsed.attachments] == [("mail.eml", raw)]
+
+
+def test_an_unforeseen_error_in_the_headers_costs_those(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: bytes) -> None:
         raise RecursionError
 
     monkeypatch.setattr("mail_ingest_svc.parse.mail.take_apart", fail)
-    parsed = parse(b"Subject: a\r\n\r\nb\0")
-    assert parsed == ParsedMail(text="Subject: a\r\n\r\nb", defects=("parser-error",))
+    parsed = parse(b"Subject: a\r\n\r\nb")
+    assert (parsed.subject, parsed.text, len(parsed.attachments)) == ("", UNREADABLE, 1)
 
 
 FRAGMENTS = st.sampled_from(

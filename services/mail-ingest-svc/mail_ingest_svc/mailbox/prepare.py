@@ -7,21 +7,13 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-import structlog
-
 from deskwire.blobs import Blobs, mail_place
 from deskwire.contracts.mail import Attachment, Body, MailReceived
 from mail_ingest_svc.domain import Listed, content_digest, mail_received, oversize_notice
 from mail_ingest_svc.mailbox.faults import fault_of_the_mail
+from mail_ingest_svc.mailbox.parsers import ParserDied, Parsers
 from mail_ingest_svc.mailbox.port import NotFetched
-from mail_ingest_svc.parse import ParsedAttachment, ParsedMail, parse
-
-log = structlog.get_logger()
-
-PARSERS = 2
-"""Threads that parse, for all mailboxes of a process; more would only hold more in memory."""
-
-UNREADABLE_TEXT = "This mail could not be read; it is attached as it came."
+from mail_ingest_svc.parse import ParsedAttachment, ParsedMail
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +48,10 @@ Outcome = Prepared | Exception
 class Preparing:
     """Of mails over ``limit`` bytes only the headers are given to it."""
 
-    def __init__(self, blobs: Blobs, *, limit: int) -> None:
+    def __init__(self, blobs: Blobs, parsers: Parsers, *, limit: int) -> None:
         self._blobs = blobs
+        self._parsers = parsers
         self._limit = limit
-        self._parsers = asyncio.Semaphore(PARSERS)
 
     async def all(self, contents: Contents) -> dict[Claimed, Outcome]:
         """Each mail, or what is wrong with it; raises only what is no mail's fault."""
@@ -68,9 +60,25 @@ class Preparing:
         return dict(zip(read, await asyncio.gather(*work), strict=True))
 
     async def _read(self, contents: Contents) -> dict[Claimed, Read | Exception]:
-        """In one go: a thread for each mail costs more than most mails do."""
-        async with self._parsers:
-            return await asyncio.to_thread(_read_all, contents, self._limit)
+        digests = await asyncio.to_thread(_digests, contents)
+        work = (self._parsed(each, contents[each], digest) for each, digest in digests.items())
+        return dict(zip(contents, await asyncio.gather(*work), strict=True))
+
+    async def _parsed(
+        self, claimed: Claimed, content: bytes | NotFetched, digest: str | Exception
+    ) -> Read | Exception:
+        if isinstance(content, Exception):
+            return content
+        if isinstance(digest, Exception):
+            return digest
+        try:
+            parsed = await self._parsers.parse(content)
+        except ParserDied as error:
+            return error
+        size = claimed.mail.size
+        if size > self._limit:
+            return _oversize(parsed, digest, size, self._limit)
+        return Read(parsed, digest)
 
     async def _keep(self, contents: Contents) -> dict[Claimed, str]:
         raws = {each: raw for each, raw in contents.items() if isinstance(raw, bytes)}
@@ -120,41 +128,20 @@ class Preparing:
         )
 
 
-def _read_all(contents: Contents, limit: int) -> dict[Claimed, Read | Exception]:
-    return {claimed: _tried(claimed, content, limit) for claimed, content in contents.items()}
+def _digests(contents: Contents) -> dict[Claimed, str | Exception]:
+    """In one go: a thread for each mail costs more than most mails do."""
+    return {claimed: _digest(content) for claimed, content in contents.items()}
 
 
-def _tried(claimed: Claimed, content: bytes | NotFetched, limit: int) -> Read | Exception:
+def _digest(content: bytes | NotFetched) -> str | Exception:
     if isinstance(content, Exception):
         return content
     try:
-        return _read(claimed.mail.size, content, limit)
+        return content_digest(content)
     except Exception as error:
         return error
 
 
-def _read(size: int, content: bytes, limit: int) -> Read:
-    digest = content_digest(content)
-    parsed = _parsed(content)
-    if size <= limit:
-        return Read(parsed or _unreadable(content), digest)
-    notice = replace(parsed or ParsedMail(), text=oversize_notice(size, limit), attachments=())
-    digest = sha256(f"{size} {digest}".encode()).hexdigest()
-    return Read(notice, digest, "oversize")
-
-
-def _parsed(raw: bytes) -> ParsedMail | None:
-    """None where even the tolerant parser gives up."""
-    try:
-        return parse(raw)
-    except Exception:
-        log.exception("mail not parsed", bytes=len(raw))
-        return None
-
-
-def _unreadable(raw: bytes) -> ParsedMail:
-    head, _, _ = raw.replace(b"\r\n", b"\n").partition(b"\n\n")
-    known = _parsed(head + b"\n\n") or ParsedMail()
-    source = ParsedAttachment("mail.eml", "message/rfc822", raw)
-    defects = (*known.defects, "unreadable")
-    return replace(known, text=UNREADABLE_TEXT, html=None, attachments=(source,), defects=defects)
+def _oversize(parsed: ParsedMail, digest: str, size: int, limit: int) -> Read:
+    notice = replace(parsed, text=oversize_notice(size, limit), html=None, attachments=())
+    return Read(notice, sha256(f"{size} {digest}".encode()).hexdigest(), "oversize")

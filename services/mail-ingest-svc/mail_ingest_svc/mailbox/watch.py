@@ -13,6 +13,7 @@ from deskwire.messaging.outbox import Outbox
 from deskwire.oauth import Tokens
 from mail_ingest_svc.mailbox.faults import ELSEWHERE
 from mail_ingest_svc.mailbox.intake import RETRY_SECONDS, Intake
+from mail_ingest_svc.mailbox.parsers import Parsers
 from mail_ingest_svc.mailbox.port import LoginRefused, Mailbox
 from mail_ingest_svc.mailbox.prepare import Preparing
 from mail_ingest_svc.settings import Settings
@@ -31,7 +32,8 @@ async def watching(
 ) -> AsyncIterator[None]:
     """Take in the mail of all mailboxes until left; then end the chunk in work, and no more."""
     limit = settings.max_mail_bytes
-    preparing, tokens = Preparing(blobs, limit=limit), Tokens(settings.oauth, outbox.database)
+    parsers, tokens = Parsers(settings.own_addresses), Tokens(settings.oauth, outbox.database)
+    preparing = Preparing(blobs, parsers, limit=limit)
     watchers = [
         Watcher(Intake(mailbox, outbox, preparing, tokens, max_bytes=limit), settings.poll_seconds)
         for mailbox in mailboxes
@@ -43,6 +45,7 @@ async def watching(
         for watcher in watchers:
             watcher.stop()
         await _ended(tasks, watchers, settings.shutdown_seconds)
+        await parsers.aclose()
 
 
 async def _ended(

@@ -1,17 +1,17 @@
 """Puts the readers together; one that fails costs its field, never the mail."""
 
-from deskwire.html import clean_text
+from dataclasses import replace
+
 from mail_ingest_svc.parse.addresses import read_addresses, read_sender
 from mail_ingest_svc.parse.bodies import read_body
-from mail_ingest_svc.parse.charsets import decode
 from mail_ingest_svc.parse.headers import Headers
 from mail_ingest_svc.parse.identity import read_date, read_ids, read_message_id
 from mail_ingest_svc.parse.kind import Evidence, classify
-from mail_ingest_svc.parse.model import ParsedMail
+from mail_ingest_svc.parse.model import ParsedAttachment, ParsedMail
 from mail_ingest_svc.parse.tree import take_apart
 
 MAX_SUBJECT = 1000
-MAX_FALLBACK = 65_536
+UNREADABLE = "This mail could not be read; it is attached as it came."
 
 
 def parse(raw: bytes, own: frozenset[str] = frozenset()) -> ParsedMail:
@@ -21,8 +21,18 @@ def parse(raw: bytes, own: frozenset[str] = frozenset()) -> ParsedMail:
     """
     try:
         return _parsed(raw, own)
-    except Exception:  # an unforeseen mail is shown as it is; the defect makes it findable
-        return ParsedMail(text=clean_text(decode(raw[:MAX_FALLBACK])), defects=("parser-error",))
+    except Exception:  # whatever it is, the mail is shown as it came; the defect makes it findable
+        return _unreadable(raw, own)
+
+
+def _unreadable(raw: bytes, own: frozenset[str]) -> ParsedMail:
+    try:
+        known = _parsed(raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n", own)
+    except Exception:
+        known = ParsedMail()
+    source = ParsedAttachment("mail.eml", "message/rfc822", raw)
+    defects = (*known.defects, "unreadable")
+    return replace(known, text=UNREADABLE, html=None, attachments=(source,), defects=defects)
 
 
 def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:

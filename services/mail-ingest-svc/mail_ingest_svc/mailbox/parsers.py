@@ -1,0 +1,123 @@
+"""Parses mails in processes of their own, so that a mail which stalls or bursts one costs one mail.
+
+One process waits, warm. While it is busy with a slow mail, others are started beside it.
+"""
+
+import asyncio
+import pickle
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterable
+from contextlib import ExitStack, asynccontextmanager
+from typing import cast
+
+from deskwire.errors import DeskwireError
+from mail_ingest_svc.parse import ParsedMail
+from mail_ingest_svc.parse.worker import MEMORY, SECONDS, SIZE
+
+PATIENCE = 1.0
+"""So many seconds the others wait for a mail; then they are parsed beside it."""
+
+MOST = 3
+"""Processes at once: each may take `MEMORY`."""
+
+COMMAND = ("-m", "mail_ingest_svc.parse.worker")
+READ_BYTES = 1024 * 1024
+
+
+class ParserDied(DeskwireError):
+    """The mail has ended the process that parsed it."""
+
+    code = "parser_died"
+
+
+class Parsers:
+    """``own``: the addresses that Deskwire writes from."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self._own = sorted({address.lower() for address in own})
+        self._places = asyncio.Semaphore(MOST)
+        self._turn = asyncio.Semaphore(1)
+        self._waiting: list[_Parser] = []
+
+    async def parse(self, raw: bytes) -> ParsedMail:
+        """Raises `ParserDied` for a mail that takes more than its time or its memory."""
+        async with self._places, self._in_turn():
+            return await self._parse(raw)
+
+    @asynccontextmanager
+    async def _in_turn(self) -> AsyncIterator[None]:
+        await self._turn.acquire()
+        with ExitStack() as turn:
+            turn.callback(self._turn.release)
+            others = asyncio.get_running_loop().call_later(PATIENCE, turn.close)
+            turn.callback(others.cancel)
+            yield
+
+    async def _parse(self, raw: bytes) -> ParsedMail:
+        parser = self._waiting.pop() if self._waiting else await _Parser.start(self._own)
+        try:
+            parsed = await parser.parse(raw)
+        except BaseException:
+            await parser.end()
+            raise
+        self._waiting.append(parser)
+        while len(self._waiting) > 1:
+            await self._waiting.pop(0).end()
+        return parsed
+
+    @property
+    def processes(self) -> list[int]:
+        """Those that wait, by their ids."""
+        return [parser.process.pid for parser in self._waiting]
+
+    async def aclose(self) -> None:
+        while self._waiting:
+            await self._waiting.pop().end()
+
+
+class _Parser:
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._mails = cast("asyncio.StreamWriter", process.stdin)
+        self._answers = cast("asyncio.StreamReader", process.stdout)
+
+    @classmethod
+    async def start(cls, own: Iterable[str]) -> "_Parser":
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *COMMAND,
+            *own,
+            stdin=PIPE,
+            stdout=PIPE,
+            limit=READ_BYTES,
+            start_new_session=True,  # Ctrl-C is for us, who let it finish
+        )
+        return cls(process)
+
+    async def parse(self, raw: bytes) -> ParsedMail:
+        try:
+            self._mails.write(SIZE.pack(len(raw)))
+            self._mails.write(raw)
+            await self._mails.drain()
+            (size,) = SIZE.unpack(await self._answers.readexactly(SIZE.size))
+            answer = await self._answers.readexactly(size)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ParserDied(_cause(await self.process.wait())) from None
+        parsed: ParsedMail = pickle.loads(answer)  # noqa: S301  # our own child wrote it
+        return parsed
+
+    async def end(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+        self._mails.close()
+
+
+def _cause(code: int) -> str:
+    if code == -signal.SIGALRM:
+        return f"parsing it takes more than {SECONDS:.0f} seconds"
+    if code in {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGKILL, 1}:
+        return f"parsing it takes more than {MEMORY // 1024**2} MiB"
+    return f"parsing it ended the process with {code}"

@@ -1,0 +1,43 @@
+"""The process that parses: mails on standard input, what was read of them on standard output.
+
+It sets its own limits, which the kernel keeps: a mail that takes too long or too much ends the
+process, wherever in whichever library it is. Its parent starts another.
+"""
+
+import pickle
+import resource
+import signal
+import struct
+import sys
+
+from mail_ingest_svc.parse.mail import parse
+
+SECONDS = 20.0
+"""For one mail, by the clock on the wall."""
+
+MEMORY = 512 * 1024 * 1024
+"""Address space, in bytes."""
+
+SIZE = struct.Struct(">Q")
+"""Before each mail and each answer: how many bytes it has."""
+
+
+def main() -> None:
+    own = frozenset(sys.argv[1:])
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its parent, after the mail in work
+    mails, answers = sys.stdin.buffer, sys.stdout.buffer
+    while header := mails.read(SIZE.size):
+        (size,) = SIZE.unpack(header)
+        raw = mails.read(size)
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        answer = pickle.dumps(parse(raw, own), protocol=5)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        answers.write(SIZE.pack(len(answer)))
+        answers.write(answer)
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
