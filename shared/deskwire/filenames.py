@@ -35,3 +35,7 @@ def _extension(content_type: str) -> str:
     if content_type.startswith("message/"):
         return ".eml" if content_type in {"message/rfc822", "message/global"} else ".txt"
     return _TYPES.guess_extension(content_type, strict=False) or ".bin"
+
+
+def type_of(name: str) -> str:
+    return _TYPES.guess_type(name[-MAX_NAME:], strict=False)[0] or "application/octet-stream"

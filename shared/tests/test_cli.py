@@ -433,6 +433,19 @@ async def test_blobs(databases: dict[str, str], tmp_path: Path) -> None:
     assert lines == ["blob\twhy", "tickets/x/1\tdiscarded"]
 
 
+async def test_what_is_understood_of_mails_in_files(tmp_path: Path) -> None:
+    mail, missing = tmp_path / "a.eml", tmp_path / "none.eml"
+    mail.write_bytes(b"From: Ann <ann@example.org>\nSubject: =?utf-8?q?H=C3=AF?=\n\nHello\n")
+    done = await deskwire("mail", "parse", "--json", str(mail), str(missing))
+    assert (done.code, done.err) == (1, "")
+    told, wrong = map(json.loads, done.out.splitlines())
+    assert (told["file"], told["subject"], told["text"]) == (str(mail), "Hï", "Hello")
+    assert told["from"] == [{"name": "Ann", "address": "ann@example.org"}]
+    assert told["class"] == {"kind": "person", "reason": "", "recipients": []}
+    assert "No such file" in wrong["error"]
+    assert len((await deskwire("mail", "parse", str(mail))).lines()) == 2
+
+
 async def test_docs(tmp_path: Path) -> None:
     folder = ("docs", "--folder", str(tmp_path))
     await deskwire(*folder)

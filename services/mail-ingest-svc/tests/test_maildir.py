@@ -249,7 +249,7 @@ async def test_what_another_process_has_in_work_is_left_to_it_for_a_while(
     started = time.monotonic()
     async with office.open(maildir.url):
         [row] = await office.ledger("received")
-    assert 4.5 < time.monotonic() - started < 10
+    assert 4.5 < time.monotonic() - started < 20
     assert row["attempts"] == 2
 
 

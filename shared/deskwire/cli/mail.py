@@ -1,13 +1,18 @@
 """`deskwire mail`: what came in, what went out."""
 
 import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from deskwire.cli.app import App
 from deskwire.cli.environment import database_url, opened
-from deskwire.cli.output import table
+from deskwire.cli.output import say, table
+from deskwire.errors import DeskwireError
 from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, Service
 
 app = App("Mails in and out.")
@@ -16,6 +21,9 @@ State = Annotated[str | None, typer.Option(help="Only those in this state.")]
 
 INBOUND = ("id", "mailbox", "state", "reason", "sender", "subject", "ticket_id", "received_at")
 OUTBOUND = ("id", "state", "recipient", "template", "ticket_id", "attempts", "answer", "sent_at")
+
+
+PARSED = ("file", "kind", "from", "subject", "attachments")
 
 
 @app.command("inbound")
@@ -30,6 +38,48 @@ def outbound(*, state: State = None, limit: int = 50) -> None:
     """The mails that went out or are about to, the newest first."""
     deliveries = _recent(NOTIFY_SVC, state, limit)
     table(OUTBOUND, ([getattr(each, column) for column in OUTBOUND] for each in deliveries))
+
+
+Told = dict[str, Any]
+
+
+@app.command("parse")
+def parse(files: list[Path], *, as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
+    """What is understood of mails in files, without a database; --json: all of it, a line each."""
+    told = asyncio.run(_all_told(files, say_each=as_json))
+    if not as_json:
+        table(PARSED, map(_shown, told))
+    if any("error" in each for each in told):
+        raise typer.Exit(1)
+
+
+async def _all_told(files: Iterable[Path], *, say_each: bool) -> list[Told]:
+    kept = []
+    async for told in _parsed(files):
+        if say_each:
+            say(json.dumps(told))
+        kept.append({name: told[name] for name in told.keys() - {"text", "html"}})
+    return kept
+
+
+async def _parsed(files: Iterable[Path]) -> AsyncIterator[Told]:
+    parsers = MAIL_INGEST_SVC.module("mailbox.parsers").Parsers()
+    as_json = MAIL_INGEST_SVC.module("parse.told").as_json
+    async with aclosing(parsers):
+        for file in files:
+            try:
+                told = as_json(await parsers.parse(file.read_bytes()))
+            except (DeskwireError, OSError) as error:
+                told = {"error": str(error)}
+            yield {"file": str(file)} | told
+
+
+def _shown(told: Told) -> list[object]:
+    if "error" in told:
+        return [told["file"], told["error"], "", "", ""]
+    sender = ", ".join(address["address"] for address in told["from"])
+    names = ", ".join(attachment["name"] for attachment in told["attachments"])
+    return [told["file"], told["class"]["kind"], sender, told["subject"], names]
 
 
 def _recent(service: Service, state: str | None, limit: int) -> Any:

@@ -3,15 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from deskwire.filenames import safe_name
+from deskwire.filenames import safe_name, type_of
 from deskwire.html import clean_html, clean_text, html_of, text_of, too_large, without_data
 from mail_ingest_svc.parse.charsets import decode
 from mail_ingest_svc.parse.identity import read_message_id
 from mail_ingest_svc.parse.model import ParsedAttachment
 from mail_ingest_svc.parse.plain import unflowed, without_files
+from mail_ingest_svc.parse.sniff import sniffed
+from mail_ingest_svc.parse.tnef import read_tnef
 from mail_ingest_svc.parse.tree import Part
 
 MAX_TEXT = 4 * 1024 * 1024
+
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +48,14 @@ def read_body(parts: Sequence[Part]) -> Body:
 
 def _piece_or_attachment(part: Part, body: Body) -> Piece | None:
     if not _is_read(part):
-        body.attachments.append(_attachment(part, len(body.attachments) + 1))
+        body.attachments += _unpacked(part, body) or [_attachment(part, body)]
         return None
     text = _decoded(part)
     if part.type == "text/html":
         return Piece(without_data(text), part.place.alternative, is_html=True)
     text, files = without_files(text)
     for name, content in files:
-        number = len(body.attachments) + 1
-        kind = "application/octet-stream"
-        body.attachments.append(
-            ParsedAttachment(safe_name(name, kind, f"part-{number}"), kind, content)
-        )
+        body.attachments.append(_file(name, content, len(body.attachments) + 1))
     return Piece(_unwrapped(text, part).strip("\n"), part.place.alternative, is_html=False)
 
 
@@ -78,16 +78,33 @@ def _unwrapped(text: str, part: Part) -> str:
     return unflowed(text, drop_space=part.parameters.get("delsp", "").lower() == "yes")
 
 
-def _attachment(part: Part, number: int) -> ParsedAttachment:
-    content_id = read_message_id(part.headers.get("content-id"))
+def _attachment(part: Part, body: Body) -> ParsedAttachment:
+    content, content_id = part.content, read_message_id(part.headers.get("content-id"))
+    kind = sniffed(part.type, content)
+    if kind != part.type:
+        body.defects.append("type-mismatch")
     return ParsedAttachment(
-        safe_name(part.filename, part.type, f"part-{number}"),
-        part.type,
-        part.content,
+        safe_name(part.filename, part.type, f"part-{len(body.attachments) + 1}"),
+        kind,
+        content,
         content_id,
         inline=part.disposition != "attachment"
         and (part.disposition == "inline" or content_id is not None),
     )
+
+
+def _unpacked(part: Part, body: Body) -> list[ParsedAttachment]:
+    if part.type not in _TNEF and part.filename.lower() != "winmail.dat":
+        return []
+    found = len(body.attachments)
+    files = enumerate(read_tnef(part.content), found + 1)
+    return [_file(file.name, file.content, number, file.type) for number, file in files]
+
+
+def _file(name: str, content: bytes, number: int, declared: str = "") -> ParsedAttachment:
+    """One that came in another: a name, and seldom a type."""
+    kind = sniffed(declared or type_of(name), content)
+    return ParsedAttachment(safe_name(name, kind, f"part-{number}"), kind, content)
 
 
 def _as_text(pieces: list[Piece]) -> list[Piece]:
