@@ -109,7 +109,8 @@ class Operation:
             sent.setdefault("Content-Type", self.media[0])
         is_json = isinstance(body, dict | list)
         raw = json.dumps(body).encode() if is_json else body
-        return Request(self.method, f"{place}?{urlencode(query)}", raw, sent)
+        asked = {p["name"]: p["example"] for p in self.parameters("query") if p.get("required")}
+        return Request(self.method, f"{place}?{urlencode(asked | dict(query))}", raw, sent)
 
 
 def operations() -> list[Operation]:

@@ -46,10 +46,12 @@ KINDS = {
     "location_id": "location",
     "reference": "reference",
     "schedule_id": "schedule",
+    "ticket_asset_id": "asset",
     "ticket_assigned_to": "agent",
     "ticket_contact_id": "contact",
     "ticket_id": "ticket",
     "ticket_reply_id": "entry",
+    "time_id": "time",
 }
 """Which kind of thing a parameter or a field names."""
 
@@ -135,6 +137,12 @@ async def agent(side: Side) -> int:
     return int(made["id"])
 
 
+async def time(side: Side) -> int:
+    values = {"agent_id": await side.make("agent"), "seconds": 60, "note": INTERNAL}
+    made = await side.posted(f"/tickets/{await side.make('ticket')}/time", **values)
+    return int(made["id"])
+
+
 async def key(side: Side) -> int:
     made = await side.posted("/keys", name=f"{INTERNAL} {side.word}", scopes=["tickets:read"])
     return int(made["key"].split("_")[1])
@@ -153,6 +161,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "schedule": schedule,
     "second ticket": ticket,
     "ticket": ticket,
+    "time": time,
 }
 
 

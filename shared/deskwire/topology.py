@@ -11,6 +11,7 @@ from deskwire.contracts import (
     schedules,
     settings,
     tickets,
+    timekeeping,
 )
 from deskwire.contracts.base import Message
 
@@ -57,6 +58,11 @@ TICKET_REQUESTS = Queue(
         tickets.UnmergeTicket,
         tickets.GetTicket,
         attachments.KeepUpload,
+        timekeeping.AddTime,
+        timekeeping.ChangeTime,
+        timekeeping.RemoveTime,
+        timekeeping.StartTimer,
+        timekeeping.StopTimer,
         people.CreateClient,
         people.CreateContact,
         people.CreateDomain,
@@ -89,6 +95,7 @@ GATEWAY = Queue(
         tickets.TicketMerged,
         tickets.EntryChanged,
         tickets.HistoryTold,
+        timekeeping.TimeChanged,
         people.ClientChanged,
         people.ContactChanged,
         people.DomainChanged,

@@ -6,9 +6,11 @@ from deskwire.contracts import tickets as events
 from deskwire.contracts.notifications import DeliveryChanged
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
+from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
+from gateway.readmodel.timekeeping import KEEP_TIMES, time_row
 from gateway.readmodel.writing import (
     IS_EMPTY,
     KEEP_DELIVERIES,
@@ -38,6 +40,12 @@ async def keep_ticket_and_entry(event: TicketAndEntry, tx: Transaction) -> None:
 async def keep_ticket(event: events.TicketEvent, tx: Transaction) -> None:
     _keep_ticket(event, tx)
     tx.append(KEEP_CHANGES, **change_row(event, event.ticket.id))
+
+
+async def keep_time(event: TimeChanged, tx: Transaction) -> None:
+    tx.append(KEEP_TIMES, **time_row(event.time))
+    for item in event.history:
+        tx.append(KEEP_HISTORY, **history_row(item))
 
 
 async def keep_history(event: events.HistoryTold, tx: Transaction) -> None:
@@ -110,6 +118,7 @@ HANDLERS: Handlers = {
     events.TicketMerged: keep_ticket,
     events.HistoryTold: keep_history,
     events.EntryChanged: keep_entry,
+    TimeChanged: keep_time,
     people.ClientChanged: keep_client,
     people.ContactChanged: keep_contact,
     people.DomainChanged: keep_domain,

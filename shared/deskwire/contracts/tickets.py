@@ -15,6 +15,9 @@ EntryKind = Literal["public", "internal", "client"]
 Source = Literal["api", "email", "agent", "schedule", "portal"]
 Via = Literal["api", "email", "schedule"]
 
+LONGEST_TIME = 366 * 86_400
+"""Seconds: no time worked is longer."""
+
 
 class LastReply(Document):
     at: datetime
@@ -96,6 +99,31 @@ class Entry(Document):
     version: int = 1
 
 
+class TimeEntry(Document):
+    """Time that was worked on a ticket, or that a timer counts now: then ``seconds`` is None.
+
+    ``entry_id`` is the reply or note that it was written with, whose ``time_worked`` it is. It is
+    nobody's (``agent``) when that was written with a key of no agent. ``client`` and ``reference``
+    are those of the ticket that it is shown on. Names are as they were when it last changed.
+    """
+
+    id: int
+    ticket_id: int
+    origin_ticket_id: int
+    reference: str
+    client: Named | None = None
+    entry_id: int | None = None
+    agent: Named | None = None
+    seconds: int | None = None
+    started_at: datetime
+    billable: bool
+    note: str = ""
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+    version: int = 1
+
+
 class HistoryItem(Document):
     """One value that was changed: who did it, when, through what. Never changed itself."""
 
@@ -110,10 +138,11 @@ class HistoryItem(Document):
 
 
 class TicketEntry(Document):
-    """A ticket together with the entry that was just added to it."""
+    """A ticket together with the entry that was just added to it, and the time worked for it."""
 
     ticket: Ticket
     entry: Entry
+    time: TimeEntry | None = None
 
 
 class MergedTickets(Document):

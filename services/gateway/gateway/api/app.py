@@ -27,6 +27,9 @@ from gateway.api import (
     settings,
     ticket_changes,
     tickets,
+    time_entries,
+    time_reports,
+    timers,
 )
 from gateway.api.edge import Edge
 from gateway.api.errors import tell_errors
@@ -40,6 +43,9 @@ RESOURCES = (
     history,
     entries,
     attachments,
+    time_entries,
+    timers,
+    time_reports,
     events,
     clients,
     contacts,

@@ -10,13 +10,14 @@ from deskwire.contracts.base import Command, Reply
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
+from deskwire.contracts.timekeeping import KeptTime
 from deskwire.errors import Invalid
 from deskwire.messaging.envelope import Envelope, current
 from deskwire.messaging.requests import Answer, ask
 from gateway.api.auth import caller
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
-from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets
+from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets, keep_time
 
 Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Asset | Location | Schedule)
 Kept = TypeVar("Kept", bound=Record)
@@ -74,6 +75,12 @@ async def perform_merge(
     answer = await perform(request, command, part=part)
     both = answer.reply
     await keep_tickets(services(request).database, both.source, both.target)
+    return answer
+
+
+async def perform_on_time(request: Request, command: Command[KeptTime]) -> Answer[KeptTime]:
+    answer = await perform(request, command)
+    await keep_time(services(request).database, answer.reply)
     return answer
 
 

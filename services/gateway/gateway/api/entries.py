@@ -7,7 +7,15 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.blobs import fresh_place
-from deskwire.contracts.tickets import AddEntry, EditEntry, Entry, EntryKind, RedactEntry, Status
+from deskwire.contracts.tickets import (
+    LONGEST_TIME,
+    AddEntry,
+    EditEntry,
+    Entry,
+    EntryKind,
+    RedactEntry,
+    Status,
+)
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
@@ -35,7 +43,7 @@ class NewEntry(RequestBody):
     body: Text
     kind: EntryKind | None = None
     status: Status | None = None
-    time_worked: int = Field(0, strict=True, ge=0, le=366 * 86_400, description="seconds")
+    time_worked: int = Field(0, strict=True, ge=0, le=LONGEST_TIME, description="seconds")
     cc: Addresses = ()
     attachment_ids: Attachments = ()
 
@@ -56,7 +64,7 @@ async def list_entries(
     request: Request, ticket_id: int, query: Annotated[Paging, Query()]
 ) -> Response:
     """The timeline, oldest first; that of a merged ticket is the timeline of its target."""
-    filters = [Filter("ticket_id", "one", await _shown_on(request, ticket_id))]
+    filters = [Filter("ticket_id", "one", await shown_on(request, ticket_id))]
     if not caller(request).sees_internal:
         filters.append(Filter("kind", "not", "internal"))
 
@@ -67,7 +75,7 @@ async def list_entries(
 @scope("tickets:read")
 async def read_entry(request: Request, ticket_id: int, entry_id: int) -> Response:
     """One reply or note."""
-    ticket_id = await _shown_on(request, ticket_id)
+    ticket_id = await shown_on(request, ticket_id)
     internal = caller(request).sees_internal
     row = await reading.entry(services(request).database, entry_id, ticket_id, internal=internal)
     if row is None:
@@ -132,7 +140,7 @@ async def redact_entry(request: Request, ticket_id: int, entry_id: int) -> Respo
     )
 
 
-async def _shown_on(request: Request, ticket_id: int) -> int:
+async def shown_on(request: Request, ticket_id: int) -> int:
     """The ticket on which its entries are shown, if the caller may see both."""
     row = await seen(request, ticket_id)
     target: int | None = orjson.loads(row["doc"])["merged_into"]

@@ -2,9 +2,10 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
@@ -46,6 +47,14 @@ def address(text: str) -> str:
     return cleaned
 
 
+def in_utc(moment: datetime) -> datetime:
+    """Raises `ValueError` for what is in no year that there is."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("is out of range") from None
+
+
 def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """In the order in which they are first named."""
     return tuple(dict.fromkeys(values))
@@ -56,6 +65,7 @@ Subject = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=50), AfterValidator(each_once)]
 Attachments = Annotated[tuple[Id, ...], Field(max_length=20), AfterValidator(each_once)]
+Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(not_empty)]
 Address = Annotated[str, Field(max_length=320), AfterValidator(address)]

@@ -11,7 +11,7 @@ from sqlalchemy import Column, ColumnElement, Table, any_, bindparam, func, or_,
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel.tables import DELIVERIES, ENTRIES, HISTORY, RECORDS, TICKETS
+from gateway.readmodel.tables import DELIVERIES, ENTRIES, HISTORY, RECORDS, TICKETS, TIME_ENTRIES
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "one": operator.eq,
@@ -34,6 +34,7 @@ TICKET_LIST = Listing(
     TICKETS, {name: TICKETS.c[name] for name in ("number", "created_at", "updated_at")}
 )
 TIMELINE = Listing(ENTRIES, {"created_at": ENTRIES.c.created_at})
+TIME_LIST = Listing(TIME_ENTRIES, {"started_at": TIME_ENTRIES.c.started_at})
 HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
 RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})

@@ -1,5 +1,7 @@
 """The tables, for statements and for the test that holds them against the migrations."""
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -110,6 +112,40 @@ HISTORY = Table(
     Column("ticket_id", BigInteger, nullable=False),
     Column("doc", Text, nullable=False),
     Index("history_ticket", "ticket_id", "id"),  # GET /tickets/{id}/history
+)
+
+
+def _covering(*columns: str) -> dict[str, Any]:
+    """With all that is summed up by whatever, of what was worked."""
+    return {
+        "postgresql_include": [*columns, "ticket_id", "seconds", "billable"],
+        "postgresql_where": text("seconds IS NOT NULL AND deleted_at IS NULL"),
+    }
+
+
+TIME_ENTRIES = Table(
+    "time_entries",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ticket_id", BigInteger, nullable=False),
+    Column("agent_id", BigInteger),
+    Column("client_id", BigInteger),
+    Column("started_at", TIME, nullable=False),
+    Column("seconds", Integer),  # null: the timer runs
+    Column("billable", Boolean, nullable=False),
+    Column("deleted_at", TIME),
+    Column("version", Integer, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("time_entries_ticket", "ticket_id", "started_at", "id"),  # GET /tickets/{id}/time
+    # GET /reports/time, of an agent, of a client, of all: nothing but the index is read
+    Index("time_entries_agent", "agent_id", "started_at", **_covering("client_id")),
+    Index("time_entries_client", "client_id", "started_at", **_covering("agent_id")),
+    Index("time_entries_started", "started_at", **_covering("agent_id", "client_id")),
+    Index(  # GET /agents/{id}/timer
+        "time_entries_running",
+        "agent_id",
+        postgresql_where=text("seconds IS NULL AND deleted_at IS NULL"),
+    ),
 )
 
 RECORDS = Table(

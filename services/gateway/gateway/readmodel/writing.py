@@ -14,9 +14,11 @@ from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Loc
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import Settings
 from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
+from deskwire.contracts.timekeeping import KeptTime
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
 from gateway.readmodel.lookups import lookups
+from gateway.readmodel.timekeeping import keep_times
 
 Record = Client | Contact | Domain | Agent | Asset | Location | Settings | Schedule
 
@@ -216,11 +218,23 @@ async def keep_both(database: Database, both: TicketEntry) -> None:
     """What a write on a ticket was answered with, so that whoever reads next finds it."""
     row = ticket_row(both.ticket) | entry_row(both.entry)
     await database.execute(KEEP_BOTH, **{name: [value] for name, value in row.items()})
+    if both.time is not None:
+        await keep_times(database, both.time)
 
 
 async def keep_tickets(database: Database, *tickets: Ticket) -> None:
     rows = [ticket_row(ticket) for ticket in tickets]
     await database.execute(KEEP_TICKETS, **{name: [row[name] for row in rows] for name in rows[0]})
+
+
+async def keep_time(database: Database, kept: KeptTime) -> None:
+    """A time entry, and what changed with it."""
+    await keep_times(database, *filter(None, (kept.time, kept.stopped)))
+    if kept.tickets:
+        await keep_tickets(database, *kept.tickets)
+    if kept.entry is not None:
+        row = {name: [value] for name, value in entry_row(kept.entry).items()}
+        await database.execute(KEEP_ENTRIES, **row)
 
 
 async def keep_record(database: Database, record: Record) -> None:

@@ -6,6 +6,7 @@ from deskwire.contracts import attachments as attachment_contracts
 from deskwire.contracts import people as people_contracts
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
+from deskwire.contracts import timekeeping as time_contracts
 from deskwire.contracts.mail import MailReceived
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.messaging.consumer import Handlers
@@ -20,6 +21,7 @@ from ticket_svc.handlers import (
     people,
     records,
     tickets,
+    timekeeping,
 )
 from ticket_svc.store import records as kinds
 from ticket_svc.store.replay import KINDS
@@ -51,6 +53,11 @@ def handlers(signer: Signer) -> Handlers:
         people_contracts.ChangeAsset: partial(records.change, kinds.ASSET),
         people_contracts.ChangeLocation: partial(records.change, kinds.LOCATION),
         people_contracts.RecordRenamed: records.tell_new_name,
+        time_contracts.AddTime: timekeeping.add_time,
+        time_contracts.ChangeTime: timekeeping.change_time,
+        time_contracts.RemoveTime: timekeeping.remove_time,
+        time_contracts.StartTimer: timekeeping.start_timer,
+        time_contracts.StopTimer: timekeeping.stop_timer,
         settings_contracts.UpdateSettings: people.update_settings,
         ReplayDocuments: replaying(KINDS),
     }

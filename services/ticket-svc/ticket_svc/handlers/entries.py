@@ -5,8 +5,15 @@ from typing import Any
 import asyncpg
 
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Actor
-from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
+from deskwire.contracts.people import Actor, Named
+from deskwire.contracts.tickets import (
+    Entry,
+    HistoryItem,
+    Ticket,
+    TicketEntry,
+    TimeEntry,
+)
+from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
@@ -29,6 +36,7 @@ async def add_entry(
     values = _values(command, origin)
     row = await tx.fetch_one(tickets.ADD_ENTRY, **values) or await _again(command, values, tx)
     ticket, entry = documents.ticket(row), _added(command, origin, row)
+    time = _worked(ticket, entry, row)
     changed = await _history(command, row["old_status"], ticket, tx)
     if command.kind == "internal":
         tx.emit(contracts.TicketNoted(ticket=ticket, entry=entry, history=changed))
@@ -37,7 +45,9 @@ async def add_entry(
         tx.emit(
             contracts.TicketReplied(ticket=ticket, entry=entry, history=changed, thread=answers)
         )
-    return TicketEntry(ticket=ticket, entry=entry)
+    if time is not None:
+        tx.emit(TimeChanged(time=time))
+    return TicketEntry(ticket=ticket, entry=entry, time=time)
 
 
 async def edit_entry(command: contracts.EditEntry, tx: Transaction) -> TicketEntry:
@@ -96,13 +106,10 @@ async def _locked(
     command: contracts.EditEntry | contracts.RedactEntry, tx: Transaction
 ) -> tuple[Ticket, Entry]:
     """The entry, and the ticket on which it is shown."""
-    there = await changes.lock(tx, [command.ticket_id], command.within_client)
-    ticket = documents.ticket(there[command.ticket_id]) if there else None
-    if ticket is not None and ticket.merged_into is not None:
-        there = await changes.lock(tx, [ticket.merged_into], command.within_client)
-        ticket = documents.ticket(there[ticket.merged_into]) if there else None
-    if ticket is None:
+    there = await changes.lock_shown(tx, command.ticket_id, command.within_client)
+    if there is None:
         raise NotFound(f"there is no ticket {command.ticket_id}")
+    ticket = documents.ticket(there)
     row = await tx.fetch_one(entries.GET, entry_id=command.entry_id, ticket_id=ticket.id)
     if row is None:
         raise NotFound(f"there is no entry {command.entry_id} on ticket {ticket.id}")
@@ -141,6 +148,27 @@ def _added(command: contracts.AddEntry, origin: Origin, row: asyncpg.Record) -> 
     )
 
 
+def _worked(ticket: Ticket, entry: Entry, row: asyncpg.Record) -> TimeEntry | None:
+    """The time entry that came with it, if time was worked for it."""
+    if row["time_id"] is None:
+        return None
+    known = row["time_agent_id"] is not None
+    return TimeEntry(
+        id=row["time_id"],
+        ticket_id=ticket.id,
+        origin_ticket_id=ticket.id,
+        reference=ticket.reference,
+        client=ticket.client,
+        entry_id=entry.id,
+        agent=Named(id=row["time_agent_id"], name=entry.author.name) if known else None,
+        seconds=entry.time_worked,
+        started_at=row["time_started_at"],
+        billable=ticket.billable,
+        created_at=entry.created_at,
+        updated_at=entry.created_at,
+    )
+
+
 def _values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
     return {
         "ticket_id": command.ticket_id,
@@ -154,6 +182,7 @@ def _values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
         "responds": life.is_first_response(command.kind, command.author),
         "author": command.author.model_dump_json(),
         "author_name": command.author.name,
+        "agent_id": command.author.id if command.author.type == "agent" else None,
         "watchers": list(command.cc),
         "time_worked": command.time_worked,
         "body_text": command.body.text,

@@ -8,13 +8,14 @@ import asyncpg
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Through
 from deskwire.contracts.tickets import EntryChanged, HistoryItem, MergedTickets, Ticket
+from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import merging
 from ticket_svc.domain.merging import Joined
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers.changes import stored
-from ticket_svc.store import changes, documents, history, merges, tickets
+from ticket_svc.store import changes, documents, history, merges, tickets, timekeeping
 from ticket_svc.store.history import Change
 
 
@@ -204,10 +205,12 @@ async def _below(ticket_id: int, tx: Transaction) -> list[int]:
 
 
 async def _show(tx: Transaction, origins: Sequence[int], before: int, now: int) -> None:
-    """Show the entries of some tickets on another one."""
+    """Show the entries and times of some tickets on another one."""
     values = {"source_id": before, "target_id": now, "origins": list(origins)}
     for row in await tx.fetch(merges.MOVE_ENTRIES, **values):
         tx.emit(EntryChanged(entry=documents.entry(row)))
+    for row in await tx.fetch(merges.MOVE_TIME, **values):
+        tx.emit(TimeChanged(time=timekeeping.time_entry(row)))
     await tx.execute(changes.RECOUNT, ids=[before, now])
 
 

@@ -28,12 +28,17 @@ READ = compiled(
     """)
 )
 
+TIME_WORKED = """
+    (SELECT coalesce(sum(seconds), 0) FROM time_entries
+     WHERE ticket_id = t.id AND deleted_at IS NULL)
+"""
+
 # What is shown on a ticket decides its counts; an opening is no reply.
 RECOUNT = compiled(
-    text("""
+    text(f"""
     UPDATE tickets t SET
         entry_count = (SELECT count(*) FROM entries WHERE ticket_id = t.id),
-        time_worked = (SELECT coalesce(sum(time_worked), 0) FROM entries WHERE ticket_id = t.id),
+        time_worked = {TIME_WORKED},
         last_reply_at = last.created_at,
         last_reply_kind = last.kind,
         last_reply_by = CAST(last.author AS json) ->> 'name'
@@ -43,6 +48,17 @@ RECOUNT = compiled(
         ORDER BY id DESC LIMIT 1
     ) last ON true
     WHERE t.id = ANY(CAST(:ids AS bigint[])) AND self.id = t.id
+    """)
+)
+
+# A statement of its own: it sees what those did who had the ticket locked before.
+RETIME = compiled(
+    text(f"""
+    WITH t AS (
+        UPDATE tickets t SET time_worked = {TIME_WORKED}, updated_at = now(), version = version + 1
+        WHERE id = :id RETURNING *
+    )
+    SELECT {TICKET}, {OPENING} FROM t {JOINS} {OPENING_JOIN}
     """)
 )
 
@@ -92,3 +108,14 @@ async def lock(
     await session.execute(LOCK, ids=sorted(ids))
     rows = await session.fetch(READ, ids=list(ids), within_client=within_client)
     return {row["id"]: row for row in rows}
+
+
+async def lock_shown(
+    session: Session, id: int, within_client: int | None = None
+) -> asyncpg.Record | None:
+    """The ticket on which what is told of this one is shown, locked; None: there is none."""
+    while row := (await lock(session, [id], within_client)).get(id):
+        if row["merged_into"] is None:
+            return row
+        id = row["merged_into"]
+    return None

@@ -1,4 +1,4 @@
-"""Entries that change: edited or redacted."""
+"""Entries that change: edited, redacted, or of another time worked."""
 
 from sqlalchemy import text
 
@@ -21,5 +21,12 @@ REDACT = compiled(
     UPDATE entries SET body_text = '', body_html = NULL, body_blob = NULL, attachments = '[]',
         redacted_at = now(), redacted_by = :by, version = version + 1
     WHERE id = :entry_id RETURNING *
+    """)
+)
+
+WORKED = compiled(
+    text("""
+    UPDATE entries SET time_worked = :seconds, version = version + 1 WHERE id = :entry_id
+    RETURNING *
     """)
 )

@@ -4,9 +4,11 @@ from typing import Any
 
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
+from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.replay import Kind, page
 from ticket_svc.store import documents, history, people, records
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
+from ticket_svc.store.timekeeping import TIME, TIME_JOINS, time_entry
 
 
 def _records(kind: records.Kind[Any]) -> Kind:
@@ -36,6 +38,10 @@ KINDS = {
     "entry": Kind(
         page("SELECT * FROM entries"),
         lambda row: contracts.EntryChanged(entry=documents.entry(row)),
+    ),
+    "time": Kind(
+        page(f"SELECT {TIME} FROM time_entries ti {TIME_JOINS}", "ti.id"),
+        lambda row: TimeChanged(time=time_entry(row)),
     ),
     "history": Kind(
         page("SELECT * FROM history"),

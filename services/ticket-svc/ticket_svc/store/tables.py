@@ -190,7 +190,7 @@ tickets = Table(
     Column("tags", ARRAY(Text), nullable=False),
     Column("billable", Boolean, nullable=False),
     Column("due_at", TIME),
-    Column("time_worked", Integer, nullable=False, server_default="0"),
+    Column("time_worked", BigInteger, nullable=False, server_default="0"),
     Column("merged_into", BigInteger, ForeignKey("tickets.id")),
     Column("merged_from", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("entry_count", Integer, nullable=False, server_default="1"),
@@ -248,6 +248,31 @@ Index(  # the mail that another mail answers
     "entries_message_id",
     entries.c.message_id,
     postgresql_where=entries.c.message_id.is_not(None),
+)
+
+time_entries = Table(
+    "time_entries",
+    metadata,
+    _id(),
+    Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("origin_ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("entry_id", BigInteger, ForeignKey("entries.id")),
+    Column("agent_id", BigInteger, ForeignKey("agents.id")),
+    Column("seconds", Integer),  # null: the timer runs
+    Column("started_at", TIME, nullable=False),
+    Column("billable", Boolean, nullable=False),
+    Column("note", Text, nullable=False, server_default=""),
+    _created(),
+    Column("updated_at", TIME, nullable=False, server_default=func.now()),
+    Column("deleted_at", TIME),
+    _version(),
+    Index("time_entries_ticket", "ticket_id"),  # what a ticket's time_worked is the sum of
+)
+Index(  # an agent's one timer
+    "time_entries_running",
+    time_entries.c.agent_id,
+    unique=True,
+    postgresql_where=text("seconds IS NULL AND deleted_at IS NULL"),
 )
 
 attachments = Table(

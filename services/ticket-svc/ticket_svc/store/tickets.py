@@ -78,6 +78,7 @@ OPEN = compiled(
 
 # The row lock of the ticket orders its entries, their events and its version. What is for a merged
 # ticket goes to the one where that is shown; should it be merged in between, there is no row.
+# The time worked for it is taken to have ended with it.
 ADD_ENTRY = compiled(
     text(f"""
     WITH old AS (
@@ -122,10 +123,19 @@ ADD_ENTRY = compiled(
                :time_worked, :via, :message_id, :verified
         FROM t
         RETURNING *
+    ), ti AS (
+        INSERT INTO time_entries (ticket_id, origin_ticket_id, entry_id, agent_id, seconds,
+                                  started_at, billable)
+        SELECT t.id, t.id, en.id, (SELECT id FROM agents WHERE id = :agent_id), :time_worked,
+               now() - :time_worked * interval '1 second', t.billable
+        FROM t CROSS JOIN en
+        WHERE :time_worked > 0
+        RETURNING *
     )
     SELECT {TICKET}, {OPENING}, t.old_status, en.id AS entry_id,
-           en.created_at AS entry_created_at, {ANSWERED} AS answered
-    FROM t CROSS JOIN en {JOINS} {OPENING_JOIN}
+           en.created_at AS entry_created_at, {ANSWERED} AS answered,
+           ti.id AS time_id, ti.agent_id AS time_agent_id, ti.started_at AS time_started_at
+    FROM t CROSS JOIN en LEFT JOIN ti ON true {JOINS} {OPENING_JOIN}
     """)
 )
 

@@ -1,0 +1,125 @@
+"""What was worked: seconds by ticket, agent, client or day."""
+
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any
+from zoneinfo import available_timezones
+
+import asyncpg
+import orjson
+from fastapi import Query, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from deskwire.errors import Invalid
+from gateway.api.auth import caller, router, scope
+from gateway.api.errors import Malformed
+from gateway.api.fields import Moment
+from gateway.api.pages import Id, Several
+from gateway.api.services import services
+from gateway.readmodel import timekeeping
+from gateway.readmodel.timekeeping import GroupBy, Report
+
+routes = router("/reports", "reports")
+
+LONGEST = timedelta(days=366)
+
+_zones = cache(available_timezones)
+
+
+def _zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("there is no such IANA time zone")
+    return name
+
+
+class TimeQuery(BaseModel):
+    """What counts is when the work began: ``from`` is in the range, ``to`` is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    group_by: GroupBy
+    since: Moment = Field(alias="from")
+    until: Moment = Field(alias="to", description="at most 366 days later")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="of the days")
+    client_id: Several[Id] | None = None
+    agent_id: Several[Id] | None = None
+    billable: bool | None = None
+    limit: int = Field(200, ge=1, le=1000)
+    cursor: str | None = Field(None, max_length=16, description="`next_cursor` of the page before")
+
+    def report(self) -> Report:
+        if not timedelta(0) < self.until - self.since <= LONGEST:
+            raise Invalid("must be after `from`, by 366 days at most", field="to")
+        return Report(
+            group_by=self.group_by,
+            since=self.since,
+            until=self.until,
+            timezone=self.timezone,
+            agent_ids=self.agent_id,
+            client_ids=self.client_id,
+            billable=self.billable,
+        )
+
+    def after(self) -> int:
+        """The key of the last group seen; none is below 0."""
+        if self.cursor is None:
+            return -1
+        if not self.cursor.isascii() or not self.cursor.isdigit():
+            raise Malformed("the cursor is not one of ours", field="cursor")
+        return int(self.cursor)
+
+
+class Sum(BaseModel):
+    """``entries``: how many time entries it is of."""
+
+    seconds: int
+    billable_seconds: int
+    entries: int
+
+
+class Group(Sum):
+    """``id`` is that of the ticket, agent or client, null for time of none; ``name`` is the
+    ticket's reference, the name, the day."""
+
+    id: int | None
+    name: str | None
+
+
+class TimeReport(BaseModel):
+    """``sum`` is that of all groups, those of other pages too."""
+
+    data: list[Group]
+    next_cursor: str | None
+    sum: Sum
+
+
+@routes.get("/time", response_model=TimeReport)
+@scope("tickets:read")
+async def report_time(request: Request, query: Annotated[TimeQuery, Query()]) -> Response:
+    """What was worked in a range, summed up. Timers that run are not in it.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    asked, limit = query.report(), query.limit
+    rows = await timekeeping.report(
+        services(request).database, asked, after=query.after(), limit=limit + 1
+    )
+    groups = [row for row in rows if row["key"] is not None]
+    more, shown = len(groups) > limit, groups[:limit]
+    told = {
+        "data": [_group(row, asked.group_by) for row in shown],
+        "next_cursor": str(shown[-1]["key"]) if more else None,
+        "sum": _sum(rows[0], "all_"),
+    }
+    return Response(orjson.dumps(told), media_type="application/json")
+
+
+def _group(row: asyncpg.Record, group_by: GroupBy) -> dict[str, Any]:
+    """Of none is 0 among the keys; a day is the number of it."""
+    of = None if group_by == "day" else row["key"] or None
+    return {"id": of, "name": row["name"]} | _sum(row)
+
+
+def _sum(row: asyncpg.Record, prefix: str = "") -> dict[str, int]:
+    return {name: row[f"{prefix}{name}"] for name in Sum.model_fields}
