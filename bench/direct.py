@@ -38,7 +38,7 @@ async def running(settings: Settings, tickets_url: str) -> AsyncIterator[None]:
         db.connect(settings.database_url) as read_model,
         db.connect(tickets_url) as database,
     ):
-        services = Services(settings, read_model, broker, open_blobs("memory://"))
+        services = Services(settings, read_model, read_model, broker, open_blobs("memory://"))
         outbox = Outbox(database, broker, service="direct")
         routes = router("/bench", "bench")
 

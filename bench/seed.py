@@ -30,10 +30,10 @@ UPDATE counters SET value = %d WHERE name = 'ticket'
 
 READ_MODEL = """
 WITH made AS (
-    INSERT INTO tickets (id, number, reference, status, priority, client_id, contact_id, source,
-                         created_at, updated_at, version, doc)
-    SELECT n, n, 'TCK-' || n, (ARRAY['open', 'working', 'hold', 'closed'])[1 + n % 4], 'low', 1, 1,
-           'api', t, t, 1, replace($1, $2, n::text)
+    INSERT INTO tickets (id, number, reference, status, priority, client_id, source, created_at,
+                         updated_at, version, doc, lookups)
+    SELECT n, n, 'TCK-' || n, (ARRAY['open', 'working', 'hold', 'closed'])[1 + n % 4], 'low', 1,
+           'api', t, t, 1, replace($1, $2, n::text), '{contact:1}'
     FROM generate_series(1, $4::int) n,
          LATERAL (SELECT now() - make_interval(mins => $4::int - n) AS t) at
     RETURNING id, created_at
@@ -44,14 +44,14 @@ SELECT id, id, 'public', created_at, 1, replace($3, $2, id::text) FROM made
 
 
 async def seed(rig: Rig, count: int = TICKETS) -> None:
-    ticket, entry = _documents()
+    ticket, entry = documents()
     await rig.query("ticket-svc", OWNER % (count, count, count))
     await rig.query("gateway", READ_MODEL, ticket, str(NUMBER), entry, count)
     for service in ("ticket-svc", "gateway"):
         await rig.query(service, "ANALYZE")
 
 
-def _documents() -> tuple[str, str]:
+def documents() -> tuple[str, str]:
     now = datetime.now(UTC)
     system, body = Author(type="system"), Body(text="It is on fire. " * 20)
     ticket = Ticket(

@@ -18,6 +18,8 @@ from gateway.projector import HANDLERS, TIDY, fill_if_empty
 from gateway.settings import Settings
 
 NAME = "gateway"
+LISTS = 4
+"""Lists and searches of tickets that are read at once; more wait."""
 
 
 @asynccontextmanager
@@ -25,8 +27,9 @@ async def running(settings: Settings) -> AsyncIterator[uvicorn.Server]:
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
+        db.connect(settings.database_url, size=LISTS, plan_values=True) as lists,
     ):
-        at = Services(settings, database, broker, open_blobs(settings.blob_url))
+        at = Services(settings, database, lists, broker, open_blobs(settings.blob_url))
         outbox = Outbox(database, broker, service=NAME, after_commit=at.feed.wake, tidy=TIDY)
         async with (
             outbox.relaying(),

@@ -10,6 +10,7 @@ from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
+from gateway.readmodel.texts import KEEP_TEXTS_OF_ENTRIES, KEEP_TEXTS_OF_TICKETS
 from gateway.readmodel.timekeeping import KEEP_TIMES, time_row
 from gateway.readmodel.writing import (
     IS_EMPTY,
@@ -33,7 +34,7 @@ TIDY = (TIDY_CHANGES, TIDY_FUTURE)
 
 async def keep_ticket_and_entry(event: TicketAndEntry, tx: Transaction) -> None:
     _keep_ticket(event, tx)
-    tx.append(KEEP_ENTRIES, **entry_row(event.entry))
+    _keep_entry(event.entry, tx)
     tx.append(KEEP_CHANGES, **change_row(event, event.ticket.id, event.entry))
 
 
@@ -53,7 +54,7 @@ async def keep_history(event: events.HistoryTold, tx: Transaction) -> None:
 
 
 async def keep_entry(event: events.EntryChanged, tx: Transaction) -> None:
-    tx.append(KEEP_ENTRIES, **entry_row(event.entry))
+    _keep_entry(event.entry, tx)
     tx.append(KEEP_CHANGES, **change_row(event, event.entry.ticket_id, event.entry))
 
 
@@ -104,6 +105,12 @@ def _keep_ticket(event: events.TicketEvent, tx: Transaction) -> None:
     tx.append(KEEP_TICKETS, **ticket_row(event.ticket))
     for item in event.history:
         tx.append(KEEP_HISTORY, **history_row(item))
+    tx.append(KEEP_TEXTS_OF_TICKETS, text_ticket=event.ticket.id)
+
+
+def _keep_entry(entry: events.Entry, tx: Transaction) -> None:
+    tx.append(KEEP_ENTRIES, **entry_row(entry))
+    tx.append(KEEP_TEXTS_OF_ENTRIES, text_entry=entry.id)
 
 
 def _keep_record(record: Record, tx: Transaction) -> None:

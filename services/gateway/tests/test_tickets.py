@@ -5,6 +5,8 @@ from datetime import datetime
 import pytest
 from gateway_api import Api, Desk
 
+from gateway.readmodel import lists
+
 TICKETS = "/api/v1/tickets"
 
 
@@ -148,6 +150,8 @@ class Backlog:
                     "client_id": self.clients[n % 2],
                     "priority": ("low", "medium", "high")[n % 3],
                     "assigned_to": agent["id"] if n < 4 else None,
+                    "category": "Hard ware" if n == 5 else None,
+                    "tags": [f"tag{n % 4}"],
                 },
             )
             if n == 8:
@@ -182,6 +186,12 @@ async def test_filters(backlog: Backlog) -> None:
     assert len(await backlog.numbers("assigned_to=1,none")) == 9
     assert await backlog.numbers("source=email") == []
     assert await backlog.numbers("contact_id=1") == []
+    assert await backlog.numbers("asset_id=1") == []
+    assert await backlog.numbers("tag=tag0") == [9, 5, 1]
+    assert await backlog.numbers("tag=TAG0,tag3&priority=high") == [9]
+    assert await backlog.numbers("tag=tag0&tag=tag3&priority=low") == [4, 1]
+    assert await backlog.numbers("category=hard%20ware") == [6]
+    assert await backlog.numbers("category=soft%20ware") == []
     assert await backlog.numbers("priority=low", f"/api/v1/clients/{two}/tickets") == [4]
 
 
@@ -200,6 +210,24 @@ async def test_pages_leave_nothing_out(backlog: Backlog) -> None:
     for sort in ("number", "created_at", "updated_at"):
         assert await walk(backlog.api, sort) == [[1, 2], [3, 4], [5, 6], [7, 8], [9]]
         assert await walk(backlog.api, f"-{sort}") == [[9, 8], [7, 6], [5, 4], [3, 2], [1]]
+    assert await walk(backlog.api, "priority") == [[1, 4], [7, 2], [5, 8], [3, 6], [9]]
+    assert await walk(backlog.api, "-priority") == [[9, 6], [3, 8], [5, 2], [7, 4], [1]]
+    assert await walk(backlog.api, "status") == [[1, 2], [3, 4], [5, 6], [7, 8], [9]]
+    assert await walk(backlog.api, "-status") == [[9, 8], [7, 6], [5, 4], [3, 2], [1]]
+
+
+async def test_ranks_with_filters(backlog: Backlog) -> None:
+    assert await backlog.numbers("sort=priority&priority=high,low") == [1, 4, 7, 3, 6, 9]
+    assert await backlog.numbers("sort=-priority&priority=medium&limit=2") == [8, 5]
+    assert await backlog.numbers("sort=-status&status=closed,hold,open&tag=tag0") == [9, 5, 1]
+    assert await backlog.numbers("sort=status&assigned_to=1&priority=low") == [1, 4]
+
+
+async def test_more_is_not_counted(backlog: Backlog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "COUNTED", 8)
+    for query, total in (("", None), ("client_id=1", 5), ("priority=high", 3)):
+        answer = await backlog.api.get(f"{TICKETS}?total=true&limit=1&{query}")
+        assert answer.json["total"] == total
 
 
 async def walk(api: Api, sort: str) -> list[list[int]]:
@@ -232,6 +260,9 @@ async def test_foreign_cursors_are_malformed(backlog: Backlog) -> None:
         "cursor=WyItbnVtYmVyIiwgMWUzMDAsIDFd",
         "cursor=WyItbnVtYmVyIiwgOTk5OTk5OTk5OTk5OTk5OTk5OTk5LCAxXQ==",
         "cursor=WyItbnVtYmVyIiwgIjIwMjQtMDEtMDFUMDA6MDA6MDBaIiwgMV0=",
+        "sort=-priority&cursor=WyItcHJpb3JpdHkiLDEsMV0=",
+        "sort=-priority&cursor=WyItcHJpb3JpdHkiLDEsMSwidXJnZW50Il0=",
+        "cursor=WyItbnVtYmVyIiwxLDEsImxvdyJd",
     ):
         answer = await backlog.api.get(f"{TICKETS}?{query}")
         assert (answer.status, answer.json["code"]) == (400, "malformed"), query

@@ -17,6 +17,7 @@ from gateway.api import (
     domains,
     entries,
     events,
+    export,
     history,
     itflow,
     keys,
@@ -26,6 +27,7 @@ from gateway.api import (
     scheduled_tickets,
     settings,
     ticket_changes,
+    ticket_lists,
     tickets,
     time_entries,
     time_reports,
@@ -37,6 +39,8 @@ from gateway.api.services import Services, services
 
 RESOURCES = (
     tickets,
+    ticket_lists,
+    export,
     ticket_changes,
     merging,
     bulk,

@@ -7,14 +7,12 @@ from pydantic import Field
 
 from deskwire.contracts.people import Client, CreateClient
 from deskwire.contracts.tickets import Ticket
-from gateway.api import pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Name, RequestBody
 from gateway.api.pages import Page
 from gateway.api.records import RecordPaging, list_records, read_record, require
-from gateway.api.tickets import TicketFilters
-from gateway.readmodel.lists import TICKET_LIST
+from gateway.api.ticket_lists import TicketFilters, listed
 
 routes = router("/clients", "clients")
 
@@ -46,8 +44,7 @@ async def list_tickets_of_client(
 ) -> Response:
     """A client's tickets, a page at a time."""
     await require(request, "client", client_id)
-    filters = query.filters(client_id)
-    return await pages.listed(request, TICKET_LIST, query, sort=query.sort, filters=filters)
+    return await listed(request, query, query.filters(client_id))
 
 
 @routes.post("", status_code=201, response_model=Client)

@@ -20,6 +20,7 @@ from gateway.api.auth import Caller, caller, given_key, router, scope
 from gateway.api.errors import Malformed, RateLimited, problem
 from gateway.api.pages import Several
 from gateway.api.services import Services, services
+from gateway.api.streaming import SEND_SECONDS, disconnected
 from gateway.feed import Listener, TooSlow
 from gateway.readmodel import changes
 from gateway.readmodel.changes import Change, Place, Wanted
@@ -30,8 +31,6 @@ log = structlog.get_logger()
 RETRY_MILLISECONDS = 3_000
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 5.0
-SEND_SECONDS = 30.0
-"""A listener that takes nothing for so long is given up."""
 
 OPEN = Gauge("deskwire_event_streams", "Open streams of events")
 ENDED = Counter("deskwire_event_streams_ended", "Streams of events by why they ended", ["cause"])
@@ -99,7 +98,7 @@ class EventStream(Response):
         """The name of what came to its end first."""
         work = {
             "slow": self._send_all(send),
-            "left": _disconnected(receive),
+            "left": disconnected(receive),
             "key": self._key_ended(given_key(scope["headers"])),
             "stopping": self._at.feed.closing.wait(),
         }
@@ -169,11 +168,6 @@ def _last_event_id(request: Request) -> Place | None:
     if place is None:
         raise Malformed("not the id of an event of ours", field="Last-Event-ID")
     return place
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 async def _blocks(at: Services, wanted: Wanted, after: Place | None) -> AsyncGenerator[str, None]:

@@ -15,7 +15,7 @@ from gateway.api.answers import whole_docs
 from gateway.api.errors import Malformed
 from gateway.api.services import services
 from gateway.readmodel import lists
-from gateway.readmodel.lists import Filter, Listing, Query
+from gateway.readmodel.lists import Filter, Listing, Place, Query
 from gateway.readmodel.reading import LARGEST_ID
 
 Document = TypeVar("Document")
@@ -23,7 +23,8 @@ Value = TypeVar("Value")
 
 
 class Page(BaseModel, Generic[Document]):
-    """``next_cursor`` is null on the last page; ``total`` is there when asked for."""
+    """``next_cursor`` is null on the last page; ``total`` is there when asked for, unless it is
+    more than what is counted."""
 
     data: list[Document]
     next_cursor: str | None
@@ -42,14 +43,21 @@ Several = Annotated[list[Value], BeforeValidator(_split), Field(max_length=100)]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
 
-class Paging(BaseModel):
-    """Of every list. A parameter that is not known is refused."""
+class Parameters(BaseModel):
+    """Of a query. One that is not known is refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+
+class Paging(Parameters):
+    """Of every list."""
+
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the page before")
-    total: bool = Field(default=False, description="count all that the filters let through")
+    total: bool = Field(
+        default=False,
+        description=f"count what the filters let through; null for more than {lists.COUNTED:,}",
+    )
 
 
 async def listed(
@@ -58,15 +66,12 @@ async def listed(
     """One page; ``sort`` is a name the listing knows, with ``-`` before it for descending."""
     database = services(request).database
     by, descending = sort.removeprefix("-"), sort.startswith("-")
-    after = _opened(paging.cursor, sort, is_time=by.endswith("_at")) if paging.cursor else None
+    after = opened(paging.cursor, listing, sort) if paging.cursor else None
     query = Query(by, paging.limit, descending=descending, after=after, filters=filters)
-    rows = await lists.page(database, listing, query)
-    more = len(rows) > paging.limit
-    rows = rows[: paging.limit]
+    found = await lists.page(database, listing, query)
+    docs = await _docs(request, listing, found.rows)
     count = await lists.total(database, listing, filters) if paging.total else None
-    return _page(
-        await _docs(request, listing, rows), _cursor(sort, rows[-1]) if more else None, count
-    )
+    return answer(docs, sort, found.next, count)
 
 
 async def _docs(request: Request, listing: Listing, rows: Sequence[asyncpg.Record]) -> list[str]:
@@ -76,30 +81,35 @@ async def _docs(request: Request, listing: Listing, rows: Sequence[asyncpg.Recor
     return [row["doc"] for row in rows]
 
 
-def _page(docs: Sequence[str], next_cursor: str | None, total: int | None) -> Response:
+def answer(docs: Sequence[str], sort: str, after: Place | None, total: int | None) -> Response:
     """The documents are joined as the texts that they are: nothing is decoded on the way."""
-    rest = orjson.dumps({"next_cursor": next_cursor, "total": total})[1:].decode()
+    cursor = _cursor(sort, after) if after else None
+    rest = orjson.dumps({"next_cursor": cursor, "total": total})[1:].decode()
     return Response(f'{{"data":[{",".join(docs)}],{rest}', media_type="application/json")
 
 
-def _cursor(sort: str, row: asyncpg.Record) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([sort, row["at"], row["id"]])).decode()
+def _cursor(sort: str, place: Place) -> str:
+    ranked = [] if place.rank is None else [place.rank]
+    return base64.urlsafe_b64encode(orjson.dumps([sort, place.at, place.id, *ranked])).decode()
 
 
-_PLACE: TypeAdapter[tuple[str, int | AwareDatetime, int]] = TypeAdapter(
-    tuple[
-        str, Annotated[int, Field(strict=True)] | AwareDatetime, Annotated[int, Field(strict=True)]
-    ]
-)
+_Number = Annotated[int, Field(strict=True, ge=-LARGEST_ID, le=LARGEST_ID)]
+_PLACE: TypeAdapter[
+    tuple[str, _Number | AwareDatetime, _Number] | tuple[str, _Number, _Number, str]
+] = TypeAdapter(tuple[str, _Number | AwareDatetime, _Number] | tuple[str, _Number, _Number, str])
 
 
-def _opened(cursor: str, sort: str, *, is_time: bool) -> tuple[int | datetime, int]:
+def opened(cursor: str, listing: Listing, sort: str) -> Place:
+    """Raises `Malformed` unless it is a cursor of this order."""
+    by = sort.removeprefix("-")
     try:
         text = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)
-        for_sort, at, row_id = _PLACE.validate_json(text)
+        for_sort, *place = _PLACE.validate_json(text)
     except (ValueError, binascii.Error):
         raise Malformed("the cursor is not one of ours", field="cursor") from None
-    sound = isinstance(at, datetime) is is_time and (is_time or abs(at) <= LARGEST_ID)  # type: ignore[arg-type]
-    if for_sort != sort or not sound or abs(row_id) > LARGEST_ID:
+    found = Place(*place)
+    sound = isinstance(found.at, datetime) is by.endswith("_at")
+    ranked = found.rank in listing.ranked[by] if by in listing.ranked else found.rank is None
+    if for_sort != sort or not sound or not ranked:
         raise Malformed("the cursor is of another list or order", field="cursor")
-    return at, row_id
+    return found

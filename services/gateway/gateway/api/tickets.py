@@ -1,15 +1,15 @@
-"""Tickets: opened by their owner, listed and read from here."""
+"""Tickets: opened by their owner, read from here."""
 
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from fastapi import Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime
+from fastapi import Request, Response
+from pydantic import AwareDatetime
 
 from deskwire.blobs import Blobs, fresh_place
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import OpenTicket, Priority, Source, Status, Ticket
+from deskwire.contracts.tickets import OpenTicket, Priority, Ticket
 from deskwire.errors import Forbidden, NotFound
-from gateway.api import answers, pages
+from gateway.api import answers
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import created, perform_on_ticket
 from gateway.api.fields import (
@@ -24,19 +24,11 @@ from gateway.api.fields import (
     Text,
     body_of,
 )
-from gateway.api.pages import Page, Paging, Several
 from gateway.api.services import services
 from gateway.readmodel import reading
 from gateway.readmodel.documents import text_of as document_text
-from gateway.readmodel.lists import TICKET_LIST, Filter, among
 
 routes = router("/tickets", "tickets")
-
-Sort = Literal["number", "-number", "created_at", "-created_at", "updated_at", "-updated_at"]
-Assigned = Annotated[
-    pages.Id | Literal["none"], AfterValidator(lambda v: None if v == "none" else v)
-]
-AMONG = ("client_id", "contact_id", "assigned_to", "status", "priority", "source")
 
 
 class TicketTemplate(RequestBody):
@@ -80,36 +72,6 @@ class NewTicket(TicketTemplate):
         return super().command(body, by).model_copy(update={"uploader": by.uploader})
 
 
-class TicketFilters(Paging):
-    sort: Sort = "-number"
-    status: Several[Status] | None = None
-    priority: Several[Priority] | None = None
-    contact_id: Several[pages.Id] | None = None
-    assigned_to: Several[Assigned] | None = None
-    source: Several[Source] | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
-    updated_after: AwareDatetime | None = None
-    updated_before: AwareDatetime | None = None
-
-    def filters(self, within: int | None) -> list[Filter]:
-        """What narrows the list, besides the client of the caller's key."""
-        found = [] if within is None else [Filter("client_id", "one", within)]
-        given = {column: getattr(self, column, None) for column in AMONG}
-        found += [among(column, values) for column, values in given.items() if values]
-        bounds = [
-            Filter("created_at", "after", self.created_after),
-            Filter("created_at", "before", self.created_before),
-            Filter("updated_at", "after", self.updated_after),
-            Filter("updated_at", "before", self.updated_before),
-        ]
-        return found + [bound for bound in bounds if bound.value is not None]
-
-
-class TicketQuery(TicketFilters):
-    client_id: Several[pages.Id] | None = None
-
-
 @routes.get("/{ticket_id:int}", response_model=Ticket)
 @scope("tickets:read")
 async def read_ticket(request: Request, ticket_id: int) -> Response:
@@ -124,14 +86,6 @@ async def seen(request: Request, ticket_id: int) -> Any:
     if row is None:
         raise NotFound(f"there is no ticket {ticket_id}")
     return row
-
-
-@routes.get("", response_model=Page[Ticket])
-@scope("tickets:read")
-async def list_tickets(request: Request, query: Annotated[TicketQuery, Query()]) -> Response:
-    """All tickets, a page at a time. A body over 64 KiB is only its beginning here."""
-    filters = query.filters(caller(request).within)
-    return await pages.listed(request, TICKET_LIST, query, sort=query.sort, filters=filters)
 
 
 @routes.get("/by-number/{reference}", response_model=Ticket)

@@ -1,17 +1,33 @@
 """Keyset pages: one statement per shape of filters and order, compiled once."""
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, get_args
 
 import asyncpg
-from sqlalchemy import Column, ColumnElement, Table, any_, bindparam, func, or_, select, tuple_
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Table,
+    any_,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from deskwire.contracts.tickets import Priority, Status
 from deskwire.db import Database, Statement, compiled
 from gateway.readmodel.tables import DELIVERIES, ENTRIES, HISTORY, RECORDS, TICKETS, TIME_ENTRIES
+
+COUNTED = 10_000
+"""So many rows are counted; more are not, whatever the list."""
 
 _COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "one": operator.eq,
@@ -19,19 +35,29 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "after": operator.gt,
     "before": operator.lt,
 }
-Shape = Literal["one", "many", "none", "none or many", "after", "before", "not"]
+Shape = Literal["one", "many", "none", "none or many", "after", "before", "not", "any of"]
 
 
 @dataclass(frozen=True, eq=False)
 class Listing:
-    """A table that is paged, and what it can be ordered by; the id breaks ties."""
+    """A table that is paged, and what it can be ordered by; the id breaks ties.
+
+    ``ranked`` are columns of few values, in their order: such a list is the lists of each value,
+    one behind the other, each by number. ``covered``: what narrows it is in its indexes, so they
+    are read for the page's ids before any row is.
+    """
 
     table: Table
     sorts: Mapping[str, Column[Any]]
+    ranked: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    covered: bool = False
 
 
 TICKET_LIST = Listing(
-    TICKETS, {name: TICKETS.c[name] for name in ("number", "created_at", "updated_at")}
+    TICKETS,
+    {name: TICKETS.c[name] for name in ("number", "created_at", "updated_at")},
+    {"priority": get_args(Priority), "status": get_args(Status)},
+    covered=True,
 )
 TIMELINE = Listing(ENTRIES, {"created_at": ENTRIES.c.created_at})
 TIME_LIST = Listing(TIME_ENTRIES, {"started_at": TIME_ENTRIES.c.started_at})
@@ -60,62 +86,141 @@ def among(column: str, values: Sequence[Any]) -> Filter:
     return Filter(column, "one", some[0]) if len(some) == 1 else Filter(column, "many", some)
 
 
+class Place(NamedTuple):
+    """The last row seen: its order value, its id, and the value of what its list is ranked by."""
+
+    at: Any
+    id: int
+    rank: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a page is asked for: ``after`` is the order value and the id of the last row seen."""
+    """What a page is asked for."""
 
     sort: str
     limit: int
     descending: bool = False
-    after: tuple[Any, int] | None = None
+    after: Place | None = None
     filters: Sequence[Filter] = field(default_factory=tuple)
 
 
-async def page(database: Database, listing: Listing, query: Query) -> list[asyncpg.Record]:
-    """Rows of doc, id, at and blob_id; one more than ``limit`` tells of a next page."""
-    shapes = tuple((f.column, f.shape) for f in query.filters)
-    statement = _page(listing, query.sort, query.descending, query.after is not None, shapes)
-    values = _values(query.filters) | {"limit": query.limit + 1}
+class Page(NamedTuple):
+    """Rows of doc, id, at and blob_id; ``next`` is the place behind which there are more."""
+
+    rows: Sequence[asyncpg.Record]
+    next: Place | None
+
+
+async def page(database: Database, listing: Listing, query: Query) -> Page:
+    found: list[tuple[str | None, asyncpg.Record]] = []
+    for rank, part in _parts(listing, query):
+        rows = await _rows(database, listing, replace(part, limit=query.limit + 1 - len(found)))
+        found += [(rank, row) for row in rows]
+        if len(found) > query.limit:
+            break
+    rows = [row for _, row in found[: query.limit]]
+    if len(found) <= query.limit:
+        return Page(rows, None)
+    rank, last = found[query.limit - 1]
+    return Page(rows, Place(last["at"], last["id"], rank))
+
+
+def _parts(listing: Listing, query: Query) -> Iterator[tuple[str | None, Query]]:
+    """The query itself, or one for each value of what its list is ranked by."""
+    if query.sort not in listing.ranked:
+        yield None, query
+        return
+    others = [f for f in query.filters if f.column != query.sort]
+    after = query.after
+    for value in _ranks(listing.ranked[query.sort], query):
+        filters = [*others, Filter(query.sort, "one", value)]
+        yield value, replace(query, sort="number", after=after, filters=filters)
+        after = None
+
+
+def _ranks(values: Sequence[str], query: Query) -> Sequence[str]:
+    """Those that the filters let through, from that of the last row seen."""
+    given = [
+        f.value if f.shape == "many" else [f.value] for f in query.filters if f.column == query.sort
+    ]
+    ranks = [value for value in values if all(value in each for each in given)]
+    if query.descending:
+        ranks.reverse()
+    if query.after is None:
+        return ranks
+    return ranks[ranks.index(query.after.rank) :] if query.after.rank in ranks else []
+
+
+async def _rows(database: Database, listing: Listing, query: Query) -> list[asyncpg.Record]:
+    statement = _page(
+        listing, query.sort, query.descending, query.after is not None, shapes_of(query.filters)
+    )
+    values = values_of(query.filters) | {"limit": query.limit}
     if query.after is not None:
-        values |= {"after": query.after[0], "after_id": query.after[1]}
+        values |= {"after": query.after.at, "after_id": query.after.id}
     return await database.fetch(statement, **values)
 
 
-async def total(database: Database, listing: Listing, filters: Sequence[Filter]) -> int:
-    statement = _total(listing, tuple((f.column, f.shape) for f in filters))
-    return int(await database.fetch_value(statement, **_values(filters)))
-
-
-def _values(filters: Sequence[Filter]) -> dict[str, Any]:
-    return {f"v{place}": f.value for place, f in enumerate(filters)}
+async def total(database: Database, listing: Listing, filters: Sequence[Filter]) -> int | None:
+    """How many rows there are; None when they are more than `COUNTED`."""
+    values = values_of(filters) | {"limit": COUNTED + 1}
+    count = await database.fetch_value(_total(listing, shapes_of(filters)), **values)
+    return count if count <= COUNTED else None
 
 
 Shapes = tuple[tuple[str, Shape], ...]
 
 
+def shapes_of(filters: Sequence[Filter]) -> Shapes:
+    return tuple((f.column, f.shape) for f in filters)
+
+
+def values_of(filters: Sequence[Filter]) -> dict[str, Any]:
+    return {f"v{place}": f.value for place, f in enumerate(filters)}
+
+
 @lru_cache(maxsize=1024)
 def _page(listing: Listing, sort: str, descending: bool, after: bool, shapes: Shapes) -> Statement:  # noqa: FBT001
-    columns, by = listing.table.c, listing.sorts[sort]
-    blob = [columns.blob_id] if "blob_id" in columns else []
-    rows = select(columns.doc, columns.id, by.label("at"), *blob).where(*_where(listing, shapes))
-    order = (by,) if by is columns.id else (by, columns.id)
+    table, by = listing.table, listing.sorts[sort]
+    order = (by,) if by is table.c.id else (by, table.c.id)
+    where = conditions(table, shapes)
     if after:
-        bounds = (bindparam("after", type_=by.type), bindparam("after_id", type_=columns.id.type))
+        bounds = (bindparam("after", type_=by.type), bindparam("after_id", type_=table.c.id.type))
         row, bound = tuple_(*order), tuple_(*bounds[-len(order) :])
-        rows = rows.where(row < bound if descending else row > bound)
-    ordered = rows.order_by(*(column.desc() if descending else column for column in order))
-    return compiled(ordered.limit(bindparam("limit")))
+        where.append(row < bound if descending else row > bound)
+    ordered = [column.desc() if descending else column for column in order]
+    if listing.covered and shapes:
+        first = func.greatest(by) if _scattered(sort, shapes) else by
+        ids = select(table.c.id).where(*where).limit(bindparam("limit"))
+        ids = ids.order_by(first.desc() if descending else first, *ordered[1:])
+        return compiled(_columns(table, by).where(table.c.id.in_(ids)).order_by(*ordered))
+    return compiled(_columns(table, by).where(*where).order_by(*ordered).limit(bindparam("limit")))
+
+
+def _scattered(sort: str, shapes: Shapes) -> bool:
+    """Whether what is looked up may be all at the far end of the order, because of a bound of time.
+    It is then sorted by an expression that no index has: the rows are found by the look-up."""
+    elsewhere = any(shape in ("after", "before") and column != sort for column, shape in shapes)
+    return elsewhere and any(shape == "any of" for _, shape in shapes)
+
+
+def _columns(table: Table, by: Column[Any]) -> Select[Any]:
+    blob = [table.c.blob_id] if "blob_id" in table.c else []
+    return select(table.c.doc, table.c.id, by.label("at"), *blob)
 
 
 @lru_cache(maxsize=1024)
 def _total(listing: Listing, shapes: Shapes) -> Statement:
-    count = select(func.count()).select_from(listing.table)
-    return compiled(count.where(*_where(listing, shapes)))
+    one: ColumnElement[int] = literal_column("1")
+    some = select(one).select_from(listing.table).where(*conditions(listing.table, shapes))
+    return compiled(select(func.count()).select_from(some.limit(bindparam("limit")).subquery()))
 
 
-def _where(listing: Listing, shapes: Shapes) -> list[ColumnElement[bool]]:
+def conditions(table: Table, shapes: Shapes) -> list[ColumnElement[bool]]:
+    """With the values of `values_of`."""
     return [
-        _condition(listing.table.c[column], shape, f"v{place}")
+        _condition(table.c[column], shape, f"v{place}")
         for place, (column, shape) in enumerate(shapes)
     ]
 
@@ -123,6 +228,8 @@ def _where(listing: Listing, shapes: Shapes) -> list[ColumnElement[bool]]:
 def _condition(column: Column[Any], shape: Shape, name: str) -> ColumnElement[bool]:
     if shape == "none":
         return column.is_(None)
+    if shape == "any of":
+        return column.bool_op("&&")(bindparam(name, type_=column.type))
     if shape in ("many", "none or many"):
         many = column == any_(bindparam(name, type_=ARRAY(column.type)))
         return many if shape == "many" else or_(column.is_(None), many)

@@ -17,7 +17,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR, UUID
 
 from deskwire.messaging.schema import messaging_tables
 
@@ -42,6 +42,12 @@ API_KEYS = Table(
     Column("request_id", UUID, unique=True),  # the idempotency record of POST /keys
 )
 
+# What lists are narrowed by is in the indexes that give their order, so that a filter which few
+# tickets pass is looked for in the index alone. They are read as long as pages are all-visible:
+# vacuum comes early.
+_NARROWED_BY = ["status", "priority", "source", "client_id", "assigned_to"]
+_TIMES = ["created_at", "updated_at"]
+
 TICKETS = Table(
     "tickets",
     metadata,
@@ -51,7 +57,6 @@ TICKETS = Table(
     Column("status", Text, nullable=False),
     Column("priority", Text, nullable=False),
     Column("client_id", BigInteger),
-    Column("contact_id", BigInteger),
     Column("assigned_to", BigInteger),
     Column("source", Text, nullable=False),
     Column("created_at", TIME, nullable=False),
@@ -59,24 +64,62 @@ TICKETS = Table(
     Column("version", Integer, nullable=False),
     Column("blob_id", Text),
     Column("doc", Text, nullable=False),
+    Column("lookups", ARRAY(Text), nullable=False, server_default="{}"),
     Index("tickets_reference", "reference"),  # GET /tickets/by-number/{reference}
-    Index("tickets_by_number", "number", "id"),  # the list as it comes
-    Index("tickets_by_created", "created_at", "id"),  # sort=created_at, created_after, _before
-    Index("tickets_by_updated", "updated_at", "id"),  # sort=updated_at, updated_after, _before
+    # in the order of the number, of the priority, of the status
+    Index(
+        "tickets_by_number",
+        "number",
+        "id",
+        postgresql_include=[*_NARROWED_BY, *_TIMES],
+    ),
+    # sort=created_at, created_after=, created_before=
+    Index(
+        "tickets_by_created", "created_at", "id", postgresql_include=[*_NARROWED_BY, "updated_at"]
+    ),
+    # sort=updated_at, updated_after=, updated_before=
+    Index(
+        "tickets_by_updated", "updated_at", "id", postgresql_include=[*_NARROWED_BY, "created_at"]
+    ),
     Index("tickets_client_number", "client_id", "number", "id"),  # a client's, and each bound key's
     Index("tickets_client_created", "client_id", "created_at", "id"),  # the same, sort=created_at
     Index("tickets_client_updated", "client_id", "updated_at", "id"),  # the same, sort=updated_at
-    Index("tickets_agent_number", "assigned_to", "number", "id"),  # assigned_to=
-    Index("tickets_agent_created", "assigned_to", "created_at", "id"),  # the same, sort=created_at
-    Index("tickets_agent_updated", "assigned_to", "updated_at", "id"),  # the same, sort=updated_at
-    Index("tickets_status_number", "status", "number", "id"),  # status=
-    Index("tickets_status_created", "status", "created_at", "id"),  # the same, sort=created_at
-    Index("tickets_status_updated", "status", "updated_at", "id"),  # the same, sort=updated_at
-    # A contact has few tickets, so any order of them is a small sort; of the priorities and
-    # sources the frequent ones are found by walking a sort index, the rare ones are a small sort.
-    Index("tickets_contact", "contact_id", "number", "id"),  # contact_id=
-    Index("tickets_priority", "priority", "number", "id"),  # priority=
-    Index("tickets_source", "source", "number", "id"),  # source=
+    # status= of what is not closed, in any order: as many as there is work, however many there were
+    Index(
+        "tickets_not_closed",
+        "number",
+        "id",
+        postgresql_include=[*_NARROWED_BY, *_TIMES],
+        postgresql_where=text("status <> 'closed'"),
+    ),
+    Index("tickets_agent", "assigned_to"),  # assigned_to= of few tickets
+    Index("tickets_source", "source"),  # source= of few tickets
+    # contact_id=, asset_id=, tag=, category=
+    Index(
+        "tickets_lookups",
+        "lookups",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
+)
+
+# What is searched: an entry's text has the entry's id, what is on the ticket itself has the id of
+# the ticket below zero.
+TEXTS = Table(
+    "texts",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("ticket_id", BigInteger, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("words", TSVECTOR, nullable=False),
+    Index("texts_ticket", "ticket_id"),  # a found ticket's other texts; a changed ticket's texts
+    # q=; what waits to be merged into it is read by every search
+    Index(
+        "texts_words",
+        "words",
+        postgresql_using="gin",
+        postgresql_with={"gin_pending_list_limit": "512"},
+    ),
 )
 
 ENTRIES = Table(
