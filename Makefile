@@ -10,10 +10,10 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check bench migrate docs lock clean
+.PHONY: help setup up test check bench bench-data bench-scale migrate docs lock clean
 
 help: ## Print this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-8s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(ready): requirements.lock pyproject.toml $(members) deploy/setup.sh
 	@PYTHON='$(PYTHON)' sh deploy/setup.sh
@@ -38,6 +38,12 @@ check: $(ready) ## Style, types, architecture, and whether the lock and the gene
 
 bench: $(ready) ## Measure throughput and latency
 	@$(bin)/python -m bench $(ARGS)
+
+bench-data: $(ready) ## Make a million tickets in var/bench: ARGS="50000 200000" for other numbers
+	@$(bin)/python -m bench.data '$(VAR)/bench' $(ARGS)
+
+bench-scale: $(ready) ## Measure lists and searches of a million tickets beside ten thousand
+	@$(bin)/python -m bench.scale '$(VAR)/bench' $(ARGS)
 
 migrate: $(ready) ## Bring the databases to the newest schema
 	@$(bin)/deskwire migrate

@@ -20,6 +20,7 @@ from bench.seed import TICKETS, seed
 from deskwire.local import dovecot, dovecot_available, free_port, rabbitmq_available
 
 BODY = {"subject": "Printer", "body": "It is on fire. " * 20, "client_id": 2}
+ENTRY = {"body": BODY["body"], "kind": "internal"}  # told to nobody, as the tickets are
 QUIET = {"name": "Quiet Client", "notifications": False}
 TEAM = ["team@example.com"]
 SECONDS = 8.0
@@ -98,6 +99,8 @@ async def _in_one_process(rig: Rig, folder: Path, report: Report) -> None:
     if alone is not None:
         report.figures["pgbench, the create's SQL"] = alone
         report.ratio("POST /tickets, memory:// ", created, "pgbench, the create's SQL")
+    replied = _post(rig.url, rig, "/api/v1/tickets/{n}/entries", folder, top=TICKETS, body=ENTRY)
+    report.ratio("POST /tickets/{id}/entries", replied, "POST /tickets, memory://", 0.8)
     await rig.settled(120)
     _tell(rig, TEAM, version=3)
     inbox, outbox = rig.var / "mail" / "inbox", mailway.Outbox(rig.var / "mail" / "outbox")
@@ -167,9 +170,9 @@ def _get(url: str, rig: Rig, path: str, folder: Path, top: int = 1) -> load.Rate
     return rate
 
 
-def _post(url: str, rig: Rig, path: str, folder: Path) -> float:
+def _post(url: str, rig: Rig, path: str, folder: Path, top: int = 1, body: object = BODY) -> float:
     say(f"POST {path}")
-    rate = load.run(url, rig.key, path, seconds=SECONDS, folder=folder, body=BODY)
+    rate = load.run(url, rig.key, path, seconds=SECONDS, folder=folder, top=top, body=body)
     assert not rate.errors, rate
     return rate.per_second
 

@@ -45,7 +45,7 @@ class Rig:
 
     def memory(self) -> float:
         """MiB of our own processes: without PostgreSQL, RabbitMQ and their like."""
-        return sum(_rss(pid) for pid in _family(self.pid) if _is_python(pid)) / 1024
+        return sum(rss(pid) for pid in _family(self.pid) if _is_python(pid)) / 1024
 
     async def query(self, service: str, sql: str, *values: object) -> list[asyncpg.Record]:
         connection = await asyncpg.connect(self.database(service))
@@ -141,7 +141,8 @@ def _is_python(pid: int) -> bool:
     return False
 
 
-def _rss(pid: int) -> int:
+def rss(pid: int) -> int:
+    """KiB."""
     with suppress(OSError):
         found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text())
         return int(found[1]) if found else 0
