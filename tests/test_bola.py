@@ -55,6 +55,9 @@ KINDS = {
 }
 """Which kind of thing a parameter or a field names."""
 
+OF_OTHERS = {"tax_id"}
+"""What is the id of no thing of ours."""
+
 Values = Mapping[str, Any]
 
 
@@ -191,7 +194,7 @@ def _named(schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _is_name_of_thing(name: str) -> bool:
-    return name in KINDS or name.endswith(("_id", "_ids"))
+    return name in KINDS or (name.endswith(("_id", "_ids")) and name not in OF_OTHERS)
 
 
 OF_ITFLOW = {Slot("body", "client_id"), Slot("body", "ticket_assigned_to")}

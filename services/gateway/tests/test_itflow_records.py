@@ -8,12 +8,16 @@ from itflow_api import NOTHING, read, rows
 
 from deskwire.contracts.base import Event
 from deskwire.contracts.people import (
+    Asset,
+    AssetChanged,
     Client,
     ClientChanged,
     Contact,
     ContactChanged,
     Domain,
     DomainChanged,
+    Location,
+    LocationChanged,
     Money,
 )
 from deskwire.messaging.envelope import wrap
@@ -33,6 +37,15 @@ def contact(id: int, client_id: int, email: str | None, **values: Any) -> Event:
 
 def domain(id: int, client_id: int, name: str) -> Event:
     return DomainChanged(domain=Domain(id=id, client_id=client_id, name=name, created_at=AT))
+
+
+def asset(id: int, client_id: int, name: str, **values: Any) -> Event:
+    return AssetChanged(asset=Asset(id=id, client_id=client_id, name=name, created_at=AT, **values))
+
+
+def location(id: int, client_id: int, name: str, **values: Any) -> Event:
+    kept = Location(id=id, client_id=client_id, name=name, created_at=AT, **values)
+    return LocationChanged(location=kept)
 
 
 async def keep(desk: Desk, *events: Event) -> None:
@@ -244,3 +257,82 @@ async def test_look_ups_follow_changes(lonely_desk: Desk) -> None:
     assert await ids(lonely_desk.api, "contacts/read", "contact_email=ann@example.com") == []
     assert await ids(lonely_desk.api, "contacts/read", "contact_phone_or_mobile=1") == []
     assert await ids(lonely_desk.api, "contacts/read", "contact_email=ann@example.org") == [1]
+
+
+async def test_asset_in_full(lonely_desk: Desk) -> None:
+    full = asset(
+        9,
+        7,
+        "srv1",
+        type="Server",
+        description="d",
+        make="m",
+        model="o",
+        serial="S-1",
+        os="Debian",
+        ip="192.0.2.1",
+        mac="00:00:5e:00:53:01",
+        uri="https://srv1.test",
+        status="Deployed",
+        purchase_date="2024-01-31",
+        warranty_expire="2027-01-31",
+        install_date="2024-02-01",
+        notes="n",
+        location_id=3,
+        contact_id=5,
+    )
+    await keep(lonely_desk, full)
+    assert await values(lonely_desk.api, "assets/read", "asset_id=9") == [
+        *("9", "Server", "srv1", "d", "m", "o", "S-1", "Debian", "192.0.2.1", "00:00:5e:00:53:01"),
+        *("https://srv1.test", "Deployed", "2024-01-31", "2027-01-31", "2024-02-01", "n"),
+        *("2023-03-20 09:15:00", None, None, None, "0", "0", "3", "5", "0", "7"),
+    ]
+
+
+async def test_location_in_full(lonely_desk: Desk) -> None:
+    full = location(
+        3,
+        7,
+        "Office",
+        country="CH",
+        address="Street 1",
+        city="Town",
+        state="ZH",
+        zip="8000",
+        phone="555",
+        hours="8-17",
+        notes="n",
+        primary=True,
+    )
+    await keep(lonely_desk, full)
+    assert await values(lonely_desk.api, "locations/read", "") == [
+        *("3", "Office", "CH", "Street 1", "Town", "ZH", "8000", "555", "8-17", None, "1", "n"),
+        *("2023-03-20 09:15:00", None, None, None, "0", "7"),
+    ]
+
+
+async def test_look_ups_of_assets(lonely_desk: Desk) -> None:
+    await keep(
+        lonely_desk,
+        asset(1, 1, "srv1", type="Server", serial="S-1", mac="00:00:5e:00:53:01", uri="https://a"),
+        asset(2, 2, "srv1", type="Server"),
+        asset(3, 2, "old", archived_at=LATER),
+        location(1, 1, "Office"),
+        location(2, 2, "Office", archived_at=LATER),
+    )
+    for name, query, wanted in (
+        ("assets/read", "", [1, 2]),
+        ("assets/read", "asset_id=3", []),
+        ("assets/read", "asset_name=SRV1", [1, 2]),
+        ("assets/read", "asset_name=srv1&client_id=2", [2]),
+        ("assets/read", "asset_type=server&asset_name=old", [1, 2]),
+        ("assets/read", "asset_serial=s-1", [1]),
+        ("assets/read", "client_id=2&asset_mac=00:00:5e:00:53:01", [2]),
+        ("assets/read", "asset_uri=https://a", [1]),
+        ("locations/read", "", [1, 2]),
+        ("locations/read", "location_id=2", [2]),
+    ):
+        assert await ids(lonely_desk.api, name, query) == wanted, (name, query)
+    bound = await lonely_desk.key("admin", client_id=2)
+    assert await ids(bound, "assets/read", "asset_id=1") == []
+    assert await ids(bound, "locations/read", "") == [2]

@@ -3,13 +3,21 @@
 from typing import Annotated
 
 from fastapi import Query, Request, Response
+from pydantic import Field
 
-from deskwire.contracts.people import Agent, CreateAgent
+from deskwire.contracts.people import Agent, ChangeAgent, CreateAgent
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
-from gateway.api.fields import Address, Name, RequestBody
+from gateway.api.fields import Address, Name, Note, RequestBody
 from gateway.api.pages import Page
-from gateway.api.records import RecordPaging, list_records, read_record
+from gateway.api.preconditions import IF_SEEN
+from gateway.api.records import (
+    NamedPaging,
+    archive_record,
+    change_record,
+    list_records,
+    read_record,
+)
 
 routes = router("/agents", "agents")
 
@@ -19,9 +27,18 @@ class NewAgent(RequestBody):
     email: Address
 
 
+class AgentChange(RequestBody):
+    name: Name | None = None
+    email: Address | None = None
+
+
+class AgentQuery(NamedPaging):
+    email: Note | None = Field(None, max_length=320)
+
+
 @routes.get("", response_model=Page[Agent])
 @scope("agents:read")
-async def list_agents(request: Request, query: Annotated[RecordPaging, Query()]) -> Response:
+async def list_agents(request: Request, query: Annotated[AgentQuery, Query()]) -> Response:
     """The agents. A key bound to a client sees none."""
     return await list_records(request, "agent", query)
 
@@ -39,3 +56,27 @@ async def create_agent(request: Request, new: NewAgent) -> Response:
     """Make an agent. Only with a key that is not bound to a client."""
     caller(request).everywhere()
     return await create_record(request, CreateAgent(**new.model_dump()), "/api/v1/agents")
+
+
+@routes.patch("/{agent_id:int}", response_model=Agent, openapi_extra=IF_SEEN)
+@scope("agents:write")
+async def change_agent(request: Request, agent_id: int, change: AgentChange) -> Response:
+    """Change what is given."""
+    caller(request).everywhere()
+    return await change_record(request, ChangeAgent, agent_id, change)
+
+
+@routes.post("/{agent_id:int}/archive", response_model=Agent, openapi_extra=IF_SEEN)
+@scope("agents:write")
+async def archive_agent(request: Request, agent_id: int) -> Response:
+    """Tickets keep it; none can be given to it. Its keys must be revoked."""
+    caller(request).everywhere()
+    return await archive_record(request, ChangeAgent, agent_id, archived=True)
+
+
+@routes.post("/{agent_id:int}/unarchive", response_model=Agent, openapi_extra=IF_SEEN)
+@scope("agents:write")
+async def unarchive_agent(request: Request, agent_id: int) -> Response:
+    """Take it back, unless another agent has its address now."""
+    caller(request).everywhere()
+    return await archive_record(request, ChangeAgent, agent_id, archived=False)

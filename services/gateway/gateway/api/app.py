@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 from deskwire import health
 from gateway.api import (
     agents,
+    assets,
     attachments,
     bulk,
     clients,
@@ -21,6 +22,7 @@ from gateway.api import (
     history,
     itflow,
     keys,
+    locations,
     mail,
     merging,
     openapi,
@@ -55,6 +57,8 @@ RESOURCES = (
     contacts,
     domains,
     agents,
+    assets,
+    locations,
     settings,
     scheduled_tickets,
     mail,

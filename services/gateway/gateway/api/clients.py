@@ -5,27 +5,78 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.people import Client, CreateClient
+from deskwire.contracts.people import ChangeClient, Client, CreateClient
 from deskwire.contracts.tickets import Ticket
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
-from gateway.api.fields import Name, RequestBody
+from gateway.api.fields import (
+    Amount,
+    Currency,
+    Language,
+    Line,
+    Link,
+    Name,
+    Notes,
+    RequestBody,
+    Zone,
+)
 from gateway.api.pages import Page
-from gateway.api.records import RecordPaging, list_records, read_record, require
+from gateway.api.preconditions import IF_SEEN
+from gateway.api.records import (
+    NamedPaging,
+    archive_record,
+    change_record,
+    list_records,
+    read_record,
+    require,
+)
 from gateway.api.ticket_lists import TicketFilters, listed
 
 routes = router("/clients", "clients")
 
 
-class NewClient(RequestBody):
+class Rate(RequestBody):
+    """For an hour."""
+
+    amount: Amount
+    currency: Currency
+
+
+class ClientDetails(RequestBody):
+    """``currency`` is that of the rate; ``net_terms`` are days; ``notifications``: it gets mail."""
+
+    type: Line | None = None
+    abbreviation: Annotated[Line, Field(max_length=10)] | None = None
+    website: Link | None = None
+    referral: Line | None = None
+    lead: bool | None = None
+    rate: Rate | None = None
+    currency: Currency | None = None
+    net_terms: Annotated[int, Field(strict=True, ge=0, le=3650)] | None = None
+    tax_id: Line | None = None
+    language: Language | None = None
+    timezone: Zone | None = None
+    notifications: bool | None = None
+    notes: Notes | None = None
+
+
+class NewClient(ClientDetails):
     name: Name
-    notifications: bool = True
-    language: str = Field("en", pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)
+
+    def command(self) -> CreateClient:
+        """A rate brings its currency along."""
+        values = self.model_dump(exclude_none=True)
+        priced = {"currency": self.rate.currency} if self.rate else {}
+        return CreateClient.model_validate(priced | values)
+
+
+class ClientChange(ClientDetails):
+    name: Name | None = None
 
 
 @routes.get("", response_model=Page[Client])
 @scope("clients:read")
-async def list_clients(request: Request, query: Annotated[RecordPaging, Query()]) -> Response:
+async def list_clients(request: Request, query: Annotated[NamedPaging, Query()]) -> Response:
     """The clients."""
     return await list_records(request, "client", query)
 
@@ -52,5 +103,28 @@ async def list_tickets_of_client(
 async def create_client(request: Request, new: NewClient) -> Response:
     """Make a client. Only with a key that is not bound to one."""
     caller(request).everywhere()
-    command = CreateClient(name=new.name, notifications=new.notifications, language=new.language)
-    return await create_record(request, command, "/api/v1/clients")
+    return await create_record(request, new.command(), "/api/v1/clients")
+
+
+@routes.patch("/{client_id:int}", response_model=Client, openapi_extra=IF_SEEN)
+@scope("clients:write")
+async def change_client(request: Request, client_id: int, change: ClientChange) -> Response:
+    """Change what is given; null takes back. A new rate brings its currency along."""
+    caller(request).everywhere()
+    return await change_record(request, ChangeClient, client_id, change)
+
+
+@routes.post("/{client_id:int}/archive", response_model=Client, openapi_extra=IF_SEEN)
+@scope("clients:write")
+async def archive_client(request: Request, client_id: int) -> Response:
+    """Its tickets keep it; there are no new ones, and its mail opens none."""
+    caller(request).everywhere()
+    return await archive_record(request, ChangeClient, client_id, archived=True)
+
+
+@routes.post("/{client_id:int}/unarchive", response_model=Client, openapi_extra=IF_SEEN)
+@scope("clients:write")
+async def unarchive_client(request: Request, client_id: int) -> Response:
+    """Take it back from the archive."""
+    caller(request).everywhere()
+    return await archive_record(request, ChangeClient, client_id, archived=False)

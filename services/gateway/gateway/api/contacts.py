@@ -3,29 +3,60 @@
 from typing import Annotated
 
 from fastapi import Query, Request, Response
+from pydantic import Field
 
-from deskwire.contracts.people import Contact, CreateContact
-from gateway.api.auth import caller, router, scope
-from gateway.api.commands import create_record
-from gateway.api.fields import Address, Id, Name, RequestBody
+from deskwire.contracts.people import ChangeContact, Contact, CreateContact
+from gateway.api.auth import router, scope
+from gateway.api.fields import Address, Id, Line, Name, Note, Notes, RequestBody
 from gateway.api.pages import Page
-from gateway.api.records import OfClients, list_records, read_record
+from gateway.api.preconditions import IF_SEEN
+from gateway.api.records import (
+    NamedOfClients,
+    archive_record,
+    change_record,
+    create_of_client,
+    list_records,
+    read_record,
+)
 
 routes = router("/contacts", "contacts")
 
 
-class NewContact(RequestBody):
+class ContactDetails(RequestBody):
+    """``primary``: the contact of tickets that name none; whoever was it before no longer is."""
+
+    email: Address | None = None
+    title: Line | None = None
+    department: Line | None = None
+    phone: Line | None = None
+    extension: Line | None = None
+    mobile: Line | None = None
+    notes: Notes | None = None
+    primary: bool | None = None
+    important: bool | None = None
+    billing: bool | None = None
+    technical: bool | None = None
+    location_id: Id | None = None
+
+
+class NewContact(ContactDetails):
     client_id: Id
     name: Name
-    email: Address | None = None
-    primary: bool = False
+
+
+class ContactChange(ContactDetails):
+    name: Name | None = None
+
+
+class ContactQuery(NamedOfClients):
+    email: Note | None = Field(None, max_length=320)
 
 
 @routes.get("", response_model=Page[Contact])
 @scope("contacts:read")
-async def list_contacts(request: Request, query: Annotated[OfClients, Query()]) -> Response:
+async def list_contacts(request: Request, query: Annotated[ContactQuery, Query()]) -> Response:
     """The contacts."""
-    return await list_records(request, "contact", query, query.client_id)
+    return await list_records(request, "contact", query)
 
 
 @routes.get("/{contact_id:int}", response_model=Contact)
@@ -39,5 +70,25 @@ async def read_contact(request: Request, contact_id: int) -> Response:
 @scope("contacts:write")
 async def create_contact(request: Request, new: NewContact) -> Response:
     """Make a contact; its address is unique within its client."""
-    command = CreateContact(**new.model_dump(), within_client=caller(request).within)
-    return await create_record(request, command, "/api/v1/contacts")
+    return await create_of_client(request, CreateContact, new)
+
+
+@routes.patch("/{contact_id:int}", response_model=Contact, openapi_extra=IF_SEEN)
+@scope("contacts:write")
+async def change_contact(request: Request, contact_id: int, change: ContactChange) -> Response:
+    """Change what is given; null takes back."""
+    return await change_record(request, ChangeContact, contact_id, change)
+
+
+@routes.post("/{contact_id:int}/archive", response_model=Contact, openapi_extra=IF_SEEN)
+@scope("contacts:write")
+async def archive_contact(request: Request, contact_id: int) -> Response:
+    """Its tickets keep it; no new one can name it, and mail from it opens none."""
+    return await archive_record(request, ChangeContact, contact_id, archived=True)
+
+
+@routes.post("/{contact_id:int}/unarchive", response_model=Contact, openapi_extra=IF_SEEN)
+@scope("contacts:write")
+async def unarchive_contact(request: Request, contact_id: int) -> Response:
+    """Take it back, unless another contact of the client has its address now."""
+    return await archive_record(request, ChangeContact, contact_id, archived=False)

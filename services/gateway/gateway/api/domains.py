@@ -5,26 +5,39 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.people import CreateDomain, Domain
-from gateway.api.auth import caller, router, scope
-from gateway.api.commands import create_record
+from deskwire.contracts.people import ChangeDomain, CreateDomain, Domain
+from gateway.api.auth import router, scope
 from gateway.api.fields import Id, RequestBody
 from gateway.api.pages import Page
-from gateway.api.records import OfClients, list_records, read_record
+from gateway.api.preconditions import IF_SEEN
+from gateway.api.records import (
+    NamedOfClients,
+    archive_record,
+    change_record,
+    create_of_client,
+    list_records,
+    read_record,
+)
 
 routes = router("/domains", "domains")
+
+DomainName = Annotated[str, Field(max_length=253, pattern=r"^[\w-]+(\.[\w-]+)+$")]
 
 
 class NewDomain(RequestBody):
     client_id: Id
-    name: str = Field(max_length=253, pattern=r"^[\w-]+(\.[\w-]+)+$")
+    name: DomainName
+
+
+class DomainChange(RequestBody):
+    name: DomainName | None = None
 
 
 @routes.get("", response_model=Page[Domain])
 @scope("domains:read")
-async def list_domains(request: Request, query: Annotated[OfClients, Query()]) -> Response:
+async def list_domains(request: Request, query: Annotated[NamedOfClients, Query()]) -> Response:
     """The domains."""
-    return await list_records(request, "domain", query, query.client_id)
+    return await list_records(request, "domain", query)
 
 
 @routes.get("/{domain_id:int}", response_model=Domain)
@@ -38,5 +51,25 @@ async def read_domain(request: Request, domain_id: int) -> Response:
 @scope("domains:write")
 async def create_domain(request: Request, new: NewDomain) -> Response:
     """Say that a domain's senders belong to a client; a domain belongs to one only."""
-    command = CreateDomain(**new.model_dump(), within_client=caller(request).within)
-    return await create_record(request, command, "/api/v1/domains")
+    return await create_of_client(request, CreateDomain, new)
+
+
+@routes.patch("/{domain_id:int}", response_model=Domain, openapi_extra=IF_SEEN)
+@scope("domains:write")
+async def change_domain(request: Request, domain_id: int, change: DomainChange) -> Response:
+    """Change its name."""
+    return await change_record(request, ChangeDomain, domain_id, change)
+
+
+@routes.post("/{domain_id:int}/archive", response_model=Domain, openapi_extra=IF_SEEN)
+@scope("domains:write")
+async def archive_domain(request: Request, domain_id: int) -> Response:
+    """Its senders are strangers from now on, but for those who are contacts."""
+    return await archive_record(request, ChangeDomain, domain_id, archived=True)
+
+
+@routes.post("/{domain_id:int}/unarchive", response_model=Domain, openapi_extra=IF_SEEN)
+@scope("domains:write")
+async def unarchive_domain(request: Request, domain_id: int) -> Response:
+    """Take it back, unless another client has the domain now."""
+    return await archive_record(request, ChangeDomain, domain_id, archived=False)

@@ -2,9 +2,12 @@
 
 import asyncio
 import re
+import zoneinfo
 from datetime import UTC, datetime
+from functools import cache
 from typing import Annotated, TypeVar
 
+from babel.core import get_global
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from deskwire.contracts.base import INLINE_TEXT_BYTES
@@ -14,6 +17,7 @@ from gateway.readmodel.reading import LARGEST_ID
 
 Value = TypeVar("Value")
 
+_RUN = re.compile(r"(javascript|data|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
 
@@ -55,6 +59,37 @@ def in_utc(moment: datetime) -> datetime:
         raise ValueError("is out of range") from None
 
 
+def link(text: str) -> str:
+    """Where something is on the web or elsewhere; nothing that a browser would run."""
+    if _RUN.match(text):
+        raise ValueError("must not be a script")
+    return text
+
+
+def time_zone(name: str) -> str:
+    if name not in _zones():
+        raise ValueError("must be the name of an IANA time zone")
+    return name
+
+
+def currency(code: str) -> str:
+    if code not in _currencies():
+        raise ValueError("must be the ISO 4217 code of a currency")
+    return code
+
+
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(zoneinfo.available_timezones())
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    """Those that are legal tender somewhere today."""
+    used = (each for land in get_global("territory_currencies").values() for each in land)
+    return frozenset(code for code, _, until, tender in used if tender and until is None)
+
+
 def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """In the order in which they are first named."""
     return tuple(dict.fromkeys(values))
@@ -69,6 +104,21 @@ Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
 Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1), AfterValidator(not_empty)]
 Address = Annotated[str, Field(max_length=320), AfterValidator(address)]
+Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(one_line)]
+Notes = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(not_empty)]
+Link = Annotated[Line, AfterValidator(link)]
+Language = Annotated[
+    str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47")
+]
+Zone = Annotated[str, Field(max_length=64, description="an IANA name"), AfterValidator(time_zone)]
+Currency = Annotated[str, Field(max_length=3, description="ISO 4217"), AfterValidator(currency)]
+Amount = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
+        description="a decimal number with two digits behind the point at most",
+    ),
+]
 Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
 Tags = Annotated[
     tuple[Annotated[str, Field(max_length=100), AfterValidator(one_line)], ...],

@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 import asyncpg
@@ -94,9 +93,13 @@ def _cursor(sort: str, place: Place) -> str:
 
 
 _Number = Annotated[int, Field(strict=True, ge=-LARGEST_ID, le=LARGEST_ID)]
-_PLACE: TypeAdapter[
-    tuple[str, _Number | AwareDatetime, _Number] | tuple[str, _Number, _Number, str]
-] = TypeAdapter(tuple[str, _Number | AwareDatetime, _Number] | tuple[str, _Number, _Number, str])
+_Name = Annotated[str, Field(pattern=r"^[^\x00]*$")]
+_PLACES: dict[str, TypeAdapter[tuple[Any, ...]]] = {
+    "number": TypeAdapter(tuple[str, _Number, _Number]),
+    "ranked": TypeAdapter(tuple[str, _Number, _Number, str]),
+    "time": TypeAdapter(tuple[str, AwareDatetime, _Number]),
+    "name": TypeAdapter(tuple[str, _Name, _Number]),
+}
 
 
 def opened(cursor: str, listing: Listing, sort: str) -> Place:
@@ -104,12 +107,16 @@ def opened(cursor: str, listing: Listing, sort: str) -> Place:
     by = sort.removeprefix("-")
     try:
         text = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)
-        for_sort, *place = _PLACE.validate_json(text)
+        for_sort, *place = _PLACES[_kind(listing, by)].validate_json(text)
     except (ValueError, binascii.Error):
         raise Malformed("the cursor is not one of ours", field="cursor") from None
     found = Place(*place)
-    sound = isinstance(found.at, datetime) is by.endswith("_at")
-    ranked = found.rank in listing.ranked[by] if by in listing.ranked else found.rank is None
-    if for_sort != sort or not sound or not ranked:
+    if for_sort != sort or (by in listing.ranked and found.rank not in listing.ranked[by]):
         raise Malformed("the cursor is of another list or order", field="cursor")
     return found
+
+
+def _kind(listing: Listing, by: str) -> str:
+    if by in listing.ranked:
+        return "ranked"
+    return "time" if by.endswith("_at") else "name" if by == "name" else "number"

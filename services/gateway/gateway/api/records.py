@@ -1,26 +1,88 @@
 """What the resources that are kept as records have in common."""
 
-from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import asyncpg
 from fastapi import Request, Response
+from pydantic import BaseModel, Field
 
+from deskwire.contracts import people
+from deskwire.contracts.base import Command
+from deskwire.contracts.people import RecordChanges
 from deskwire.errors import NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller
+from gateway.api.commands import create_record, make_record, told_of
+from gateway.api.fields import Note, RequestBody
 from gateway.api.pages import Paging
+from gateway.api.preconditions import version_if_given
 from gateway.api.services import services
 from gateway.readmodel import reading
+from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import RECORD_LIST, Filter, among
+from gateway.readmodel.lookups import lookup
+from gateway.readmodel.reading import LARGEST_ID
+from gateway.readmodel.words import folded, searched
+
+Created = TypeVar(
+    "Created",
+    bound=people.Client
+    | people.Contact
+    | people.Domain
+    | people.Agent
+    | people.Asset
+    | people.Location,
+)
+Change = (
+    people.ChangeClient
+    | people.ChangeContact
+    | people.ChangeDomain
+    | people.ChangeAgent
+    | people.ChangeAsset
+    | people.ChangeLocation
+)
 
 
 class RecordPaging(Paging):
     sort: Literal["id", "-id"] = "id"
 
+    def filters(self, kind: str) -> list[Filter]:
+        return [Filter("kind", "one", kind)]
+
 
 class OfClients(RecordPaging):
     client_id: pages.Several[pages.Id] | None = None
+
+    def filters(self, kind: str) -> list[Filter]:
+        found = super().filters(kind)
+        return [*found, among("client_id", self.client_id)] if self.client_id else found
+
+
+class NamedPaging(RecordPaging):
+    """Of records with a name, which can be archived."""
+
+    sort: Literal["id", "-id", "name", "-name"] = "id"  # type: ignore[assignment]  # more of them
+    archived: Literal["true", "false", "any"] = "false"
+    name: Note | None = Field(None, max_length=200, description="all of it, whatever its case")
+    q: Note | None = Field(
+        None, max_length=200, description="words of the name or address, or how they begin"
+    )
+
+    def filters(self, kind: str) -> list[Filter]:
+        found = super().filters(kind)
+        if self.archived != "any":
+            found.append(Filter("archived", "one", self.archived == "true"))
+        for field in ("name", "email"):
+            value = getattr(self, field, None)
+            if value is not None:
+                found.append(Filter("lookups", "any of", [lookup(field, value)]))
+        if self.q is not None and folded(self.q):
+            found.append(Filter("words", "words", searched(kind, self.q)))
+        return found
+
+
+class NamedOfClients(NamedPaging, OfClients):
+    pass
 
 
 async def read_record(request: Request, kind: str, id: int) -> Response:
@@ -35,13 +97,55 @@ async def require(request: Request, kind: str, id: int) -> asyncpg.Record:
     return row
 
 
-async def list_records(
-    request: Request, kind: str, query: RecordPaging, client_ids: Sequence[int] | None = None
-) -> Response:
-    filters = [Filter("kind", "one", kind)]
+async def list_records(request: Request, kind: str, query: RecordPaging) -> Response:
+    filters = query.filters(kind)
     within = caller(request).within
     if within is not None:
         filters.append(Filter("client_id", "one", within))
-    if client_ids:
-        filters.append(among("client_id", client_ids))
     return await pages.listed(request, RECORD_LIST, query, sort=query.sort, filters=filters)
+
+
+async def create_of_client(
+    request: Request, command: type[Command[Created]], new: RequestBody
+) -> Response:
+    """Within the client of the caller's key; the answer's place is that of the request."""
+    values = new.model_dump(exclude_none=True) | {"within_client": caller(request).within}
+    made = command.model_validate(values)
+    return await create_record(request, made, request.url.path)
+
+
+async def change_record(
+    request: Request, command: type[Change], id: int, change: RequestBody
+) -> Response:
+    changes: Any = command.model_fields["changes"].annotation
+    return await _change(request, command, id, changes.model_validate(given(change, changes)))
+
+
+async def archive_record(
+    request: Request, command: type[Change], id: int, *, archived: bool
+) -> Response:
+    """What is so already stays so."""
+    changes: Any = command.model_fields["changes"].annotation
+    return await _change(request, command, id, changes(archived=archived))
+
+
+def given(change: RequestBody, changes: type[BaseModel]) -> dict[str, Any]:
+    """Null takes back; what is always there cannot be taken back: its null is as left out."""
+    values = change.model_dump(include=change.model_fields_set)
+    return {
+        name: value
+        for name, value in values.items()
+        if value is not None or type(None) in get_args(changes.model_fields[name].annotation)
+    }
+
+
+async def _change(
+    request: Request, command: type[Change], id: int, changes: RecordChanges
+) -> Response:
+    if id > LARGEST_ID:
+        raise NotFound(f"there is nothing with the id {id}")
+    values = {"id": id, "changes": changes, "within_client": caller(request).within}
+    made: Command[Any] = command.model_validate(values | {"if_version": version_if_given(request)})
+    answer = await make_record(request, made)
+    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
+    return Response(text_of(answer.reply), headers=headers, media_type="application/json")

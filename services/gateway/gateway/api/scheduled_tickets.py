@@ -33,7 +33,7 @@ async def list_scheduled_tickets(
     request: Request, query: Annotated[OfClients, Query()]
 ) -> Response:
     """The scheduled tickets."""
-    return await list_records(request, "schedule", query, query.client_id)
+    return await list_records(request, "schedule", query)
 
 
 @routes.get("/{schedule_id:int}", response_model=Schedule)
@@ -60,11 +60,12 @@ async def create_scheduled_ticket(request: Request, new: NewSchedule) -> Respons
 
 async def _require(request: Request, template: TicketTemplate) -> None:
     """Raises `NotFound` for what no ticket could be opened with, years later and unseen."""
-    named = {
-        "client": template.client_id,
-        "contact": template.contact_id,
-        "agent": template.assigned_to,
-    }
-    for kind, id in named.items():
+    named = [
+        ("client", template.client_id),
+        ("contact", template.contact_id),
+        ("agent", template.assigned_to),
+        *(("asset", asset_id) for asset_id in template.asset_ids),
+    ]
+    for kind, id in named:
         if id is not None:
             await require(request, kind, id)

@@ -12,15 +12,17 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    Text,
     any_,
     bindparam,
+    cast,
     func,
     literal_column,
     or_,
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.db import Database, Statement, compiled
@@ -35,7 +37,7 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "after": operator.gt,
     "before": operator.lt,
 }
-Shape = Literal["one", "many", "none", "none or many", "after", "before", "not", "any of"]
+Shape = Literal["one", "many", "none", "none or many", "after", "before", "not", "any of", "words"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +64,7 @@ TICKET_LIST = Listing(
 TIMELINE = Listing(ENTRIES, {"created_at": ENTRIES.c.created_at})
 TIME_LIST = Listing(TIME_ENTRIES, {"started_at": TIME_ENTRIES.c.started_at})
 HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
-RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id})
+RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id, "name": RECORDS.c.name})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
 
 
@@ -230,6 +232,8 @@ def _condition(column: Column[Any], shape: Shape, name: str) -> ColumnElement[bo
         return column.is_(None)
     if shape == "any of":
         return column.bool_op("&&")(bindparam(name, type_=column.type))
+    if shape == "words":
+        return column.bool_op("@@")(cast(bindparam(name, type_=Text), TSQUERY))
     if shape in ("many", "none or many"):
         many = column == any_(bindparam(name, type_=ARRAY(column.type)))
         return many if shape == "many" else or_(column.is_(None), many)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from deskwire.contracts.people import Asset, Client, Contact, Domain
+from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.tickets import Ticket
 
 SEPARATOR = "\n"
@@ -35,9 +35,13 @@ def _values(record: BaseModel) -> Iterator[tuple[str, str | None]]:
             yield "contact", str(record.contact.id) if record.contact else None
             yield from (("tag", tag) for tag in record.tags)
             yield from (("asset", str(asset.id)) for asset in record.assets)
-        case Client() | Domain():
+        case Client() | Domain() | Location():
             yield "name", record.name
+        case Agent():
+            yield "name", record.name
+            yield "email", record.email
         case Contact():
+            yield "name", record.name
             yield "email", record.email
             yield "phone", record.phone
             yield "phone", record.mobile

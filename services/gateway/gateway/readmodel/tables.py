@@ -201,7 +201,9 @@ RECORDS = Table(
     Column("doc", Text, nullable=False),
     Column("lookups", ARRAY(Text), nullable=False, server_default="{}"),
     Column("archived", Boolean, nullable=False, server_default=false()),
-    # ITFlow's look-ups by name, address, serial, ...
+    Column("name", Text(collation="C"), nullable=False, server_default=""),  # folded
+    Column("words", TSVECTOR, nullable=False, server_default=""),
+    # name=, email=, and ITFlow's look-ups by serial, ...
     Index(
         "records_lookups",
         "lookups",
@@ -209,6 +211,15 @@ RECORDS = Table(
         postgresql_with={"fastupdate": "off"},
     ),
     Index("records_client", "kind", "client_id", "id"),  # client_id=, and every bound key's lists
+    Index("records_name", "kind", "name", "id"),  # sort=name
+    Index("records_client_name", "kind", "client_id", "name", "id"),  # the same, of a client
+    Index("records_archived", "kind", "id", postgresql_where=text("archived")),  # archived=true
+    Index(  # q=
+        "records_words",
+        "words",
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    ),
 )
 
 DELIVERIES = Table(

@@ -19,6 +19,7 @@ from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
 from gateway.readmodel.lookups import lookups
 from gateway.readmodel.timekeeping import keep_times
+from gateway.readmodel.words import sort_key, words
 
 Record = Client | Contact | Domain | Agent | Asset | Location | Settings | Schedule
 
@@ -89,20 +90,23 @@ KEEP_BOTH = compiled(text(f"WITH kept AS ({_ENTRIES}) {_TICKETS}"))
 
 KEEP_RECORDS = compiled(
     text("""
-    INSERT INTO records AS target (kind, id, client_id, version, doc, archived, lookups)
-    SELECT DISTINCT ON (kind, id) kind, id, client_id, version, doc, archived,
-                                  string_to_array(lookups, E'\\n')
+    INSERT INTO records AS target (
+        kind, id, client_id, version, doc, archived, lookups, name, words)
+    SELECT DISTINCT ON (kind, id)
+        kind, id, client_id, version, doc, archived, string_to_array(lookups, E'\\n'), name,
+        array_to_tsvector(string_to_array(words, E'\\n'))
     FROM unnest(
         CAST(:kind AS text[]), CAST(:id AS bigint[]), CAST(:client_id AS bigint[]),
         CAST(:version AS integer[]), CAST(:doc AS text[]), CAST(:archived AS boolean[]),
-        CAST(:lookups AS text[])
-    ) AS new (kind, id, client_id, version, doc, archived, lookups)
+        CAST(:lookups AS text[]), CAST(:name AS text[]), CAST(:words AS text[])
+    ) AS new (kind, id, client_id, version, doc, archived, lookups, name, words)
     WHERE NOT EXISTS (SELECT FROM records r
                       WHERE r.kind = new.kind AND r.id = new.id AND r.version >= new.version)
     ORDER BY kind, id, version DESC
     ON CONFLICT (kind, id) DO UPDATE SET
         client_id = excluded.client_id, version = excluded.version, doc = excluded.doc,
-        archived = excluded.archived, lookups = excluded.lookups
+        archived = excluded.archived, lookups = excluded.lookups, name = excluded.name,
+        words = excluded.words
     WHERE target.version < excluded.version
     """)
 )
@@ -185,14 +189,17 @@ def history_row(item: HistoryItem) -> dict[str, Any]:
 
 
 def record_row(record: Record) -> dict[str, Any]:
+    kind = KINDS[type(record)]
     return {
-        "kind": KINDS[type(record)],
+        "kind": kind,
         "id": SETTINGS_ID if isinstance(record, Settings) else record.id,
         "client_id": _client_of(record),
         "version": record.version,
         "doc": text_of(record),
         "archived": getattr(record, "archived_at", None) is not None,
         "lookups": lookups(record),
+        "name": sort_key(getattr(record, "name", "")),
+        "words": words(kind, record),
     }
 
 

@@ -7,11 +7,19 @@ where we differ from ITFlow, and why.
 
 from starlette.routing import Route
 
-from gateway.api.itflow import clients, contacts, domains, ticket_replies, tickets
+from gateway.api.itflow import (
+    assets,
+    clients,
+    contacts,
+    domains,
+    locations,
+    ticket_replies,
+    tickets,
+)
 
 FACES = tuple(
     face
-    for module in (tickets, ticket_replies, clients, contacts, domains)
+    for module in (tickets, ticket_replies, clients, contacts, domains, assets, locations)
     for face in module.FACES
 )
 routes = [Route(face.path, face) for face in FACES]
