@@ -27,7 +27,7 @@ OURS, THEIRS, INTERNAL = "zzours", "zztheirs", "zzinternal"
 
 MISSING = 987_654_321
 
-OF_NO_CLIENT = {"agent", "key"}
+OF_NO_CLIENT = {"agent", "key", "upload"}
 
 KINDS = {
     "agent_id": "agent",
@@ -35,7 +35,7 @@ KINDS = {
     "asset_ids": "asset",
     "assigned_to": "agent",
     "attachment_id": "attachment",
-    "attachment_ids": "attachment",
+    "attachment_ids": "upload",
     "client_id": "client",
     "contact_id": "contact",
     "domain_id": "domain",
@@ -121,6 +121,19 @@ async def entry(side: Side) -> int:
     return int(side.things["public"])
 
 
+async def upload(side: Side) -> int:
+    """Which its key alone can use, once."""
+    answer = await side.running.api("POST", f"/attachments?name={side.word}", side.word.encode())
+    return int(answer.json["id"])
+
+
+async def attachment(side: Side) -> int:
+    ticket_id, made = await side.make("ticket"), await upload(side)
+    place = f"/tickets/{ticket_id}/entries"
+    await side.posted(place, kind="public", body=side.word, attachment_ids=[made])
+    return made
+
+
 async def reference(side: Side) -> str:
     answer = await side.running.api("GET", f"/tickets/{await side.make('ticket')}")
     return str(answer.json["reference"])
@@ -154,6 +167,7 @@ async def key(side: Side) -> int:
 MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "agent": agent,
     "asset": asset,
+    "attachment": attachment,
     "client": client,
     "contact": contact,
     "domain": domain,
@@ -165,6 +179,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "second ticket": ticket,
     "ticket": ticket,
     "time": time,
+    "upload": upload,
 }
 
 
