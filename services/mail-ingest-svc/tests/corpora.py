@@ -5,12 +5,14 @@ it: where there are none, tests skip and the report says so.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from deskwire.contracts.mail import Undelivered
+from deskwire.html import text_of
 from mail_ingest_svc.parse import parse
 
 _SUFFIXES = {".eml", ".msg", ".raw", ".txt", ""}
@@ -44,6 +46,52 @@ class Score:
     @property
     def share(self) -> float:
         return self.right / self.of if self.of else 0.0
+
+
+def oracle_score() -> Score:
+    """Of stalwart's mails: subject, author, number of files and text, all four right."""
+    score = Score()
+    for file in sorted((CORPORA / "mime" / "stalwart").rglob("*.eml")):
+        expected = json.loads(file.with_suffix(".json").read_text())
+        parsed = parse(file.read_bytes())
+        headers = {
+            header["name"]: header["value"]
+            for header in expected["parts"][0]["headers"]
+            if isinstance(header["name"], str) and isinstance(header["value"], dict)
+        }
+        right = (
+            _same(headers.get("subject", {}).get("Text", ""), parsed.subject)
+            and _emails(headers.get("from")) == [author.email for author in parsed.authors]
+            and _files(expected) == len(parsed.attachments)
+            and _same(_text(expected), parsed.text)
+        )
+        score.add(f"{file.parent.name}/{file.name}", right=right)
+    return score
+
+
+def _same(theirs: str, ours: str) -> bool:
+    """But for white space, NUL, and U+FFFD for what the other parser could not read."""
+    parts = map(re.escape, "".join(theirs.replace("\0", "").split()).split("\ufffd"))
+    return re.fullmatch(".*?".join(parts), "".join(ours.split())) is not None
+
+
+def _emails(value: dict[str, Any] | None) -> list[str]:
+    kinds = (value or {}).get("Address", {})
+    groups = kinds.get("Group") or [{"addresses": kinds.get("List", [])}]
+    found = [a["address"] or "" for group in groups for a in group["addresses"]]
+    return [email for email in found if "@" in email]
+
+
+def _files(expected: dict[str, Any]) -> int:
+    """Theirs count pictures inside the HTML as its body."""
+    read = {*expected["text_body"], *expected["html_body"]}
+    binary = {n for n in read if {"Binary", "InlineBinary"} & expected["parts"][n]["body"].keys()}
+    return len(binary | set(expected["attachments"]))
+
+
+def _text(expected: dict[str, Any]) -> str:
+    bodies = [expected["parts"][n]["body"] for n in expected["text_body"]]
+    return "".join(body.get("Text") or text_of(body.get("Html", "")) for body in bodies)
 
 
 _KINDS = {"feedback": "feedback", "vacation": "auto-reply"}

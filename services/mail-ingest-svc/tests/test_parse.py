@@ -277,6 +277,11 @@ def test_transfer_encodings(encoding: str, body: str) -> None:
     assert mail(f"Content-Transfer-Encoding: {encoding}", body).text == "Hello"
 
 
+def test_an_empty_multipart_is_nothing() -> None:
+    parsed = multipart("mixed", "\nHello", "Content-Type: multipart/mixed; boundary=c\n")
+    assert (parsed.text, parsed.attachments) == ("Hello", ())
+
+
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
 def test_every_line_end_will_do(line_end: str) -> None:
     raw = "\nFrom jane Mon Feb  2\nSubject: a\nbroken line\nTo: b@example.org\n\nc\nd"

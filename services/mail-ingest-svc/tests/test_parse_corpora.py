@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from corpora import CORPORA, bounce_score, mails
+from corpora import CORPORA, bounce_score, mails, oracle_score
 
 from mail_ingest_svc.parse import parse
 
@@ -49,6 +49,12 @@ def test_as_much_as_before_is_right(record_property: Callable[[str, object], Non
     shares = {field: right[field] / asked[field] for field in FLOORS}
     record_property("shares", shares)
     assert {f: s for f, s in shares.items() if s < FLOORS[f]} == {}, shares
+
+
+def test_mails_are_right_as_a_whole(record_property: Callable[[str, object], None]) -> None:
+    score = oracle_score()
+    record_property("whole mails", (score.right, score.of))
+    assert score.right >= 85, score.wrong
 
 
 def answers() -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """Inputs that crash or stall mail parsers: here each costs seconds at worst and never the mail."""
 
+import json
 import time
 from collections.abc import Sequence
 
@@ -7,8 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deskwire import db
+from deskwire.testing import FreshDatabase
 from mail_ingest_svc.parse import ParsedMail, bodies, parse
 from mail_ingest_svc.parse.mail import UNREADABLE
+from mail_ingest_svc.parse.told import as_json
 from mail_ingest_svc.parse.tree import Part
 
 MIB = 1024 * 1024
@@ -136,7 +140,20 @@ FRAGMENTS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
-@given(st.binary() | st.lists(FRAGMENTS, max_size=40).map(b"".join))
-def test_any_bytes_are_a_mail(raw: bytes) -> None:
-    assert_clean(parse(raw))
+MAILS = st.binary() | st.lists(FRAGMENTS, max_size=40).map(b"".join)
+
+
+async def test_any_bytes_are_a_mail_that_can_be_stored(fresh_database: FreshDatabase) -> None:
+    stored: list[str] = []
+
+    @settings(max_examples=300, deadline=None)
+    @given(MAILS)
+    def read(raw: bytes) -> None:
+        parsed = parse(raw)
+        assert_clean(parsed)
+        stored.append(json.dumps(as_json(parsed)))
+
+    read()
+    async with db.connect(fresh_database("mail_ingest_svc"), size=1) as database:
+        statement = "SELECT count(each::jsonb ->> 'text') FROM unnest($1::text[]) AS t(each)"
+        assert await database.pool.fetchval(statement, stored) == len(stored)

@@ -78,6 +78,8 @@ def take_apart(raw: bytes) -> Tree:
         children = _children(raw, part, defects)
         if children:
             pending.extend(_read(raw, place) for place in reversed(children))
+        elif part.type.startswith("multipart/") and not part.encoded.strip():
+            continue
         elif len(parts) < MAX_PARTS:
             parts.append(part)
         else:
