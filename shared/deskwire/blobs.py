@@ -113,19 +113,18 @@ class Blobs:
 
     async def fold(self, body: Body, place: str) -> Body:
         """A body that is too large for a message becomes its beginning and a blob."""
-        size = len(body.text.encode()) + len((body.html or "").encode())
-        if size <= INLINE_TEXT_BYTES:
+        texts = (body.text, body.html or "", body.quoted, body.signature)
+        if sum(len(text.encode()) for text in texts) <= INLINE_TEXT_BYTES:
             return body
-        whole = json.dumps({"text": body.text, "html": body.html}).encode()
+        whole = json.dumps(body.model_dump(exclude={"blob_id"})).encode()
         blob_id = await self.put(whole, place)
-        return Body(text=body.text[:PREVIEW_CHARACTERS], html=None, blob_id=blob_id)
+        return Body(text=body.text[:PREVIEW_CHARACTERS], blob_id=blob_id)
 
     async def unfold(self, body: Body) -> Body:
         """The whole body again."""
         if body.blob_id is None:
             return body
-        whole = json.loads(await self.get(body.blob_id))
-        return Body(text=whole["text"], html=whole["html"])
+        return Body.model_validate_json(await self.get(body.blob_id))
 
     async def _keep(self, blob_id: str) -> None:
         if self._folder is not None:

@@ -110,12 +110,24 @@ async def test_a_body_that_fits_travels_as_it_is(blobs: Blobs) -> None:
 
 
 async def test_a_large_body_travels_as_its_beginning_and_a_blob(blobs: Blobs) -> None:
-    whole = Body(text="ä" * INLINE_TEXT_BYTES, html="<b>\u2028</b>")
+    whole = Body(text="ä" * INLINE_TEXT_BYTES, html="<b>\u2028</b>", quoted="> a", signature="b")
     folded = await blobs.fold(whole, PLACE)
     assert (folded.text, folded.html) == ("ä" * PREVIEW_CHARACTERS, None)
     assert len(folded.model_dump_json().encode()) < MESSAGE_BYTES
     assert await blobs.fold(folded, PLACE) == folded
     assert await blobs.unfold(folded) == whole
+
+
+async def test_what_is_quoted_counts_as_size_too(blobs: Blobs) -> None:
+    whole = Body(text="Yes.", quoted="> Does it blink?\n" * 5000)
+    assert (await blobs.fold(whole, PLACE)).model_copy(update={"blob_id": None}) == Body(
+        text="Yes."
+    )
+
+
+async def test_a_blob_of_before_quotations_were_told_apart(blobs: Blobs) -> None:
+    blob_id = await blobs.put(b'{"text": "a", "html": null}', PLACE)
+    assert await blobs.unfold(Body(text="", blob_id=blob_id)) == Body(text="a")
 
 
 def test_a_store_that_cannot_be_is_told(tmp_path: Path) -> None:

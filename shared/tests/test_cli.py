@@ -424,6 +424,22 @@ async def test_mail(databases: dict[str, str]) -> None:
     assert "recipient" in columns
 
 
+@pytest.mark.parametrize(
+    "body", [b"Yes.\r\n\r\n> No?\xff\r\n> No?", b'Yes.<blockquote type="cite">No?</blockquote>']
+)
+def test_mail_strip(body: bytes) -> None:
+    told = json.loads(stripped(body, "--json"))
+    assert (told["visible"], told["signature"], told["shown_all"]) == ("Yes.", "", False)
+    assert told["quoted"].startswith(("> No?", "No?"))
+    assert stripped(body) == "Yes.\n"
+    assert stripped(b"<p>1 < 2</p>", "--plain") == "<p>1 < 2</p>\n"
+
+
+def stripped(body: bytes, *options: str) -> str:
+    command = (str(DESKWIRE), "mail", "strip", *options)
+    return subprocess.run(command, input=body, stdout=subprocess.PIPE, check=True).stdout.decode()
+
+
 async def test_blobs(databases: dict[str, str], tmp_path: Path) -> None:
     settings = {"DATABASE_URLS": json.dumps(databases), "BLOB_URL": f"file://{tmp_path}"}
     await run_sql(

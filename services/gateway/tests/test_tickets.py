@@ -71,7 +71,7 @@ async def test_large_body_comes_back_whole(desk: Desk) -> None:
     assert listed["truncated"] is True
     assert large.startswith(listed["text"])
     entry = (await desk.api.get(f"{place}/entries")).json["data"][0]
-    assert entry["body"] == {"text": large, "html": None}
+    assert entry["body"] == {"text": large, "html": None, "quoted": "", "signature": ""}
     assert (await desk.api.get(f"{place}/entries/{entry['id']}")).json == entry
 
 

@@ -85,6 +85,14 @@ def oversize_notice(size: int, limit: int) -> str:
     )
 
 
+def body_of(parsed: ParsedMail) -> Body:
+    """What a person wrote, with what else was in the text beside it."""
+    reply = parsed.reply
+    if reply is None:
+        return Body(text=parsed.text, html=parsed.html)
+    return Body(text=reply.visible, html=reply.html, quoted=reply.quoted, signature=reply.signature)
+
+
 def mail_received(
     mail_id: int,
     mailbox: str,

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from corpora import CORPORA, Score, bounce_score, mails, oracle_score
+from reply_corpora import reply_score
 
 from mail_ingest_svc.parse import parse
 
@@ -23,6 +24,8 @@ def read_score() -> Score:
 SETS: tuple[tuple[str, Callable[[], Score]], ...] = (
     ("mime: read at all", read_score),
     ("mime/stalwart: subject, author, files and text", oracle_score),
+    ("reply: plain text", lambda: reply_score("plain")),
+    ("reply: HTML", lambda: reply_score("html")),
     ("bounces: known as what they are", lambda: bounce_score()[0]),
     ("bounces: recipients with status and cause", lambda: bounce_score()[1]),
 )

@@ -8,6 +8,7 @@ import pytest
 
 from deskwire.contracts.mail import Address
 from mail_ingest_svc.parse import ParsedMail, parse
+from mail_ingest_svc.parse.reply import read_reply
 
 RUSSIAN = "Привет, принтер снова не печатает. Помогите, пожалуйста."
 JANE = Address(name="Jane Doe", email="jane@example.org")
@@ -54,6 +55,7 @@ References: <a@example.com> <b@example.com>
         in_reply_to=("0@example.com",),
         references=("a@example.com", "b@example.com", "0@example.com"),
         text="Please help.\nJane",
+        reply=read_reply("Please help.\nJane"),
     )
 
 

@@ -6,9 +6,10 @@ import pytest
 from ticket_desk import Desk
 
 from deskwire.contracts.mail import Address, Attachment, Body
-from deskwire.contracts.people import Author, ContactChanged
+from deskwire.contracts.people import Actor, Author, ContactChanged, Through
 from deskwire.contracts.tickets import (
     AddEntry,
+    RedactEntry,
     StoredFile,
     TicketNoted,
     TicketOpened,
@@ -16,6 +17,7 @@ from deskwire.contracts.tickets import (
 )
 
 AGENT = Author(type="agent", id=1, name="Ann")
+ACTOR = Actor(author=AGENT, through=Through(type="key", id=3))
 
 
 async def test_a_contact_opens_a_ticket(desk: Desk) -> None:
@@ -143,3 +145,17 @@ async def test_attachments_are_kept_with_ids(desk: Desk) -> None:
 
 def _shown(files: Sequence[StoredFile]) -> list[tuple[str, int, bool]]:
     return [(file.name, file.size, file.inline) for file in files]
+
+
+async def test_what_a_mail_quotes_is_kept_beside_what_it_says(desk: Desk) -> None:
+    await desk.client()
+    body = Body(text="Yes.", html="<p>Yes.</p>", quoted="> Does it blink?", signature="-- \nAlice")
+    handled = await desk.mail("alice@client.test", body=body)
+    opened = await desk.next(TicketOpened)
+    assert opened.entry.body == opened.ticket.body == body
+    await desk.mail("alice@client.test", subject=f"Re: [{opened.ticket.reference}]", body=body)
+    assert (await desk.next(TicketReplied)).entry.body == body
+    command = RedactEntry(ticket_id=opened.ticket.id, entry_id=opened.entry.id, actor=ACTOR)
+    redacted = await desk.ask(command)
+    assert redacted.entry.body == redacted.ticket.body == Body(text="")
+    assert handled.entry_id == redacted.entry.id

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
@@ -13,6 +14,7 @@ from deskwire.cli.app import App
 from deskwire.cli.environment import database_url, opened
 from deskwire.cli.output import say, table
 from deskwire.errors import DeskwireError
+from deskwire.html import clean_text, looks_like_html
 from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, Service
 
 app = App("Mails in and out.")
@@ -80,6 +82,28 @@ def _shown(told: Told) -> list[object]:
     sender = ", ".join(address["address"] for address in told["from"])
     names = ", ".join(attachment["name"] for attachment in told["attachments"])
     return [told["file"], told["class"]["kind"], sender, told["subject"], names]
+
+
+@app.command("strip")
+def strip(
+    *,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Also what is quoted, and the signature.")
+    ] = False,
+    html: Annotated[
+        bool | None, typer.Option("--html/--plain", help="What it is; else told by its looks.")
+    ] = None,
+) -> None:
+    """What a person wrote, from the body of a mail on standard input."""
+    body = clean_text(sys.stdin.buffer.read().decode(errors="replace").replace("\r\n", "\n"))
+    read_reply = MAIL_INGEST_SVC.module("parse.reply").read_reply
+    is_html = looks_like_html(body) if html is None else html
+    reply = read_reply("", body) if is_html else read_reply(body)
+    names = ("visible", "quoted", "signature", "shown_all")
+    if as_json:
+        say(json.dumps({name: getattr(reply, name) for name in names}, ensure_ascii=False))
+    else:
+        say(reply.visible)
 
 
 def _recent(service: Service, state: str | None, limit: int) -> Any:

@@ -29,10 +29,15 @@ class Attachment(Document):
 
 
 class Body(Document):
-    """Text and its HTML. With ``blob_id`` the text is a beginning; the blob has both, as JSON."""
+    """Text and its HTML; of a mail what it quotes and how it is signed, which are not in these two.
+
+    With ``blob_id`` the text is a beginning; the blob has all of it, as JSON.
+    """
 
     text: str
     html: str | None = None
+    quoted: str = ""
+    signature: str = ""
     blob_id: str | None = None
 
 

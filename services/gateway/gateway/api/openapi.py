@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 from fastapi import FastAPI
@@ -131,6 +132,11 @@ def _hide(schemas: dict[str, Any]) -> None:
         "type": "boolean",
         "description": "true: only the beginning, read the single document for the whole",
     }
+    schemas["EntryBody"] = deepcopy(schemas["Body"])
+    schemas["EntryBody"]["description"] = "What was written; of a mail, what else was in it."
+    schemas["Entry"]["properties"]["body"]["$ref"] = "#/components/schemas/EntryBody"
+    for name in ("quoted", "signature"):
+        schemas["Body"]["properties"].pop(name)
     schemas["StoredFile"]["properties"].pop("blob_id")
     schemas["StoredFile"]["properties"].pop("sha256")
     schemas["StoredFile"]["required"].remove("blob_id")

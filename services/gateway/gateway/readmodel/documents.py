@@ -8,30 +8,39 @@ from pydantic import BaseModel
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import Entry, Ticket
 
+_OF_MAILS = {"blob_id", "quoted", "signature"}
+
 HIDDEN: Any = {
-    "body": {"blob_id": True},
+    "body": {"blob_id"},
     "attachments": {"__all__": {"blob_id": True, "sha256": True}},
     "ticket": {
         "author": True,
         "within_client": True,
         "uploader": True,
         "source": True,
-        "body": {"blob_id": True},
+        "body": _OF_MAILS,
     },
 }
 """Fields of the contracts that no API consumer sees."""
 
+HIDDEN_OF_TICKETS: Any = HIDDEN | {"body": _OF_MAILS}
+"""A ticket says what its opening entry says; what that quotes is told by the entry alone."""
+
 
 def text_of(document: BaseModel) -> str:
     """The document as one line of JSON."""
-    return document.model_dump_json(exclude=HIDDEN)
+    return document.model_dump_json(exclude=_hidden(document))
+
+
+def _hidden(document: BaseModel) -> Any:
+    return HIDDEN_OF_TICKETS if isinstance(document, Ticket) else HIDDEN
 
 
 def shown(document: Ticket | Entry) -> str:
     """As `text_of`; a body that is only its beginning says ``"truncated":true``."""
     if document.body.blob_id is None:
         return text_of(document)
-    values = document.model_dump(mode="json", exclude=HIDDEN)
+    values = document.model_dump(mode="json", exclude=_hidden(document))
     values["body"]["truncated"] = True
     return orjson.dumps(values).decode()
 
@@ -39,5 +48,6 @@ def shown(document: Ticket | Entry) -> str:
 def with_body(doc: str, body: Body) -> str:
     """The stored document with its whole body in place of the beginning."""
     values = orjson.loads(doc)
-    values["body"] = {"text": body.text, "html": body.html}
+    shown_fields = values["body"].keys() - {"truncated"}
+    values["body"] = body.model_dump(include=shown_fields)
     return orjson.dumps(values).decode()

@@ -8,8 +8,8 @@ from hashlib import sha256
 from typing import Any
 
 from deskwire.blobs import Blobs, mail_place
-from deskwire.contracts.mail import Attachment, Body, MailReceived
-from mail_ingest_svc.domain import Listed, content_digest, mail_received, oversize_notice
+from deskwire.contracts.mail import Attachment, MailReceived
+from mail_ingest_svc.domain import Listed, body_of, content_digest, mail_received, oversize_notice
 from mail_ingest_svc.mailbox.faults import fault_of_the_mail
 from mail_ingest_svc.mailbox.parsers import ParserDied, Parsers
 from mail_ingest_svc.mailbox.port import NotFetched
@@ -98,7 +98,7 @@ class Preparing:
     async def _prepared(self, claimed: Claimed, raw_id: str, read: Read) -> Prepared:
         parsed = read.parsed
         place = mail_place(claimed.id)
-        body = await self._blobs.fold(Body(text=parsed.text, html=parsed.html), place)
+        body = await self._blobs.fold(body_of(parsed), place)
         attachments = [await self._stored(part, place) for part in parsed.attachments]
         now = datetime.now(UTC)
         event = mail_received(
@@ -143,5 +143,6 @@ def _digest(content: bytes | NotFetched) -> str | Exception:
 
 
 def _oversize(parsed: ParsedMail, digest: str, size: int, limit: int) -> Read:
-    notice = replace(parsed, text=oversize_notice(size, limit), html=None, attachments=())
+    text = oversize_notice(size, limit)
+    notice = replace(parsed, text=text, html=None, reply=None, attachments=())
     return Read(notice, sha256(f"{size} {digest}".encode()).hexdigest(), "oversize")

@@ -31,6 +31,8 @@ class Piece:
 class Body:
     text: str = ""
     html: str | None = None
+    source: str | None = None
+    """The HTML as it came."""
     attachments: list[ParsedAttachment] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
 
@@ -42,7 +44,8 @@ def read_body(parts: Sequence[Part]) -> Body:
         body.defects.append("html-too-large")
         pieces = _as_text(pieces)
     body.text = _whole_text(pieces)[:MAX_TEXT]
-    body.html = _whole_html(pieces)
+    body.source = _whole_html(pieces)
+    body.html = body.source and clean_html(body.source)
     return body
 
 
@@ -134,7 +137,7 @@ def _whole_html(pieces: list[Piece]) -> str | None:
     if not any(piece.is_html for piece in pieces):
         return None
     return "".join(
-        clean_html(piece.content) if piece.is_html else html_of(piece.content)
+        piece.content if piece.is_html else html_of(piece.content)
         for piece in pieces
         if piece.is_html or not _has_twin(piece, pieces)
     )

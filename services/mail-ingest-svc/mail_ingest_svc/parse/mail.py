@@ -3,15 +3,19 @@
 from dataclasses import replace
 
 from mail_ingest_svc.parse.addresses import read_addresses, read_sender
-from mail_ingest_svc.parse.bodies import read_body
+from mail_ingest_svc.parse.bodies import Body, read_body
 from mail_ingest_svc.parse.headers import Headers
 from mail_ingest_svc.parse.identity import read_date, read_ids, read_message_id
 from mail_ingest_svc.parse.kind import Evidence, classify
 from mail_ingest_svc.parse.model import ParsedAttachment, ParsedMail
+from mail_ingest_svc.parse.reply import Reply, read_reply
 from mail_ingest_svc.parse.tree import take_apart
 
 MAX_SUBJECT = 1000
 UNREADABLE = "This mail could not be read; it is attached as it came."
+
+WRITTEN = {"person", "auto-reply", "list"}
+"""Kinds of mails in which somebody may have quoted; a bounce and a report are content."""
 
 
 def parse(raw: bytes, own: frozenset[str] = frozenset()) -> ParsedMail:
@@ -32,7 +36,9 @@ def _unreadable(raw: bytes, own: frozenset[str]) -> ParsedMail:
         known = ParsedMail()
     source = ParsedAttachment("mail.eml", "message/rfc822", raw)
     defects = (*known.defects, "unreadable")
-    return replace(known, text=UNREADABLE, html=None, attachments=(source,), defects=defects)
+    return replace(
+        known, text=UNREADABLE, html=None, reply=None, attachments=(source,), defects=defects
+    )
 
 
 def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:
@@ -58,6 +64,7 @@ def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:
         references=read_ids(headers.get("references")),
         text=body.text,
         html=body.html,
+        reply=_reply(body, subject) if verdict.kind in WRITTEN else None,
         attachments=tuple(body.attachments),
         kind=verdict.kind,
         automatic=verdict.reason or None,
@@ -65,6 +72,10 @@ def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:
         bounced_id=verdict.original_id,
         defects=tuple(defects),
     )
+
+
+def _reply(body: Body, subject: str) -> Reply:
+    return read_reply(body.text, body.source, subject=subject)
 
 
 def _header_defects(headers: Headers) -> list[str]:

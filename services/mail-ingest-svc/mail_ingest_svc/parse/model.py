@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deskwire.contracts.mail import Address, MailKind, Undelivered
+from mail_ingest_svc.parse.reply import Reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,8 @@ class ParsedMail:
     """Every string is clean: valid Unicode without NUL or controls. Ids are without brackets.
 
     ``sender`` is the one author there is; ``authors`` are all that the From names. ``automatic``
-    names what says that no person wrote it. ``defects`` are stable codes.
+    names what says that no person wrote it. ``text`` and ``html`` are whole; ``reply`` tells apart
+    what a person wrote in them. ``defects`` are stable codes.
     """
 
     message_id: str | None = None
@@ -37,6 +39,7 @@ class ParsedMail:
     references: tuple[str, ...] = ()
     text: str = ""
     html: str | None = None
+    reply: Reply | None = None
     attachments: tuple[ParsedAttachment, ...] = ()
     kind: MailKind = "person"
     automatic: str | None = None

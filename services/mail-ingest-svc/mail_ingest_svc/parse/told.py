@@ -5,7 +5,6 @@ from typing import Any
 
 from deskwire.contracts.mail import Address, Undelivered
 from mail_ingest_svc.parse.model import ParsedAttachment, ParsedMail
-from mail_ingest_svc.parse.reply import read_reply
 
 
 def as_json(parsed: ParsedMail) -> dict[str, Any]:
@@ -34,7 +33,9 @@ def as_json(parsed: ParsedMail) -> dict[str, Any]:
 
 
 def _reply(parsed: ParsedMail) -> dict[str, str]:
-    reply = read_reply(parsed.text, parsed.html, subject=parsed.subject)
+    reply = parsed.reply
+    if reply is None:
+        return {"visible": parsed.text, "quoted": "", "signature": ""}
     return {"visible": reply.visible, "quoted": reply.quoted, "signature": reply.signature}
 
 

@@ -56,14 +56,8 @@ async def edit_entry(command: contracts.EditEntry, tx: Transaction) -> TicketEnt
     if command.if_version not in (None, entry.version):
         raise StaleVersion
     await discard(entry.model_copy(update={"attachments": ()}), tx)
-    body = command.body
-    row = await tx.fetch_row(
-        entries.EDIT,
-        entry_id=entry.id,
-        body_text=body.text,
-        body_html=body.html,
-        body_blob=body.blob_id,
-    )
+    values = documents.body_values(command.body)
+    row = await tx.fetch_row(entries.EDIT, entry_id=entry.id, **values)
     return await _changed("entry.edited", ticket, row, command.actor, tx)
 
 
@@ -185,9 +179,7 @@ def _values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
         "agent_id": command.author.id if command.author.type == "agent" else None,
         "watchers": list(command.cc),
         "time_worked": command.time_worked,
-        "body_text": command.body.text,
-        "body_html": command.body.html,
-        "body_blob": command.body.blob_id,
+        **documents.body_values(command.body),
         "attachments": origin.files,
         "via": origin.via,
         "message_id": origin.message_id,

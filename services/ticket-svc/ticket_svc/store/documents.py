@@ -29,7 +29,9 @@ JOINS = """
     LEFT JOIN agents ag ON ag.id = t.assigned_to
 """
 
-OPENING = "op.body_text AS opening_text, op.body_html AS opening_html, op.body_blob AS opening_blob"
+OPENING = ", ".join(
+    f"op.body_{name} AS opening_{name}" for name in ("text", "html", "quoted", "signature", "blob")
+)
 """The body of a ticket document is that of its opening entry, wherever that is shown now."""
 
 OPENING_JOIN = """
@@ -99,7 +101,24 @@ def entry(row: asyncpg.Record) -> Entry:
 
 
 def _body(row: asyncpg.Record, prefix: str) -> Body:
-    return Body(text=row[f"{prefix}text"], html=row[f"{prefix}html"], blob_id=row[f"{prefix}blob"])
+    return Body(
+        text=row[f"{prefix}text"],
+        html=row[f"{prefix}html"],
+        quoted=row[f"{prefix}quoted"],
+        signature=row[f"{prefix}signature"],
+        blob_id=row[f"{prefix}blob"],
+    )
+
+
+def body_values(body: Body) -> dict[str, str | None]:
+    """The columns of a body, as the statements name them."""
+    return {
+        "body_text": body.text,
+        "body_html": body.html,
+        "body_quoted": body.quoted,
+        "body_signature": body.signature,
+        "body_blob": body.blob_id,
+    }
 
 
 def _named(identity: int | None, name: Any) -> Named | None:

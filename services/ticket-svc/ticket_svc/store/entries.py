@@ -10,7 +10,8 @@ GET = compiled(
 
 EDIT = compiled(
     text("""
-    UPDATE entries SET body_text = :body_text, body_html = :body_html, body_blob = :body_blob,
+    UPDATE entries SET body_text = :body_text, body_html = :body_html,
+        body_quoted = :body_quoted, body_signature = :body_signature, body_blob = :body_blob,
         edited_at = now(), version = version + 1
     WHERE id = :entry_id RETURNING *
     """)
@@ -18,8 +19,9 @@ EDIT = compiled(
 
 REDACT = compiled(
     text("""
-    UPDATE entries SET body_text = '', body_html = NULL, body_blob = NULL, attachments = '[]',
-        redacted_at = now(), redacted_by = :by, version = version + 1
+    UPDATE entries SET body_text = '', body_html = NULL, body_quoted = '', body_signature = '',
+        body_blob = NULL, attachments = '[]', redacted_at = now(), redacted_by = :by,
+        version = version + 1
     WHERE id = :entry_id RETURNING *
     """)
 )

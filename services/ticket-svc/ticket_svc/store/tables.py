@@ -228,6 +228,8 @@ entries = Table(
     Column("author", Text, nullable=False),
     Column("body_text", Text, nullable=False),
     Column("body_html", Text),
+    Column("body_quoted", Text, nullable=False, server_default=""),
+    Column("body_signature", Text, nullable=False, server_default=""),
     Column("body_blob", Text),
     Column("attachments", Text, nullable=False, server_default="[]"),
     Column("time_worked", Integer, nullable=False, server_default="0"),

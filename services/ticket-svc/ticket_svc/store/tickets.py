@@ -59,12 +59,13 @@ OPEN = compiled(
         RETURNING *
     ), en AS (
         INSERT INTO entries (ticket_id, origin_ticket_id, kind, opening, author, body_text,
-                             body_html, body_blob, attachments, via, message_id)
+                             body_html, body_quoted, body_signature, body_blob, attachments, via,
+                             message_id)
         SELECT t.id, t.id,
                CASE CAST(t.created_by AS json) ->> 'type'
                    WHEN 'contact' THEN 'client' ELSE 'public' END,
-               true, t.created_by, :body_text, :body_html, :body_blob, :attachments, :via,
-               :message_id
+               true, t.created_by, :body_text, :body_html, :body_quoted, :body_signature,
+               :body_blob, :attachments, :via, :message_id
         FROM t
         RETURNING *
     )
@@ -118,9 +119,10 @@ ADD_ENTRY = compiled(
         RETURNING tickets.*, old.status AS old_status
     ), en AS (
         INSERT INTO entries (ticket_id, origin_ticket_id, kind, author, body_text, body_html,
-                             body_blob, attachments, time_worked, via, message_id, verified)
-        SELECT id, id, :kind, :author, :body_text, :body_html, :body_blob, :attachments,
-               :time_worked, :via, :message_id, :verified
+                             body_quoted, body_signature, body_blob, attachments, time_worked, via,
+                             message_id, verified)
+        SELECT id, id, :kind, :author, :body_text, :body_html, :body_quoted, :body_signature,
+               :body_blob, :attachments, :time_worked, :via, :message_id, :verified
         FROM t
         RETURNING *
     ), ti AS (
