@@ -92,16 +92,25 @@ def parse(q: str) -> Search | None:
     """Words, "phrases", -words; None when nothing is looked for."""
     whole: list[str] = []
     without: list[str] = []
-    last = ""
+    beginning = ""
     for minus, phrase, word in _TERM.findall(q):
         term = " ".join((phrase or word).translate(_BLANKS).split())
         if any(letter.isalnum() for letter in term):
             (without if minus else whole).append(f"'{term}'")
-            last = "" if minus or phrase else term.split()[-1]
+            beginning = "" if minus or phrase else _beginning(term)
     if not whole:
         return None
-    beginning = f"{' & '.join(whole)}:*" if len(last) >= SHORTEST_BEGINNING else ""
+    if beginning:
+        beginning = " & ".join([*whole[:-1], beginning])
     return Search(" & ".join(whole), beginning, " | ".join(without))
+
+
+def _beginning(term: str) -> str:
+    """The term with its last word as the beginning of one; numbers are whole."""
+    *before, last = term.split()
+    if len(last) < SHORTEST_BEGINNING or last.isdigit():
+        return ""
+    return " <-> ".join([*(f"'{word}'" for word in before), f"'{last}':*"])
 
 
 async def page(
@@ -181,8 +190,10 @@ def _seen(filters: Sequence[Filter], within: int | None) -> str:
 
 def _tiers(asked: asyncpg.Record, seen: str) -> Iterator[tuple[str, str]]:
     """What to look for, and what the ticket must not have."""
-    whole, beginning = f"({asked['whole']}){seen}", f"({asked['beginning']}){seen}"
     without = [f"({asked['without']}){seen}"] if asked["without"] else []
+    lacking = f" & !({asked['without']})" if asked["without"] else ""  # few are then looked at
+    whole = f"({asked['whole']}){lacking}{seen}"
+    beginning = f"({asked['beginning']}){lacking}{seen}"
     on_ticket = f"{whole} & '=ticket'"
     yield on_ticket, " | ".join(without)
     yield whole, " | ".join([on_ticket, *without])
