@@ -10,14 +10,23 @@ from uuid import NAMESPACE_URL, uuid5
 
 from deskwire import db
 from deskwire.contracts.base import Command, Reply
-from deskwire.contracts.people import CreateAgent, CreateClient, CreateContact, CreateDomain
-from deskwire.contracts.settings import UpdateSettings
+from deskwire.contracts.people import (
+    Actor,
+    Author,
+    CreateAgent,
+    CreateClient,
+    CreateContact,
+    CreateDomain,
+    Through,
+)
+from deskwire.contracts.settings import SettingChanges, UpdateSettings
 from deskwire.errors import StaleVersion
 from deskwire.messaging.broker import Broker, connect
 from deskwire.messaging.requests import ask
 
 AGENTS = (("Ann Agent", "ann@example.com"), ("Bob Agent", "bob@example.com"))
 TEAM = "team@example.com"
+DEMO = Actor(author=Author(type="system", name="make up"), through=Through(type="system"))
 
 MAIL = r"""From: Alice Client <alice@client.test>
 To: support@example.com
@@ -63,7 +72,8 @@ async def _once(broker: Broker, command: Command[Reply]) -> Reply:
 
 async def _name_team(broker: Broker) -> None:
     try:
-        await ask(broker, UpdateSettings(if_version=1, new_ticket_addresses=(TEAM,)))
+        changes = SettingChanges(new_ticket_addresses=(TEAM,))
+        await ask(broker, UpdateSettings(changes=changes, if_version=1, actor=DEMO))
     except StaleVersion:
         return  # somebody has set them since
 

@@ -76,6 +76,7 @@ TICKET_REQUESTS = Queue(
         people.ChangeAsset,
         people.ChangeLocation,
         settings.UpdateSettings,
+        settings.UpdateClientSettings,
     ),
     requests=True,
 )
@@ -103,6 +104,8 @@ GATEWAY = Queue(
         people.AssetChanged,
         people.LocationChanged,
         settings.SettingsChanged,
+        settings.ClientSettingsChanged,
+        settings.SettingHistoryTold,
         schedules.ScheduleChanged,
         notifications.DeliveryChanged,
     ),

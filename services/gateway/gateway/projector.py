@@ -18,12 +18,14 @@ from gateway.readmodel.writing import (
     KEEP_ENTRIES,
     KEEP_HISTORY,
     KEEP_RECORDS,
+    KEEP_SETTING_HISTORY,
     KEEP_TICKETS,
     Record,
     delivery_row,
     entry_row,
     history_row,
     record_row,
+    setting_history_row,
     ticket_row,
 )
 
@@ -84,6 +86,18 @@ async def keep_location(event: people.LocationChanged, tx: Transaction) -> None:
 
 async def keep_settings(event: settings.SettingsChanged, tx: Transaction) -> None:
     _keep_record(event.settings, tx)
+    for item in event.history:
+        tx.append(KEEP_SETTING_HISTORY, **setting_history_row(item))
+
+
+async def keep_client_settings(event: settings.ClientSettingsChanged, tx: Transaction) -> None:
+    _keep_record(event.client_settings, tx)
+    for item in event.history:
+        tx.append(KEEP_SETTING_HISTORY, **setting_history_row(item))
+
+
+async def keep_setting_history(event: settings.SettingHistoryTold, tx: Transaction) -> None:
+    tx.append(KEEP_SETTING_HISTORY, **setting_history_row(event.item))
 
 
 async def keep_schedule(event: ScheduleChanged, tx: Transaction) -> None:
@@ -133,6 +147,8 @@ HANDLERS: Handlers = {
     people.AssetChanged: keep_asset,
     people.LocationChanged: keep_location,
     settings.SettingsChanged: keep_settings,
+    settings.ClientSettingsChanged: keep_client_settings,
+    settings.SettingHistoryTold: keep_setting_history,
     ScheduleChanged: keep_schedule,
     DeliveryChanged: keep_delivery,
 }

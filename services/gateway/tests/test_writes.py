@@ -3,7 +3,7 @@
 import asyncio
 import json
 
-from gateway_api import Desk, eventually
+from gateway_api import Desk
 
 from deskwire.contracts.people import Client, ClientChanged
 from deskwire.messaging.envelope import wrap
@@ -120,29 +120,6 @@ async def test_what_is_not_json(lonely_desk: Desk) -> None:
     assert (await api.call("POST", TICKETS, b"[]", JSON)).status == 422
     wrong = await api.call("PUT", TICKETS, b"{}", JSON)
     assert (wrong.status, wrong.json["code"]) == (405, "method_not_allowed")
-
-
-async def test_settings_are_changed_by_who_has_seen_them(desk: Desk) -> None:
-    place = "/api/v1/settings"
-
-    async def change(if_match: str | None, **values: object) -> tuple[int, str]:
-        headers = JSON | ({} if if_match is None else {"If-Match": if_match})
-        answer = await desk.api.call("PATCH", place, json.dumps(values).encode(), headers)
-        return answer.status, answer.json.get("code", answer.headers["ETag"])
-
-    seen = await eventually(lambda: desk.api.get(place), lambda answer: answer.status == 200)
-    assert (seen.status, seen.headers["ETag"]) == (200, '"1"')
-    assert seen.json["ticket_prefix"] == "TCK-"
-    assert await change(None, ticket_prefix="T-") == (428, "precondition_required")
-    assert await change("*", ticket_prefix="T-") == (428, "precondition_required")
-    assert await change("abc", ticket_prefix="T-") == (412, "stale_version")
-    assert await change('"7"', ticket_prefix="T-") == (412, "stale_version")
-    assert await change('"1"', colour="red") == (422, "invalid")
-    assert await change('"1"', ticket_prefix="T-") == (200, '"2"')
-    assert await change('"1"', ticket_prefix="U-") == (412, "stale_version")
-    after = await desk.api.get(place)
-    assert (after.json["ticket_prefix"], after.headers["ETag"]) == ("T-", '"2"')
-    assert (await desk.api.made(TICKETS, NEW))["reference"] == "T-1"
 
 
 async def test_trace_is_carried_on(lonely_desk: Desk) -> None:

@@ -37,8 +37,18 @@ FAILURES = 3
 
 LEFT_UNREAD = "left the folder before it was read"
 
-STATES = ("fetching", "received", "ticket", "reply", "ignored", "failed", "duplicate")
-"""``fetching``: seen in the folder, not yet read; ``received``: ticket-svc has yet to answer."""
+STATES = (
+    "fetching",
+    "received",
+    "ticket",
+    "reply",
+    "ignored",
+    "quarantined",
+    "failed",
+    "duplicate",
+)
+"""``fetching``: seen in the folder, not yet read; ``received``: ticket-svc has yet to answer;
+``quarantined``: as ignored, but somebody is to look at it."""
 
 mails = Table(
     "mails",

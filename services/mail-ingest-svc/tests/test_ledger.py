@@ -30,7 +30,13 @@ async def test_the_tables_are_what_the_migrations_make(fresh_database: FreshData
 
 @pytest.mark.parametrize(
     ("outcome", "reason"),
-    [("ticket", ""), ("reply", ""), ("ignored", "unknown sender"), ("duplicate", "known")],
+    [
+        ("ticket", ""),
+        ("reply", ""),
+        ("ignored", "unknown sender"),
+        ("quarantined", "unknown sender"),
+        ("duplicate", "known"),
+    ],
 )
 async def test_what_became_of_a_mail_closes_its_row(
     office: PostOffice, maildir: Maildir, outcome: Any, reason: str

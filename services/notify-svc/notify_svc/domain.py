@@ -8,7 +8,7 @@ from typing import Literal
 from deskwire.contracts.base import Document
 from deskwire.contracts.mail import Address, Body
 from deskwire.contracts.notifications import DeliveryState
-from deskwire.contracts.tickets import MailThread, TicketOpened, TicketReplied
+from deskwire.contracts.tickets import MailSender, MailThread, TicketOpened, TicketReplied
 
 Template = Literal["ticket-created", "new-ticket", "public-reply"]
 Told = TicketOpened | TicketReplied
@@ -35,6 +35,7 @@ class Notice(Document):
     token: str
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
+    sender: MailSender = MailSender()
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ def _notice(event: Told, to_name: str) -> Notice:
         token=thread.token,
         in_reply_to=thread.in_reply_to,
         references=thread.references,
+        sender=thread.sender,
     )
 
 

@@ -6,7 +6,7 @@ language joins as `templates/<name>/<language>/`. Texts of tickets are values, n
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
@@ -18,6 +18,7 @@ from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup
 
 from deskwire.contracts.mail import Body
+from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
 from deskwire.html import clean_html, clean_text, html_of
 from notify_svc.domain import AUTOMATIC, Mail, Notice
@@ -73,6 +74,14 @@ class Letterhead:
         local, _, domain = self.reply_address.rpartition("@")
         return f"{local}+{token}@{domain}" if self.plus_addressing else self.reply_address
 
+    def of_sender(self, sender: MailSender) -> "Letterhead":
+        """As the desk's settings have it; answers go where they always go, where they are read."""
+        return replace(
+            self,
+            name=one_line(sender.name or self.name),
+            address=sender.address or self.address,
+        )
+
     def is_own(self, address: str) -> bool:
         """A mail to it would come in as a ticket."""
         return _without_plus(address) in map(_without_plus, (self.address, self.reply_address))
@@ -95,7 +104,8 @@ class Letter:
 def render(mail: Mail, letterhead: Letterhead, *, delivery: int, created_at: datetime) -> Letter:
     """The mail as it is sent at every attempt. Raises `CannotRender` with the reason."""
     recipient = ascii_domain(mail.recipient)
-    if letterhead.is_own(recipient):
+    told, letterhead = letterhead, letterhead.of_sender(mail.notice.sender)
+    if told.is_own(recipient) or letterhead.is_own(recipient):
         raise CannotRender(f"{recipient} is our own address: the mail would come back as a ticket")
     try:
         content = _content(mail, letterhead, recipient, created_at)

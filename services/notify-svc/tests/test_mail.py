@@ -13,6 +13,7 @@ from notify_desk import NOON, opened, parsed, part, replied
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
+from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
 from notify_svc.domain import Told, mails
 from notify_svc.mail import DELIMITER, CannotRender, Letterhead, ascii_domain, render
@@ -71,6 +72,31 @@ def test_a_reply_is_told_as_it_was_written() -> None:
     assert "Ann wrote about TCK-12" in part(found, "plain")
     assert "\nTake *this*.\n" in part(found, "plain")
     assert "<p>Take <b>this</b>.</p>" in part(found, "html")
+
+
+def test_the_settings_say_who_a_mail_comes_from() -> None:
+    told = MailSender(name="Acme\r\nBcc: x desk", address="acme@desk.example.com")
+    thread_of_acme = replied().thread.model_copy(update={"sender": told})
+    event = replied().model_copy(update={"thread": thread_of_acme})
+    letter = render(next(iter(mails(event))), HEAD, delivery=7, created_at=NOON)
+    found = parsed(letter.content)
+    assert found["From"] == '"Acme Bcc: x desk" <acme@desk.example.com>'
+    assert letter.sender == "acme@desk.example.com"
+    assert parseaddr(found["Reply-To"])[1].endswith("@example.com")
+    assert found["Bcc"] is None
+    name_alone = thread_of_acme.model_copy(update={"sender": MailSender(name="Acme")})
+    named = mail(replied().model_copy(update={"thread": name_alone}))
+    assert named["From"] == "Acme <support@example.com>"
+
+
+def test_no_mail_goes_to_an_address_that_mails_come_from() -> None:
+    thread_of_acme = replied().thread.model_copy(
+        update={"sender": MailSender(address="acme@desk.example.com")}
+    )
+    for own in ("acme+x@desk.example.com", "support@example.com"):
+        event = replied(contact=Person(id=5, name="A", email=own))
+        with pytest.raises(CannotRender, match="our own address"):
+            mail(event.model_copy(update={"thread": thread_of_acme}))
 
 
 def test_mails_thread() -> None:

@@ -10,7 +10,6 @@ from deskwire.contracts.base import Command
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, CreateAgent, CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.settings import UpdateSettings
 from deskwire.contracts.tickets import (
     AddEntry,
     GetTicket,
@@ -21,7 +20,7 @@ from deskwire.contracts.tickets import (
     TicketOpened,
     TicketReplied,
 )
-from deskwire.errors import Conflict, NotFound, StaleVersion
+from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.envelope import wrap
 
 
@@ -56,7 +55,7 @@ async def test_who_opened_it(desk: Desk) -> None:
 async def test_the_team_and_the_client_are_told_by_the_settings(desk: Desk) -> None:
     client_id = await desk.client()
     quiet = await desk.ask(CreateClient(name="Quiet Client", notifications=False))
-    await desk.ask(UpdateSettings(if_version=1, new_ticket_addresses=("team@example.com",)))
+    await desk.settings(new_ticket_addresses=("team@example.com",))
     await desk.open(client_id)
     first = await desk.next(TicketOpened)
     assert (first.notify_client, first.team) == (True, ("team@example.com",))
@@ -190,14 +189,6 @@ async def test_one_contact_is_primary(desk: Desk) -> None:
     ticket = (await desk.open(client_id)).ticket
     assert ticket.contact is not None
     assert ticket.contact.id == bob.id
-
-
-async def test_settings_are_changed_from_the_version_that_was_read(desk: Desk) -> None:
-    settings = await desk.ask(UpdateSettings(if_version=1, ticket_prefix="HD-"))
-    assert (settings.ticket_prefix, settings.version) == ("HD-", 2)
-    with pytest.raises(StaleVersion):
-        await desk.ask(UpdateSettings(if_version=1, ticket_prefix="X-"))
-    assert (await desk.open(await desk.client())).ticket.reference == "HD-1"
 
 
 async def test_a_scheduled_ticket(desk: Desk) -> None:

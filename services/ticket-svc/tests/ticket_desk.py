@@ -10,13 +10,22 @@ from uuid import uuid4
 from deskwire import db
 from deskwire.contracts.base import Command, Message, Reply
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
-from deskwire.contracts.people import Author, CreateClient, CreateContact, CreateDomain
+from deskwire.contracts.people import (
+    Actor,
+    Author,
+    CreateClient,
+    CreateContact,
+    CreateDomain,
+    Through,
+)
+from deskwire.contracts.settings import SettingChanges, Settings, UpdateSettings
 from deskwire.contracts.tickets import OpenTicket, TicketEntry
 from deskwire.messaging.broker import Broker, Delivery
 from deskwire.messaging.envelope import unwrap, wrap
 from deskwire.messaging.requests import ask
 
 AGENT = Author(type="agent", id=1, name="Ann")
+ACTOR = Actor(author=AGENT, through=Through(type="key", id=3))
 
 M = TypeVar("M", bound=Message)
 
@@ -73,6 +82,12 @@ class Desk:
         )
         await self.ask(CreateDomain(client_id=client.id, name=domain))
         return client.id
+
+    async def settings(self, **changes: object) -> Settings:
+        """Change the instance's settings, whatever they are now."""
+        seen = await self.database.pool.fetchval("SELECT version FROM settings")
+        wanted = SettingChanges.model_validate(changes)
+        return await self.ask(UpdateSettings(changes=wanted, if_version=seen, actor=ACTOR))
 
     async def open(self, client_id: int | None = None, **fields: object) -> TicketEntry:
         values = {"subject": "Printer", "body": Body(text="It is on fire."), "client_id": client_id}

@@ -95,7 +95,7 @@ class MailHandled(Event, name="mail.handled.v1"):
     """What ticket-svc made of a mail; closes its ledger row."""
 
     mail_id: int
-    outcome: Literal["ticket", "reply", "ignored", "duplicate"]
+    outcome: Literal["ticket", "reply", "ignored", "quarantined", "duplicate"]
     reason: str = ""
     ticket_id: int | None = None
     entry_id: int | None = None

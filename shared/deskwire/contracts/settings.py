@@ -1,28 +1,174 @@
-"""The instance's settings."""
+"""The instance's settings, and what clients have otherwise."""
 
-from deskwire.contracts.base import Command, Document, Event
+from datetime import date, datetime
+from typing import Literal
+
+from pydantic import JsonValue
+
+from deskwire.contracts.base import Changes, Command, Document, Event
+from deskwire.contracts.people import Actor, Author, Through
+
+UnknownSenders = Literal["ignore", "quarantine", "open"]
 
 
-class Settings(Document):
-    """The instance's settings. ``new_ticket_addresses``: the team list told of every new ticket."""
+class AutoClose(Document):
+    """Hours since a ticket got the status auto-close, until its client is reminded, and until it
+    is closed."""
 
-    ticket_prefix: str
-    client_notifications: bool
-    new_ticket_addresses: tuple[str, ...]
+    enabled: bool = True
+    chaser_hours: int = 48
+    close_hours: int = 72
+
+
+class BusinessHours(Document):
+    """When the team works, on the client's wall clock: ``09:00-12:30``, up to ``24:00``."""
+
+    monday: tuple[str, ...] = ()
+    tuesday: tuple[str, ...] = ()
+    wednesday: tuple[str, ...] = ()
+    thursday: tuple[str, ...] = ()
+    friday: tuple[str, ...] = ()
+    saturday: tuple[str, ...] = ()
+    sunday: tuple[str, ...] = ()
+
+
+WORKDAY = ("09:00-17:00",)
+WORKDAYS = BusinessHours(
+    monday=WORKDAY, tuesday=WORKDAY, wednesday=WORKDAY, thursday=WORKDAY, friday=WORKDAY
+)
+
+
+class InstanceSettings(Document):
+    """What is the same for all clients.
+
+    ``new_ticket_addresses``: the team list told of every new ticket. ``languages``: those that
+    mails are written in, the first one for who has none of them. ``timezone``: that of tickets
+    without a client.
+    """
+
+    ticket_prefix: str = "TCK-"
+    email_parsing: bool = True
+    unknown_senders: UnknownSenders = "ignore"
+    new_ticket_addresses: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    timezone: str = "UTC"
+
+
+class PolicySettings(Document):
+    """What can be otherwise for a client.
+
+    ``client_notifications``: whether clients are told of new and of closed tickets. ``from_name``,
+    ``from_address``: who mails come from (None: as notify-svc is told). ``reopen_days``: so long a
+    client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
+    what the reminder says (None: what its template says).
+    """
+
+    client_notifications: bool = True
+    from_name: str | None = None
+    from_address: str | None = None
+    reopen_days: int = 14
+    auto_close: AutoClose = AutoClose()
+    chaser_text: str | None = None
+    business_hours: BusinessHours = WORKDAYS
+    holidays: tuple[date, ...] = ()
+
+
+class Settings(PolicySettings, InstanceSettings):
     version: int = 1
 
 
-class UpdateSettings(Command[Settings], name="settings.update.v1"):
-    """Changes what is not None. ``if_version`` is the version that the caller saw."""
+class PolicyChanges(Changes):
+    """What is to be otherwise; None takes it back."""
 
-    if_version: int
-    ticket_prefix: str | None = None
     client_notifications: bool | None = None
+    from_name: str | None = None
+    from_address: str | None = None
+    reopen_days: int | None = None
+    auto_close: AutoClose | None = None
+    chaser_text: str | None = None
+    business_hours: BusinessHours | None = None
+    holidays: tuple[date, ...] | None = None
+
+
+class SettingChanges(PolicyChanges):
+    """None: back to the default."""
+
+    ticket_prefix: str | None = None
+    email_parsing: bool | None = None
+    unknown_senders: UnknownSenders | None = None
     new_ticket_addresses: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    timezone: str | None = None
+
+
+class ClientSettings(Document):
+    """What a client has otherwise: the fields that are set, none of them None.
+
+    What is in force for the client depends on the instance's settings too; its version is the sum
+    of both versions, which grows when either changes.
+    """
+
+    client_id: int
+    overrides: PolicyChanges
+    version: int = 0
+
+
+class SettingHistoryItem(Document):
+    """One setting that was changed: whose (None: the instance's), by whom, when, through what."""
+
+    id: int
+    client_id: int | None = None
+    at: datetime
+    by: Author
+    through: Through
+    field: str
+    old: JsonValue = None
+    new: JsonValue = None
+
+
+# Commands. ``if_version`` is the version that the caller saw.
+
+
+class UpdateSettings(Command[Settings], name="settings.update.v1"):
+    changes: SettingChanges
+    if_version: int
+    actor: Actor
+
+
+class UpdateClientSettings(Command[ClientSettings], name="client_settings.update.v1"):
+    """``if_version``: of what is in force for the client, see `ClientSettings`."""
+
+    client_id: int
+    changes: PolicyChanges
+    if_version: int
+    actor: Actor
+
+
+# Events.
 
 
 class SettingsChanged(Event, name="settings.changed.v1"):
     settings: Settings
+    history: tuple[SettingHistoryItem, ...] = ()
+
+    @property
+    def aggregate(self) -> str:
+        return "settings"
+
+
+class ClientSettingsChanged(Event, name="client_settings.changed.v1"):
+    client_settings: ClientSettings
+    history: tuple[SettingHistoryItem, ...] = ()
+
+    @property
+    def aggregate(self) -> str:
+        return f"client:{self.client_settings.client_id}"
+
+
+class SettingHistoryTold(Event, name="setting_history.told.v1"):
+    """History that is told anew."""
+
+    item: SettingHistoryItem
 
     @property
     def aggregate(self) -> str:

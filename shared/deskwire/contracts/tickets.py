@@ -41,7 +41,8 @@ class Ticket(Document):
     """The whole ticket as the API shows it.
 
     A merged one is closed, and all that was on it is shown on the ticket ``merged_into``, also when
-    that is not the one that it was merged into first. ``time_worked`` are seconds.
+    that is not the one that it was merged into first. ``follows``: the closed ticket that was
+    answered too late to be opened again. ``time_worked`` are seconds.
     """
 
     id: int
@@ -65,6 +66,7 @@ class Ticket(Document):
     time_worked: int = 0
     merged_into: int | None = None
     merged_from: tuple[int, ...] = ()
+    follows: int | None = None
     invoice_ids: tuple[int, ...] = ()
     entry_count: int
     last_reply: LastReply | None = None
@@ -152,17 +154,25 @@ class MergedTickets(Document):
     target: Ticket
 
 
+class MailSender(Document):
+    """Who a mail comes from; None: as notify-svc is told."""
+
+    name: str | None = None
+    address: str | None = None
+
+
 class MailThread(Document):
     """How mails about an entry thread (RFC 5322 section 3.6.4).
 
     ``message_id`` is for the mails that a client gets; ``token`` is the signed part of it, for
-    other Message-IDs and for the Reply-To address.
+    other Message-IDs and for the Reply-To address. ``sender`` is who all of them come from.
     """
 
     token: str
     message_id: str
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
+    sender: MailSender = MailSender()
 
 
 # Commands. ``within_client`` is the only client that the caller may touch (None: all of them),

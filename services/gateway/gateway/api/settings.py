@@ -1,41 +1,131 @@
 """The instance's settings: one document, changed only by who has seen it."""
 
-from fastapi import Request, Response
+from datetime import date
+from typing import Annotated
 
-from deskwire.contracts.settings import Settings, UpdateSettings
+from fastapi import Query, Request, Response
+from pydantic import Field
+
+from deskwire.contracts.settings import (
+    SettingChanges,
+    SettingHistoryItem,
+    Settings,
+    UnknownSenders,
+    UpdateSettings,
+)
+from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import make_record, told_of
-from gateway.api.fields import Addresses, Name, RequestBody
+from gateway.api.fields import Address, Addresses, Name, RequestBody, Text
+from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import version_seen
-from gateway.api.records import read_record
+from gateway.api.records import require
 from gateway.readmodel.documents import text_of
+from gateway.readmodel.lists import SETTING_HISTORY_LIST, among
 from gateway.readmodel.writing import SETTINGS_ID
 
 routes = router("/settings", "settings")
 
+A_YEAR = 366 * 24
+Intervals = Annotated[
+    tuple[Annotated[str, Field(max_length=11, examples=["09:00-17:00"])], ...],
+    Field(max_length=10),
+]
+Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
-class SettingsChange(RequestBody):
-    """What is left out stays as it is."""
 
-    ticket_prefix: Name | None = None
-    client_notifications: bool | None = None
-    new_ticket_addresses: Addresses | None = None
+class AutoCloseHours(RequestBody):
+    """Both count from when the ticket got the status auto-close."""
+
+    enabled: bool = True
+    chaser_hours: int = Field(48, strict=True, ge=1, le=A_YEAR)
+    close_hours: int = Field(72, strict=True, ge=2, le=A_YEAR)
+
+
+class WeekHours(RequestBody):
+    """On the client's wall clock. A day that is left out is free."""
+
+    monday: Intervals = ()
+    tuesday: Intervals = ()
+    wednesday: Intervals = ()
+    thursday: Intervals = ()
+    friday: Intervals = ()
+    saturday: Intervals = ()
+    sunday: Intervals = ()
+
+
+class PolicyChange(RequestBody):
+    """What is left out stays as it is; null takes it back."""
+
+    client_notifications: bool | None = Field(None, description="of new and of closed tickets")
+    from_name: Name | None = Field(None, description="who mails come from")
+    from_address: Annotated[Address, Field(max_length=254)] | None = None
+    reopen_days: int | None = Field(
+        None,
+        strict=True,
+        ge=0,
+        le=3650,
+        description="so long an answer opens a closed ticket again, then it opens a new one",
+    )
+    auto_close: AutoCloseHours | None = None
+    chaser_text: Annotated[Text, Field(max_length=5000)] | None = None
+    business_hours: WeekHours | None = None
+    holidays: Annotated[tuple[date, ...], Field(max_length=500)] | None = None
+
+
+class SettingsChange(PolicyChange):
+    """What is left out stays as it is; null is the default again."""
+
+    ticket_prefix: (
+        Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z._-])?$")]
+        | None
+    ) = Field(None, description="of new tickets; does not end in a digit")
+    email_parsing: bool | None = Field(None, description="whether mails become tickets and replies")
+    unknown_senders: UnknownSenders | None = None
+    new_ticket_addresses: Addresses | None = Field(None, description="told of every new ticket")
+    languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] | None = None
+    timezone: Annotated[str, Field(max_length=100, examples=["Europe/Berlin"])] | None = None
+
+
+class SettingHistoryQuery(Paging):
+    client_id: pages.Several[pages.Id] | None = Field(None, description="what these have otherwise")
 
 
 @routes.get("", response_model=Settings)
 @scope("settings:read")
 async def read_settings(request: Request) -> Response:
     """The settings; their ETag is what a change must name."""
-    return await read_record(request, "settings", SETTINGS_ID)
+    row = await require(request, "settings", SETTINGS_ID)
+    return answers.found(request, row, Settings.model_validate_json(row["doc"]).model_dump_json())
 
 
 @routes.patch("", response_model=Settings)
 @scope("settings:write")
 async def change_settings(request: Request, change: SettingsChange) -> Response:
     """Change settings. `If-Match` is required: 428 without it, 412 when they have changed since."""
-    caller(request).everywhere()
-    command = UpdateSettings(if_version=version_seen(request), **change.model_dump())
+    by = caller(request)
+    by.everywhere()
+    command = UpdateSettings(
+        changes=SettingChanges(**change.model_dump(exclude_unset=True)),
+        if_version=version_seen(request),
+        actor=by.actor,
+    )
     answer = await make_record(request, command)
     version = answer.reply.version
     headers = told_of(request, version, replayed=answer.replayed)
     return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+
+
+@routes.get("/history", response_model=Page[SettingHistoryItem])
+@scope("settings:read")
+async def list_setting_history(
+    request: Request, query: Annotated[SettingHistoryQuery, Query()]
+) -> Response:
+    """Who changed which setting, the instance's or what clients have otherwise, from which value to
+    which, when and through what; oldest first.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    filters = [among("client_id", query.client_id)] if query.client_id else []
+    return await pages.listed(request, SETTING_HISTORY_LIST, query, sort="id", filters=filters)

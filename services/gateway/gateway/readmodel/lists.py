@@ -26,7 +26,15 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel.tables import DELIVERIES, ENTRIES, HISTORY, RECORDS, TICKETS, TIME_ENTRIES
+from gateway.readmodel.tables import (
+    DELIVERIES,
+    ENTRIES,
+    HISTORY,
+    RECORDS,
+    SETTING_HISTORY,
+    TICKETS,
+    TIME_ENTRIES,
+)
 
 COUNTED = 10_000
 """So many rows are counted; more are not, whatever the list."""
@@ -64,6 +72,7 @@ TICKET_LIST = Listing(
 TIMELINE = Listing(ENTRIES, {"created_at": ENTRIES.c.created_at})
 TIME_LIST = Listing(TIME_ENTRIES, {"started_at": TIME_ENTRIES.c.started_at})
 HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
+SETTING_HISTORY_LIST = Listing(SETTING_HISTORY, {"id": SETTING_HISTORY.c.id})
 RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id, "name": RECORDS.c.name})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
 

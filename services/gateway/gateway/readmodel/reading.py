@@ -54,6 +54,16 @@ _FILES = compiled(
     """)
 )
 
+_CLIENT_SETTINGS = compiled(
+    text("""
+    SELECT s.version + coalesce(o.version, 0) AS version, s.doc AS settings, o.doc AS overrides
+    FROM records c JOIN records s ON s.kind = 'settings'
+    LEFT JOIN records o ON o.kind = 'client_settings' AND o.id = c.id
+    WHERE c.kind = 'client' AND c.id = :id
+      AND (CAST(:within AS bigint) IS NULL OR c.id = :within)
+    """)
+)
+
 
 class TicketLoader:
     """One SELECT per turn of the event loop, for all the tickets that are waited for."""
@@ -131,3 +141,12 @@ async def file(
     stored = await database.fetch_value(_FILES, id=id, within=within, internal=internal)
     files = [StoredFile.model_validate(each) for each in orjson.loads(stored or "[]")]
     return next((file for file in files if file.id == id), None)
+
+
+async def client_settings(
+    database: Database, client_id: int, within: int | None
+) -> asyncpg.Record | None:
+    """The settings, what the client has otherwise (null: nothing), and the version of both."""
+    if client_id > LARGEST_ID:
+        return None
+    return await database.fetch_one(_CLIENT_SETTINGS, id=client_id, within=within)

@@ -191,6 +191,15 @@ TIME_ENTRIES = Table(
     ),
 )
 
+SETTING_HISTORY = Table(
+    "setting_history",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # GET /settings/history
+    Column("client_id", BigInteger),
+    Column("doc", Text, nullable=False),
+    Index("setting_history_client", "client_id", "id"),  # the same, client_id=
+)
+
 RECORDS = Table(
     "records",
     metadata,

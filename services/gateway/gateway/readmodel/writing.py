@@ -12,7 +12,7 @@ from sqlalchemy import text
 from deskwire.contracts.notifications import Delivery
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
-from deskwire.contracts.settings import Settings
+from deskwire.contracts.settings import ClientSettings, SettingHistoryItem, Settings
 from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
 from deskwire.contracts.timekeeping import KeptTime
 from deskwire.db import Database, compiled
@@ -21,7 +21,7 @@ from gateway.readmodel.lookups import lookups
 from gateway.readmodel.timekeeping import keep_times
 from gateway.readmodel.words import sort_key, words
 
-Record = Client | Contact | Domain | Agent | Asset | Location | Settings | Schedule
+Record = Client | Contact | Domain | Agent | Asset | Location | Settings | ClientSettings | Schedule
 
 KINDS: dict[type[Record], str] = {
     Client: "client",
@@ -31,6 +31,7 @@ KINDS: dict[type[Record], str] = {
     Asset: "asset",
     Location: "location",
     Settings: "settings",
+    ClientSettings: "client_settings",
     Schedule: "schedule",
 }
 SETTINGS_ID = 1
@@ -136,6 +137,15 @@ KEEP_HISTORY = compiled(
     """)
 )
 
+KEEP_SETTING_HISTORY = compiled(
+    text("""
+    INSERT INTO setting_history (id, client_id, doc)
+    SELECT * FROM unnest(
+        CAST(:id AS bigint[]), CAST(:client_id AS bigint[]), CAST(:doc AS text[]))
+    ON CONFLICT (id) DO NOTHING
+    """)
+)
+
 IS_EMPTY = compiled(text("SELECT NOT EXISTS (SELECT FROM records WHERE kind = 'settings')"))
 
 
@@ -188,11 +198,15 @@ def history_row(item: HistoryItem) -> dict[str, Any]:
     return {"id": item.id, "ticket_id": item.ticket_id, "doc": item.model_dump_json()}
 
 
+def setting_history_row(item: SettingHistoryItem) -> dict[str, Any]:
+    return {"id": item.id, "client_id": item.client_id, "doc": item.model_dump_json()}
+
+
 def record_row(record: Record) -> dict[str, Any]:
     kind = KINDS[type(record)]
     return {
         "kind": kind,
-        "id": SETTINGS_ID if isinstance(record, Settings) else record.id,
+        "id": _id_of(record),
         "client_id": _client_of(record),
         "version": record.version,
         "doc": text_of(record),
@@ -203,11 +217,20 @@ def record_row(record: Record) -> dict[str, Any]:
     }
 
 
+def _id_of(record: Record) -> int:
+    match record:
+        case Settings():
+            return SETTINGS_ID
+        case ClientSettings():
+            return record.client_id
+    return record.id
+
+
 def _client_of(record: Record) -> int | None:
     match record:
         case Client():
             return record.id
-        case Contact() | Domain() | Asset() | Location():
+        case Contact() | Domain() | Asset() | Location() | ClientSettings():
             return record.client_id
         case Schedule():
             return record.ticket.client_id

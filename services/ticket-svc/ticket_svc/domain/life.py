@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import Entry, EntryKind, Status, Ticket
+from deskwire.contracts.tickets import AddEntry, Entry, EntryKind, Status, Ticket
 from deskwire.errors import Conflict, Forbidden
 
 REOPENED_BY_CLIENT: tuple[Status, ...] = ("hold", "auto-close", "closed")
@@ -75,6 +75,12 @@ def shown(ticket: Ticket, field: str) -> Any:
 
 def reopens(kind: EntryKind, *, verified: bool = True) -> bool:
     return kind == "client" and verified
+
+
+def is_answer(command: AddEntry, *, verified: bool) -> bool:
+    """A client's own words and nothing else: only such an answer can come too late."""
+    bare = command.status is None and not command.time_worked
+    return bare and reopens(command.kind, verified=verified)
 
 
 def is_first_response(kind: EntryKind, author: Author) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskwire.contracts.mail import Address, MailReceived
+from deskwire.contracts.settings import UnknownSenders
 from deskwire.errors import Invalid
 
 SUBJECT_CHARACTERS = 500
@@ -40,6 +41,14 @@ def taking_part(
     contacts = [s for s in known if s.contact_id is not None and s.client_id == client_id]
     own = [s for s in contacts if s.contact_id == contact_id]
     return next(iter(own + [s for s in contacts if not s.archived]), None)
+
+
+@dataclass(frozen=True, slots=True)
+class MailPolicy:
+    """The instance's settings of mail in."""
+
+    email_parsing: bool
+    unknown_senders: UnknownSenders
 
 
 def refusal(mail: MailReceived) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskwire.contracts.mail import MailReceived
-from deskwire.contracts.tickets import MailThread
+from deskwire.contracts.tickets import MailSender, MailThread
 
 SIGNATURE_CHARACTERS = 16  # 80 bits in base32
 TOKEN = re.compile(
@@ -74,7 +74,9 @@ def references(message_ids: list[str]) -> tuple[str, ...]:
     return (unique[0], *unique[-(REFERENCES_KEPT - 1) :])
 
 
-def thread(signer: Signer, entry_id: int, answered: Sequence[str]) -> MailThread:
+def thread(
+    signer: Signer, entry_id: int, answered: Sequence[str], sender: MailSender
+) -> MailThread:
     """``answered``: of earlier entries, oldest first, the mail's Message-ID (or nothing), a space
     and the entry's id."""
     earlier = [_message_id(signer, row) for row in answered]
@@ -83,6 +85,7 @@ def thread(signer: Signer, entry_id: int, answered: Sequence[str]) -> MailThread
         message_id=signer.message_id(entry_id),
         in_reply_to=earlier[-1] if earlier else None,
         references=references(earlier),
+        sender=sender,
     )
 
 

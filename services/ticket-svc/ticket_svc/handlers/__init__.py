@@ -18,8 +18,8 @@ from ticket_svc.handlers import (
     entries,
     mail,
     merging,
-    people,
     records,
+    settings,
     tickets,
     timekeeping,
 )
@@ -58,6 +58,7 @@ def handlers(signer: Signer) -> Handlers:
         time_contracts.RemoveTime: timekeeping.remove_time,
         time_contracts.StartTimer: timekeeping.start_timer,
         time_contracts.StopTimer: timekeeping.stop_timer,
-        settings_contracts.UpdateSettings: people.update_settings,
+        settings_contracts.UpdateSettings: settings.update_settings,
+        settings_contracts.UpdateClientSettings: settings.update_client_settings,
         ReplayDocuments: replaying(KINDS),
     }

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
+
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
 from deskwire.contracts.tickets import MailThread, Ticket
@@ -13,6 +15,7 @@ from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.store import changes, documents, history, people, tickets
 from ticket_svc.store.history import Change
+from ticket_svc.store.settings import mail_sender
 
 TOLD_BY_MAIL = {"status", "assigned_to"}
 
@@ -43,7 +46,7 @@ async def change_ticket(signer: Signer, command: contracts.ChangeTicket, tx: Tra
         contracts.TicketChanged(
             ticket=after,
             history=await history.remember(tx, command.actor, told),
-            thread=await _thread(signer, after, row["opening_id"], wanted, tx),
+            thread=await _thread(signer, row, wanted, tx),
             notify_client=row["notify_client"],
         )
     )
@@ -77,10 +80,10 @@ async def _check_references(ticket: Ticket, wanted: Mapping[str, Any], tx: Trans
 
 
 async def _thread(
-    signer: Signer, ticket: Ticket, opening_id: int, wanted: Mapping[str, Any], tx: Transaction
+    signer: Signer, row: asyncpg.Record, wanted: Mapping[str, Any], tx: Transaction
 ) -> MailThread | None:
     """What mails about it answer; they are about no entry, so they bear the opening one's token."""
     if not wanted.keys() & TOLD_BY_MAIL:
         return None
-    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=ticket.id)
-    return thread(signer, opening_id, answered)
+    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=row["id"])
+    return thread(signer, row["opening_id"], answered, mail_sender(row))

@@ -1,5 +1,6 @@
 """Replies and notes: added however they come, edited, redacted."""
 
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
@@ -19,9 +20,10 @@ from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers.attachments import discard, link_uploads
-from ticket_svc.handlers.tickets import Origin
+from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import changes, documents, entries, history, tickets
 from ticket_svc.store.history import Change
+from ticket_svc.store.settings import mail_sender
 
 
 async def add_by_request(
@@ -35,13 +37,15 @@ async def add_entry(
 ) -> TicketEntry:
     values = _values(command, origin)
     row = await tx.fetch_one(tickets.ADD_ENTRY, **values) or await _again(command, values, tx)
+    if row is None:
+        return await _follow_up(signer, command, tx, origin)
     ticket, entry = documents.ticket(row), _added(command, origin, row)
     time = _worked(ticket, entry, row)
     changed = await _history(command, row["old_status"], ticket, tx)
     if command.kind == "internal":
         tx.emit(contracts.TicketNoted(ticket=ticket, entry=entry, history=changed))
     else:
-        answers = thread(signer, entry.id, row["answered"])
+        answers = thread(signer, entry.id, row["answered"], mail_sender(row))
         tx.emit(
             contracts.TicketReplied(ticket=ticket, entry=entry, history=changed, thread=answers)
         )
@@ -73,18 +77,40 @@ async def redact_entry(command: contracts.RedactEntry, tx: Transaction) -> Ticke
 
 async def _again(
     command: contracts.AddEntry, values: dict[str, Any], tx: Transaction
-) -> asyncpg.Record:
-    """After there was no row: why, or once more because the ticket was merged meanwhile."""
-    rows = await changes.lock(tx, [command.ticket_id], command.within_client)
-    if command.ticket_id not in rows:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    ticket = documents.ticket(rows[command.ticket_id])
-    if command.status is not None and ticket.merged_into is None:
+) -> asyncpg.Record | None:
+    """After there was no row: why, or once more because the ticket was merged meanwhile. None:
+    it was closed too long ago."""
+    ticket = await _landing(command, tx)
+    if command.status is not None:
         life.check_move(ticket.status, command.status)
-    row = await tx.fetch_one(tickets.ADD_ENTRY, **values)
-    if row is None:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    return row
+    return await tx.fetch_one(tickets.ADD_ENTRY, **values)
+
+
+async def _follow_up(
+    signer: Signer, command: contracts.AddEntry, tx: Transaction, origin: Origin
+) -> TicketEntry:
+    """The answer opens a ticket of its own, which says which one it follows, as that one does."""
+    before, author = await _landing(command, tx), command.author
+    stranger = [author.email] if author.type == "unknown" and author.email else []
+    opened = await open_ticket(
+        signer,
+        contracts.OpenTicket(
+            subject=before.subject,
+            body=command.body,
+            client_id=before.client and before.client.id,
+            contact_id=author.id if author.type == "contact" else None,
+            watchers=(*command.cc, *stranger),
+            source="email" if origin.via == "email" else "api",
+            author=author,
+        ),
+        tx,
+        replace(origin, follows=before.id),
+    )
+    named = {"id": opened.ticket.id, "name": opened.ticket.reference}
+    actor = Actor(author=author, through=command.through)
+    for item in await history.remember(tx, actor, [Change(before.id, "followed_by", None, named)]):
+        tx.emit(contracts.HistoryTold(item=item))
+    return opened
 
 
 async def _history(
@@ -96,14 +122,21 @@ async def _history(
     return await history.remember(tx, actor, [Change(ticket.id, "status", before, ticket.status)])
 
 
+async def _landing(
+    command: contracts.AddEntry | contracts.EditEntry | contracts.RedactEntry, tx: Transaction
+) -> Ticket:
+    """The ticket where what is for the command's is shown, locked."""
+    there = await changes.lock_shown(tx, command.ticket_id, command.within_client)
+    if there is None:
+        raise NotFound(f"there is no ticket {command.ticket_id}")
+    return documents.ticket(there)
+
+
 async def _locked(
     command: contracts.EditEntry | contracts.RedactEntry, tx: Transaction
 ) -> tuple[Ticket, Entry]:
     """The entry, and the ticket on which it is shown."""
-    there = await changes.lock_shown(tx, command.ticket_id, command.within_client)
-    if there is None:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    ticket = documents.ticket(there)
+    ticket = await _landing(command, tx)
     row = await tx.fetch_one(entries.GET, entry_id=command.entry_id, ticket_id=ticket.id)
     if row is None:
         raise NotFound(f"there is no entry {command.entry_id} on ticket {ticket.id}")
@@ -171,12 +204,14 @@ def _values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
         "moves": ["closed", *life.AFTER_CLOSED],
         "reopens": life.reopens(command.kind, verified=origin.verified),
         "reopened": list(life.REOPENED_BY_CLIENT),
+        "answers": life.is_answer(command, verified=origin.verified),
         "kind": command.kind,
         "internal": command.kind == "internal",
         "responds": life.is_first_response(command.kind, command.author),
         "author": command.author.model_dump_json(),
         "author_name": command.author.name,
         "agent_id": command.author.id if command.author.type == "agent" else None,
+        "author_contact": command.author.id if command.author.type == "contact" else None,
         "watchers": list(command.cc),
         "time_worked": command.time_worked,
         **documents.body_values(command.body),

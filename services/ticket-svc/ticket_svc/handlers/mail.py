@@ -10,7 +10,7 @@ from deskwire.contracts.people import Author, Through
 from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
-from ticket_svc.domain.senders import Sender
+from ticket_svc.domain.senders import MailPolicy, Sender
 from ticket_svc.domain.threads import (
     Signer,
     answered_entries,
@@ -23,6 +23,8 @@ from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import people, tickets
 from ticket_svc.store.records import CONTACT
 
+SWITCHED_OFF = "e-mail to ticket is switched off"
+
 
 async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> None:
     tx.emit(await _handle(signer, mail, tx))
@@ -31,23 +33,32 @@ async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> N
 async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
     reason = senders.refusal(mail)
     if reason is not None or mail.sender is None:
-        return MailHandled(mail_id=mail.mail_id, outcome="ignored", reason=reason or "")
-    known = await _known_senders(mail.sender, tx)
+        return _left(mail, reason or "")
+    policy, known = await _known_senders(mail.sender, tx)
+    if not policy.email_parsing:
+        return _left(mail, SWITCHED_OFF)
     thread = await _answered_thread(signer, mail, known, tx)
     if thread is not None:
-        outcome = await _reply(signer, mail, mail.sender, thread, known, tx)
-        return _handled(mail, "reply", outcome)
+        return _handled(mail, await _reply(signer, mail, mail.sender, thread, known, tx))
     opening = senders.opening(known)
-    if isinstance(opening, str):
-        return MailHandled(mail_id=mail.mail_id, outcome="ignored", reason=opening)
-    return _handled(mail, "ticket", await _open(signer, mail, mail.sender, opening, tx))
+    if isinstance(opening, Sender):
+        return _handled(mail, await _open(signer, mail, mail.sender, opening, tx))
+    if not known and policy.unknown_senders == "open":
+        return _handled(mail, await _open_for_stranger(signer, mail, mail.sender, tx))
+    return _left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
 
 
-async def _known_senders(sender: Address, tx: Transaction) -> list[Sender]:
-    """The contacts with this address, and the client of its domain."""
+async def _known_senders(sender: Address, tx: Transaction) -> tuple[MailPolicy, list[Sender]]:
+    """What becomes of mail; the contacts with this address, and the client of its domain."""
     key = senders.email_key(sender.email)
     rows = await tx.fetch(people.SENDER, email_key=key, domain=senders.domain_of(key))
-    return [Sender(**row) for row in rows]
+    policy = MailPolicy(rows[0]["email_parsing"], rows[0]["unknown_senders"])
+    known = [
+        Sender(row["client_id"], row["contact_id"], row["archived"], row["client_archived"])
+        for row in rows
+        if row["client_id"] is not None
+    ]
+    return policy, known
 
 
 async def _answered_thread(
@@ -137,17 +148,35 @@ async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -
     return contact.id
 
 
+async def _open_for_stranger(
+    signer: Signer, mail: MailReceived, sender: Address, tx: Transaction
+) -> TicketEntry:
+    """Of no client and nobody's; the sender is a watcher, who gets the answers."""
+    command = contracts.OpenTicket(
+        subject=senders.subject_of(mail),
+        body=mail.body,
+        watchers=(sender.email,),
+        source="email",
+        author=Author(type="unknown", name=senders.contact_name(sender), email=sender.email),
+    )
+    return await open_ticket(signer, command, tx, await _origin(mail, tx))
+
+
 async def _origin(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:
     files = await keep_mailed(mail.attachments, tx)
     return Origin("email", mail.message_id, files, verified)
 
 
-def _handled(
-    mail: MailReceived, outcome: Literal["ticket", "reply"], made: TicketEntry
-) -> MailHandled:
+def _left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:
+    """In the ledger; ``held``: for somebody to look at."""
+    outcome: Literal["quarantined", "ignored"] = "quarantined" if held else "ignored"
+    return MailHandled(mail_id=mail.mail_id, outcome=outcome, reason=reason)
+
+
+def _handled(mail: MailReceived, made: TicketEntry) -> MailHandled:
     return MailHandled(
         mail_id=mail.mail_id,
-        outcome=outcome,
+        outcome="ticket" if made.entry.opening else "reply",
         reason="" if made.entry.verified else "unverified sender",
         ticket_id=made.ticket.id,
         entry_id=made.entry.id,

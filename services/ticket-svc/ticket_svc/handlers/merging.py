@@ -17,6 +17,7 @@ from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers.changes import stored
 from ticket_svc.store import changes, documents, history, merges, tickets, timekeeping
 from ticket_svc.store.history import Change
+from ticket_svc.store.settings import mail_sender
 
 
 async def merge_ticket(
@@ -38,14 +39,14 @@ async def merge_ticket(
     await _point(below, target.id, tx)
     items = await _merge_history(source, target, command, merge_id, tx)
     tx.emit(contracts.TicketChanged(ticket=after.source, history=items[1:]))
-    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=target.id)
+    row, answered = locked[target.id], await tx.fetch_value(tickets.ANSWERS, ticket_id=target.id)
     tx.emit(
         contracts.TicketMerged(
             ticket=after.target,
             source=after.source,
             reason=command.reason,
             history=items[:1],
-            thread=thread(signer, locked[target.id]["opening_id"], answered),
+            thread=thread(signer, row["opening_id"], answered, mail_sender(row)),
         )
     )
     return after

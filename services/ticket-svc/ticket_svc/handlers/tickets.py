@@ -12,18 +12,20 @@ from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
+from ticket_svc.store.settings import mail_sender
 
 SYSTEM = Author(type="system").model_dump_json()
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How an entry came: by which way, as which mail, with which files."""
+    """How an entry came: by which way, as which mail, with which files, after which ticket."""
 
     via: Via = "api"
     message_id: str | None = None
     attachments: tuple[StoredFile, ...] = ()
     verified: bool = True
+    follows: int | None = None
 
     @property
     def answered(self) -> list[str]:
@@ -81,11 +83,9 @@ async def open_ticket(
         contracts.TicketOpened(
             ticket=ticket,
             entry=entry,
-            thread=thread(
-                signer, entry.id, [f"{origin.message_id} {entry.id}"] if origin.message_id else []
-            ),
-            notify_client=row["notifications"] and row["client_notifications"] is not False,
-            team=tuple(row["new_ticket_addresses"]),
+            thread=thread(signer, entry.id, origin.answered, mail_sender(row)),
+            notify_client=row["notify_client"],
+            team=tuple(row["team"]),
         )
     )
     return TicketEntry(ticket=ticket, entry=entry)
@@ -111,6 +111,7 @@ def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, A
         "attachments": origin.files,
         "via": origin.via,
         "message_id": origin.message_id,
+        "follows": origin.follows,
     }
 
 

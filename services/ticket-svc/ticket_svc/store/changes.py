@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from deskwire.db import Session, Statement, compiled
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
+from ticket_svc.store.settings import IN_FORCE_JOIN, TOLD
 
 # In the order of their ids, so that two who lock the same ones wait instead of deadlocking. What
 # they say is read after, by a statement that sees what those did who were waited for.
@@ -20,9 +21,8 @@ LOCK = compiled(
 
 READ = compiled(
     text(f"""
-    SELECT {TICKET}, {OPENING}, op.id AS opening_id,
-           s.client_notifications AND cl.notifications IS NOT FALSE AS notify_client
-    FROM tickets t CROSS JOIN settings s {JOINS} {OPENING_JOIN}
+    SELECT {TICKET}, {OPENING}, op.id AS opening_id, {TOLD}
+    FROM tickets t {JOINS} {OPENING_JOIN} {IN_FORCE_JOIN}
     WHERE t.id = ANY(CAST(:ids AS bigint[]))
       AND (CAST(:within_client AS bigint) IS NULL OR t.client_id = :within_client)
     """)

@@ -1,11 +1,9 @@
-"""Whom mails and tickets can name; settings."""
+"""Whom mails and tickets can name."""
 
 from collections.abc import Sequence
 
-import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts import settings as settings_contracts
 from deskwire.db import Session, compiled
 from deskwire.errors import NotFound
 
@@ -38,31 +36,22 @@ _MISSING = compiled(
     """)
 )
 
-SETTINGS = compiled(text("SELECT * FROM settings"))
-
-UPDATE_SETTINGS = compiled(
-    text("""
-    UPDATE settings SET
-        ticket_prefix = coalesce(:ticket_prefix, ticket_prefix),
-        client_notifications = coalesce(:client_notifications, client_notifications),
-        new_ticket_addresses = coalesce(CAST(:addresses AS text[]), new_ticket_addresses),
-        version = version + 1
-    WHERE version = :if_version
-    RETURNING *
-    """)
-)
-
-# Contacts that have the address, and the client whose registered domain it is under. An archived
-# one takes part in what it is on already; it opens nothing, whatever its domain.
+# Contacts that have the address, and the client whose registered domain it is under; a row of
+# nulls when there are none. An archived one takes part in what it is on already; it opens nothing,
+# whatever its domain. With each what becomes of mail at all.
 SENDER = compiled(
     text("""
-    SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
-           cl.archived_at IS NOT NULL AS client_archived
-    FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
-    UNION ALL
-    SELECT client_id, NULL, false, cl.archived_at IS NOT NULL
-    FROM domains d JOIN clients cl ON cl.id = client_id
-    WHERE d.name = :domain AND d.archived_at IS NULL
+    SELECT CAST(s.doc ->> 'email_parsing' AS boolean) AS email_parsing,
+           s.doc ->> 'unknown_senders' AS unknown_senders, known.*
+    FROM settings s LEFT JOIN (
+        SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
+               cl.archived_at IS NOT NULL AS client_archived
+        FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
+        UNION ALL
+        SELECT client_id, NULL, false, cl.archived_at IS NOT NULL
+        FROM domains d JOIN clients cl ON cl.id = client_id
+        WHERE d.name = :domain AND d.archived_at IS NULL
+    ) known ON true
     """)
 )
 
@@ -92,7 +81,3 @@ async def missing(
 async def require_client(session: Session, client_id: int) -> None:
     if not await session.fetch_value(CLIENT_EXISTS, client_id=client_id):
         raise NotFound(f"there is no client {client_id}", field="client_id")
-
-
-def settings(row: asyncpg.Record) -> settings_contracts.Settings:
-    return settings_contracts.Settings.model_validate(dict(row))

@@ -6,7 +6,8 @@ from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.replay import Kind, page
-from ticket_svc.store import documents, history, people, records
+from ticket_svc.store import documents, history, records, setting_history
+from ticket_svc.store import settings as settings_store
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.timekeeping import TIME, TIME_JOINS, time_entry
 
@@ -28,9 +29,19 @@ RECORDS = (
 KINDS = {
     "settings": Kind(
         page("SELECT * FROM settings"),
-        lambda row: settings_contracts.SettingsChanged(settings=people.settings(row)),
+        lambda row: settings_contracts.SettingsChanged(settings=settings_store.settings(row)),
     ),
     **{kind.name: _records(kind) for kind in RECORDS},
+    "client_settings": Kind(
+        page("SELECT client_id AS id, * FROM client_settings", "client_id"),
+        lambda row: settings_contracts.ClientSettingsChanged(
+            client_settings=settings_store.client_settings(row)
+        ),
+    ),
+    "setting_history": Kind(
+        page("SELECT * FROM setting_history"),
+        lambda row: settings_contracts.SettingHistoryTold(item=setting_history.item(row)),
+    ),
     "ticket": Kind(
         page(f"SELECT {TICKET}, {OPENING} FROM tickets t {JOINS} {OPENING_JOIN}", "t.id"),
         lambda row: contracts.TicketChanged(ticket=documents.ticket(row)),

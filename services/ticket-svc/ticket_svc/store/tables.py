@@ -19,7 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
 
 from deskwire.messaging.schema import messaging_tables
 
@@ -67,10 +67,29 @@ settings = Table(
     "settings",
     metadata,
     Column("id", Integer, primary_key=True, server_default="1"),
-    Column("ticket_prefix", Text, nullable=False),
-    Column("client_notifications", Boolean, nullable=False),
-    Column("new_ticket_addresses", ARRAY(Text), nullable=False),
+    Column("doc", JSONB, nullable=False),
     _version(),
+)
+
+client_settings = Table(
+    "client_settings",
+    metadata,
+    Column("client_id", BigInteger, ForeignKey("clients.id"), primary_key=True),
+    Column("overrides", JSONB, nullable=False),
+    _version(),
+)
+
+setting_history = Table(
+    "setting_history",
+    metadata,
+    _id(),
+    Column("client_id", BigInteger, ForeignKey("clients.id")),
+    Column("at", TIME, nullable=False, server_default=func.now()),
+    Column("actor", Text, nullable=False),
+    Column("through", Text, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("old", Text, nullable=False),
+    Column("new", Text, nullable=False),
 )
 
 counters = Table(
@@ -193,6 +212,7 @@ tickets = Table(
     Column("time_worked", BigInteger, nullable=False, server_default="0"),
     Column("merged_into", BigInteger, ForeignKey("tickets.id")),
     Column("merged_from", ARRAY(BigInteger), nullable=False, server_default="{}"),
+    Column("follows", BigInteger, ForeignKey("tickets.id")),
     Column("entry_count", Integer, nullable=False, server_default="1"),
     Column("last_reply_at", TIME),
     Column("last_reply_kind", Text),

@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from deskwire.db import compiled
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
+from ticket_svc.store.settings import IN_FORCE_JOIN, TOLD
 
 # Message-IDs of what a new mail answers: that of the mail which brought an entry, or its own.
 ANSWERED = """
@@ -46,11 +47,11 @@ OPEN = compiled(
     ), t AS (
         INSERT INTO tickets (number, prefix, subject, status, priority, category, source, client_id,
                              contact_id, assigned_to, asset_ids, watchers, tags, billable, due_at,
-                             created_by)
-        SELECT next.value, s.ticket_prefix, :subject, 'open', :priority, :category, :source,
-               (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
+                             follows, created_by)
+        SELECT next.value, s.doc ->> 'ticket_prefix', :subject, 'open', :priority, :category,
+               :source, (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
                CAST(:asset_ids AS bigint[]), CAST(:watchers AS text[]), CAST(:tags AS text[]),
-               :billable, :due_at,
+               :billable, :due_at, :follows,
                coalesce(CAST(:author AS text), (
                    SELECT CAST(json_build_object('type', 'contact', 'id', id, 'name', name,
                                                  'email', email) AS text)
@@ -63,32 +64,37 @@ OPEN = compiled(
                              message_id)
         SELECT t.id, t.id,
                CASE CAST(t.created_by AS json) ->> 'type'
-                   WHEN 'contact' THEN 'client' ELSE 'public' END,
+                   WHEN 'contact' THEN 'client' WHEN 'unknown' THEN 'client' ELSE 'public' END,
                true, t.created_by, :body_text, :body_html, :body_quoted, :body_signature,
                :body_blob, :attachments, :via, :message_id
         FROM t
         RETURNING *
     )
     SELECT {TICKET}, en.id AS entry_id, en.kind AS entry_kind, en.via AS entry_via,
-           en.message_id AS entry_message_id, cl.notifications AS client_notifications,
-           s.client_notifications AS notifications, s.new_ticket_addresses
-    FROM t CROSS JOIN en CROSS JOIN settings s
-    LEFT JOIN cl ON true LEFT JOIN co ON true LEFT JOIN ag ON true
+           en.message_id AS entry_message_id, {TOLD},
+           ARRAY(SELECT jsonb_array_elements_text(f.doc -> 'new_ticket_addresses')) AS team
+    FROM t CROSS JOIN en
+    LEFT JOIN cl ON true LEFT JOIN co ON true LEFT JOIN ag ON true {IN_FORCE_JOIN}
     """)
 )
 
 # The row lock of the ticket orders its entries, their events and its version. What is for a merged
-# ticket goes to the one where that is shown; should it be merged in between, there is no row.
-# The time worked for it is taken to have ended with it.
+# ticket goes to the one where that is shown; should it be merged in between, there is no row. Nor
+# is there one for a client's answer to what was closed too long ago to be opened again. The time
+# worked for it is taken to have ended with it.
 ADD_ENTRY = compiled(
     text(f"""
     WITH old AS (
-        SELECT id, status FROM tickets
-        WHERE id = coalesce(
+        SELECT t.id, t.status, cl.archived_at IS NULL AND au.archived_at IS NULL
+                   AND t.closed_at < now() - make_interval(
+                       days => CAST(f.doc ->> 'reopen_days' AS integer)) AS past
+        FROM tickets t LEFT JOIN clients cl ON cl.id = t.client_id
+        LEFT JOIN contacts au ON au.id = :author_contact {IN_FORCE_JOIN}
+        WHERE t.id = coalesce(
             (SELECT merged_into FROM tickets WHERE id = :ticket_id), :ticket_id)
-          AND merged_into IS NULL
-          AND (CAST(:within_client AS bigint) IS NULL OR client_id = :within_client)
-        FOR NO KEY UPDATE
+          AND t.merged_into IS NULL
+          AND (CAST(:within_client AS bigint) IS NULL OR t.client_id = :within_client)
+        FOR NO KEY UPDATE OF t
     ), t AS (
         UPDATE tickets SET
             status = coalesce(CAST(:status AS text), CASE
@@ -116,6 +122,7 @@ ADD_ENTRY = compiled(
         FROM old
         WHERE tickets.id = old.id
           AND (old.status <> 'closed' OR coalesce(:status, 'closed') = ANY(CAST(:moves AS text[])))
+          AND NOT (:answers AND old.past IS TRUE)
         RETURNING tickets.*, old.status AS old_status
     ), en AS (
         INSERT INTO entries (ticket_id, origin_ticket_id, kind, author, body_text, body_html,
@@ -135,9 +142,9 @@ ADD_ENTRY = compiled(
         RETURNING *
     )
     SELECT {TICKET}, {OPENING}, t.old_status, en.id AS entry_id,
-           en.created_at AS entry_created_at, {ANSWERED} AS answered,
+           en.created_at AS entry_created_at, {ANSWERED} AS answered, {TOLD},
            ti.id AS time_id, ti.agent_id AS time_agent_id, ti.started_at AS time_started_at
-    FROM t CROSS JOIN en LEFT JOIN ti ON true {JOINS} {OPENING_JOIN}
+    FROM t CROSS JOIN en LEFT JOIN ti ON true {JOINS} {OPENING_JOIN} {IN_FORCE_JOIN}
     """)
 )
 
