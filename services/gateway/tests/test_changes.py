@@ -67,6 +67,7 @@ async def test_null_takes_back_what_can_be_missing(desk: Desk) -> None:
         {"tags": "a"},
         {"tags": ["a"] * 51},
         {"due_at": "2030-01-01"},
+        {"due_at": "0001-01-01T00:00:00+14:00"},
         {"number": 7},
         [],
         None,

@@ -280,6 +280,7 @@ BAD_PARAMETERS = [
     ("assigned_to=nobody", "assigned_to.0"),
     ("created_after=yesterday", "created_after"),
     ("created_after=2024-01-01T00:00:00", "created_after"),
+    ("created_after=0001-01-01T00:00:00%2B14:00", "created_after"),
     ("colour=red", "colour"),
 ]
 

@@ -5,12 +5,12 @@ from typing import Annotated
 
 import orjson
 from fastapi import Request, Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from gateway import keys
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import request_id
-from gateway.api.fields import Id, Name, RequestBody
+from gateway.api.fields import Id, Moment, Name, RequestBody
 from gateway.api.services import services
 from gateway.readmodel.reading import LARGEST_ID
 
@@ -22,7 +22,7 @@ class NewKey(RequestBody):
     scopes: tuple[str, ...] = Field(min_length=1, max_length=50)
     client_id: Id | None = None
     agent_id: Id | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class MadeKey(BaseModel):

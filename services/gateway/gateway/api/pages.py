@@ -8,10 +8,11 @@ from typing import Annotated, Any, Generic, TypeVar
 import asyncpg
 import orjson
 from fastapi import Request, Response
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from gateway.api.answers import whole_docs
 from gateway.api.errors import Malformed
+from gateway.api.fields import Moment
 from gateway.api.services import services
 from gateway.readmodel import lists
 from gateway.readmodel.lists import Filter, Listing, Place, Query
@@ -97,7 +98,7 @@ _Name = Annotated[str, Field(pattern=r"^[^\x00]*$")]
 _PLACES: dict[str, TypeAdapter[tuple[Any, ...]]] = {
     "number": TypeAdapter(tuple[str, _Number, _Number]),
     "ranked": TypeAdapter(tuple[str, _Number, _Number, str]),
-    "time": TypeAdapter(tuple[str, AwareDatetime, _Number]),
+    "time": TypeAdapter(tuple[str, Moment, _Number]),
     "name": TypeAdapter(tuple[str, _Name, _Number]),
 }
 

@@ -4,14 +4,14 @@ from typing import Any, Literal
 
 import orjson
 from fastapi import Request, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from deskwire.contracts.people import Named
 from deskwire.contracts.tickets import ChangeTicket, Priority, Status, Ticket, TicketChanges
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import perform_change, told_of
-from gateway.api.fields import Addresses, Id, Ids, Name, RequestBody, Subject, Tags
+from gateway.api.fields import Addresses, Id, Ids, Moment, Name, RequestBody, Subject, Tags
 from gateway.api.preconditions import IF_SEEN, version_if_given, version_seen
 from gateway.api.tickets import seen
 from gateway.readmodel.documents import shown
@@ -30,7 +30,7 @@ class TicketChange(RequestBody):
     asset_ids: Ids | None = None
     tags: Tags | None = None
     billable: bool | None = None
-    due_at: AwareDatetime | None = None
+    due_at: Moment | None = None
 
     def changes(self) -> TicketChanges:
         """What is always there cannot be taken back: its null is as left out."""

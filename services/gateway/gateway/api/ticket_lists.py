@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from deskwire.contracts.tickets import Priority, Source, Status, Ticket
 from deskwire.db import Database
 from gateway.api import pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.fields import one_line
+from gateway.api.fields import Moment, one_line
 from gateway.api.pages import Paging, Several
 from gateway.api.services import services
 from gateway.readmodel import lists, search
@@ -66,10 +66,10 @@ class TicketSelection(pages.Parameters):
     tag: Several[Named] | None = None
     category: Several[Named] | None = None
     source: Several[Source] | None = None
-    created_after: AwareDatetime | None = None
-    created_before: AwareDatetime | None = None
-    updated_after: AwareDatetime | None = None
-    updated_before: AwareDatetime | None = None
+    created_after: Moment | None = None
+    created_before: Moment | None = None
+    updated_after: Moment | None = None
+    updated_before: Moment | None = None
 
     @property
     def order(self) -> Sort:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from fastapi import Request, Response
-from pydantic import AwareDatetime
 
 from deskwire.blobs import Blobs, fresh_place
 from deskwire.contracts.mail import Body
@@ -17,6 +16,7 @@ from gateway.api.fields import (
     Attachments,
     Id,
     Ids,
+    Moment,
     Name,
     RequestBody,
     Subject,
@@ -45,7 +45,7 @@ class TicketTemplate(RequestBody):
     watchers: Addresses = ()
     tags: Tags = ()
     billable: bool = False
-    due_at: AwareDatetime | None = None
+    due_at: Moment | None = None
 
     def command(self, body: Body, by: Caller) -> OpenTicket:
         """Within the client of the caller's key, if it is bound to one.
