@@ -3,11 +3,13 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from email.message import Message
 from http.client import HTTPConnection
 from typing import Any
+from uuid import uuid4
 
 from deskwire import db
 from deskwire.messaging.broker import Broker, Delivery, connect
@@ -60,11 +62,29 @@ class Api:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if self.key:
             sent = {"Authorization": f"Bearer {self.key}"} | sent
-        return await asyncio.to_thread(_call, self.port, method, path, body, sent)
+        return await asyncio.to_thread(send_now, self.port, method, path, body, sent)
+
+    async def at_once(self, *calls: tuple[str, str, object], **headers: str) -> list[Answer]:
+        """Method, path and values of many calls that do not wait for each other. One that is told
+        to come later does, with its Idempotency-Key."""
+        loop = asyncio.get_running_loop()
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+
+        def one(method: str, path: str, values: object) -> Answer:
+            sent = {"X-API-Key": self.key, "Idempotency-Key": uuid4().hex} | given
+            while True:
+                answer = send_now(self.port, method, path, json.dumps(values).encode(), sent)
+                if answer.status != 503:
+                    return answer
+
+        with ThreadPoolExecutor(len(calls)) as pool:
+            return await asyncio.gather(*(loop.run_in_executor(pool, one, *call) for call in calls))
 
 
-def _call(port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> Answer:
-    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+def send_now(
+    port: int, method: str, path: str, body: bytes | None, headers: dict[str, str]
+) -> Answer:
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request(method, path, body, headers)
         response = connection.getresponse()
