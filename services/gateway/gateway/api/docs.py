@@ -21,7 +21,7 @@ def _source(tag: str) -> str:
 
 POLICY = (
     f"default-src 'none'; script-src {_source('script')}; style-src {_source('style')}; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
