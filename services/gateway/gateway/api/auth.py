@@ -1,7 +1,7 @@
 """Who calls, and whether the key allows it: no route is made without the scope that it needs."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
@@ -13,10 +13,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deskwire.contracts.people import Actor, Author, Through
-from deskwire.errors import Forbidden
+from deskwire.errors import Forbidden, NotFound
 from gateway.api.errors import RateLimited, Unauthorized, UnsupportedMediaType
 from gateway.keys import SCOPES, Key
 from gateway.rates import network
+from gateway.readmodel.reading import LARGEST_ID
 
 PUBLIC = "public"
 """The scope of what is told to everybody."""
@@ -189,6 +190,7 @@ def _guarded(inner: ASGIApp, required: str, *, json: bool, body_bytes: int | Non
     async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
         if required != PUBLIC:
             await authorize(request_scope, required)
+        _check_ids(request_scope["path_params"])
         if json:
             _check_media_type(request_scope)
         if body_bytes is not None:
@@ -196,6 +198,13 @@ def _guarded(inner: ASGIApp, required: str, *, json: bool, body_bytes: int | Non
         await inner(request_scope, receive, send)
 
     return app
+
+
+def _check_ids(path_params: Mapping[str, Any]) -> None:
+    """Larger ones are no ids anywhere behind."""
+    for name, value in path_params.items():
+        if isinstance(value, int) and value > LARGEST_ID:
+            raise NotFound(f"there is no {name.removesuffix('_id')} {value}")
 
 
 def _check_media_type(request_scope: Scope) -> None:

@@ -55,7 +55,8 @@ def document(app: FastAPI, public_url: str) -> dict[str, Any]:
     found["components"] |= components() | {"securitySchemes": SCHEMES}
     _hide(schemas)
     _exemplify(found)
-    return found
+    whole: Schema = _whole_numbers(found)
+    return whole
 
 
 def _complete(operation: dict[str, Any], route: Route, method: str, schemas: Schemas) -> None:
@@ -156,3 +157,12 @@ def _exemplify(document: dict[str, Any]) -> None:
         for told in (operation.get("requestBody", {}), *answers):
             for media in told.get("content", {}).values():
                 media.update(examples.media(media["schema"]))
+
+
+def _whole_numbers(value: Any) -> Any:
+    """FastAPI makes floats of limits: 9007199254740991.0 is no integer to who reads strictly."""
+    if isinstance(value, dict):
+        return {name: _whole_numbers(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_whole_numbers(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
