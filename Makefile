@@ -10,7 +10,7 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test check bench bench-data bench-scale mail-report migrate docs lock clean
+.PHONY: help setup up test soak check bench bench-data bench-scale mail-report migrate docs lock clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,9 +24,12 @@ setup: $(ready) ## Make .venv with exactly the packages of requirements.lock
 up: $(ready) ## Run everything on this machine: PORT=8080 VAR=var (its data) BROKER=memory or amqp://...
 	@exec $(bin)/python deploy/embedded.py --port '$(PORT)' --var '$(VAR)' --broker '$(BROKER)'
 
-test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ and Dovecot when it may
+test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ, Dovecot and Chromium when it may
 	@sh deploy/test-servers.sh
 	@$(bin)/python -m pytest $(ARGS)
+
+soak: $(ready) ## 10,000 steps of random lives of tickets, other ones each time
+	@DESKWIRE_STEPS=$${DESKWIRE_STEPS:-10000} $(bin)/python -m pytest -rP tests/test_lives.py $(ARGS)
 
 check: $(ready) ## Style, types, architecture, and whether the lock and the generated docs are fresh
 	@$(bin)/ruff check .

@@ -1,0 +1,498 @@
+"""Random lives of tickets over HTTP, held against the rules of `lives.py` at every step.
+
+`DESKWIRE_STEPS` says how many steps; `make soak` takes 10,000 of them, other ones each time.
+"""
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+from threading import Event, Thread
+from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from lives import Desk, Entry, Refused, Ticket, last_reply
+
+from deskwire import db
+from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
+from deskwire.contracts.replay import ReplayDocuments
+from deskwire.messaging.broker import Broker, Delivery, connect
+from deskwire.messaging.envelope import unwrap, wrap
+from deskwire.testing import FreshDatabase
+from deskwire.topology import MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
+from gateway import main as gateway
+from gateway.keys import create_key
+from gateway.settings import Settings as GatewaySettings
+from ticket_svc import main as ticket_svc
+from ticket_svc.domain.threads import Signer
+from ticket_svc.settings import Settings as TicketSettings
+
+STEPS_A_LIFE = 50
+STEPS = int(os.environ.get("DESKWIRE_STEPS", "1500"))
+SOAK = "DESKWIRE_STEPS" in os.environ
+SIGNING_KEY = "a signing key for tests alone"
+TICKETS_A_LIFE = 6
+
+Result = TypeVar("Result")
+
+
+class Server:
+    """The gateway and ticket-svc in a thread of their own, asked over one connection."""
+
+    def __init__(self, urls: dict[str, str]) -> None:
+        self.urls = urls
+        self.clients: list[int] = []
+        self.agents: list[int] = []
+        self._handled: dict[int, MailHandled] = {}
+        self._mail_ids = count(1)
+        self._up = Event()
+        self._broker: Broker
+        self._loop: asyncio.AbstractEventLoop
+        self._connection: HTTPConnection | None = None
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        thread = Thread(target=asyncio.run, args=[self._serve()])
+        thread.start()
+        try:
+            assert self._up.wait(60), "the services did not start"
+            self._introduce()
+            yield
+        finally:
+            self._loop.call_soon_threadsafe(self._done.set)
+            thread.join()
+
+    async def _serve(self) -> None:
+        self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
+        async with self._services() as (port, key, broker):
+            self._port, self._key, self._broker = port, key, broker
+            self._up.set()
+            await self._done.wait()
+
+    @asynccontextmanager
+    async def _services(self) -> AsyncIterator[tuple[int, str, Broker]]:
+        common = {"broker_url": f"memory://{uuid4()}", "health_port": 0, "log_level": "ERROR"}
+        owner = TicketSettings.model_validate(
+            common
+            | {"database_url": self.urls["ticket_svc"], "signing_key": SIGNING_KEY}
+            | {"mail_domain": "example.com"}
+        )
+        edge = GatewaySettings.model_validate(
+            common | {"database_url": self.urls["gateway"], "blob_url": "memory://", "port": 0}
+        )
+        async with (
+            connect(owner.broker_url) as broker,
+            broker.consume(NOTIFY_SVC, ignore),
+            broker.consume(SCHEDULER_SVC, ignore),
+            broker.consume(MAIL_INGEST_SVC, self._hear),
+            ticket_svc.running(owner),
+            gateway.running(edge) as server,
+            db.connect(edge.database_url, size=1) as database,
+        ):
+            key = await create_key(database, "tests", scopes=["admin"])
+            yield server.servers[0].sockets[0].getsockname()[1], key, broker
+
+    def _introduce(self) -> None:
+        """Two clients with a contact each, two agents, one of whom asks from now on."""
+        for name in ("acme", "initech"):
+            made = self.made("/clients", {"name": name})
+            person = {"client_id": made["id"], "name": name, "email": f"ann@{name}.test"}
+            self.made("/contacts", person | {"primary": True})
+            self.clients.append(made["id"])
+        for name in ("Bob", "Carol"):
+            agent = {"name": name, "email": f"{name}@example.com"}
+            self.agents.append(self.made("/agents", agent)["id"])
+        bobs = {"name": "Bob", "scopes": ["admin"], "agent_id": self.agents[0]}
+        self._key = self.made("/keys", bobs)["key"]
+
+    def made(self, path: str, body: object) -> Any:
+        status, made, _ = self.ask("POST", path, body)
+        assert status == 201, made
+        return made
+
+    def ask(
+        self, method: str, path: str, body: object = None, **headers: str
+    ) -> tuple[int, Any, Any]:
+        """Status, document and headers of the answer."""
+        sent = {"X-API-Key": self._key, "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        try:
+            return self._ask(method, path, body, sent)
+        except (HTTPException, OSError):  # it was closed while nobody asked
+            self._connection = None
+            return self._ask(method, path, body, sent)
+
+    def _ask(
+        self, method: str, path: str, body: object, headers: dict[str, str]
+    ) -> tuple[int, Any, Any]:
+        if self._connection is None:
+            self._connection = HTTPConnection("127.0.0.1", self._port, timeout=30)
+        raw = None if body is None else json.dumps(body)
+        self._connection.request(method, f"/api/v1{path}", raw, headers)
+        response = self._connection.getresponse()
+        return response.status, json.loads(response.read() or b"null"), response.headers
+
+    def mail(self, sender: str, answers: int, text: str) -> MailHandled:
+        """A mail that answers an entry, as mail-ingest-svc would tell of it."""
+        mail = MailReceived(
+            mail_id=next(self._mail_ids),
+            mailbox="support",
+            message_id=f"<{uuid4()}@client.test>",
+            sender=Address(email=sender),
+            received_at=datetime.now(UTC),
+            references=(Signer(SIGNING_KEY.encode(), "example.com").message_id(answers),),
+            body=Body(text=text),
+        )
+        self.run(self._broker.publish(wrap(mail)))
+        patience = time.monotonic() + 20
+        while mail.mail_id not in self._handled and time.monotonic() < patience:
+            time.sleep(0.001)
+        return self._handled[mail.mail_id]
+
+    async def _hear(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            message = unwrap(delivery.envelope)
+            if isinstance(message, MailHandled):
+                self._handled[message.mail_id] = message
+
+    def run(self, work: Coroutine[Any, Any, Result]) -> Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+    def replay(self) -> None:
+        self.run(self._broker.publish(wrap(ReplayDocuments())))
+
+
+async def ignore(_batch: Sequence[Delivery]) -> None:
+    """What nobody listens to would wait in the outbox."""
+
+
+picks = st.integers(0, TICKETS_A_LIFE - 1)
+texts = st.sampled_from(["one", "two", "three"])
+emails = st.lists(
+    st.sampled_from([f"{n}@other.test" for n in "abc"] + ["ann@acme.test"]), max_size=2
+)
+statuses = st.sampled_from(["open", "working", "hold", "auto-close", "closed"])
+kinds = st.sampled_from(["public", "internal", "client"])
+tags = st.lists(st.sampled_from("xyz"), max_size=2, unique=True)
+moves = {"close": "closed", "reopen": "open", "hold": "hold", "auto-close": "auto-close"}
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "subject": texts,
+        "status": st.sampled_from(["open", "working", "hold", "auto-close"]),
+        "priority": st.sampled_from(["low", "medium", "high"]),
+        "category": st.none() | texts,
+        "tags": tags,
+        "billable": st.booleans(),
+    },
+)
+
+
+class Lives(RuleBasedStateMachine):
+    server: ClassVar[Server]
+    steps: ClassVar[int] = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk = Desk()
+        self.ids: list[int] = []
+
+    # --- how it is asked, and held against the rules
+
+    def ticket(self, pick: int) -> int:
+        return self.ids[pick % len(self.ids)]
+
+    def entry(self, pick: int) -> Entry:
+        entries = [e for shown in self.desk.shown.values() for e in shown]
+        return entries[pick % len(entries)]
+
+    def agree(self, answer: tuple[int, Any, Any], act: Callable[[], object]) -> bool:
+        """Both did it, or both refused it likewise."""
+        Lives.steps += 1
+        status, told, _ = answer
+        expected: tuple[int, ...] = (200, 201)
+        try:
+            act()
+        except Refused as refused:
+            expected = (refused.status,)
+        assert status in expected, told
+        return status < 400
+
+    def check(self, *ids: int) -> None:
+        for id in ids:
+            status, doc, headers = self.server.ask("GET", f"/tickets/{id}")
+            assert status == 200
+            assert headers["ETag"] == f'"{doc["version"]}"'
+            assert as_told(doc) == as_known(self.desk, id)
+
+    def check_timeline(self, id: int) -> None:
+        _, page, _ = self.server.ask("GET", f"/tickets/{id}/entries?limit=200")
+        known = self.desk.shown[self.desk.landing(id).id]
+        assert [entry_as_told(entry) for entry in page["data"]] == [
+            entry_as_known(entry, self.desk.landing(id).id) for entry in known
+        ]
+
+    def check_all(self) -> None:
+        """All tickets and timelines, soon: what a write did beside its own ticket is heard of."""
+        patience = time.monotonic() + 20
+        while True:
+            try:
+                self.check(*self.ids)
+                for id in self.ids:
+                    self.check_timeline(id)
+                return
+            except AssertionError:
+                if time.monotonic() > patience:
+                    raise
+
+    def teardown(self) -> None:
+        self.check_all()
+
+    # --- what may happen
+
+    @initialize()
+    def begin(self) -> None:
+        for client in (0, 0, 1):
+            self.open(client, "one", [], [])
+
+    @precondition(lambda self: len(self.ids) < TICKETS_A_LIFE)
+    @rule(client=st.integers(0, 1), text=texts, watchers=emails, tagged=tags)
+    def open(self, client: int, text: str, watchers: list[str], tagged: list[str]) -> None:
+        body = {"subject": text, "body": text, "client_id": self.server.clients[client]}
+        made = self.server.made("/tickets", body | {"watchers": watchers, "tags": tagged})
+        contact = f"ann@{('acme', 'initech')[client]}.test"
+        ticket = Ticket(made["id"], client, contact, text, watchers=watchers, tags=tagged)
+        _, page, _ = self.server.ask("GET", f"/tickets/{made['id']}/entries")
+        opening = Entry(page["data"][0]["id"], made["id"], "public", text, opening=True)
+        self.desk.open(ticket, opening)
+        self.ids.append(made["id"])
+        self.check(made["id"])
+
+    @rule(
+        pick=picks,
+        kind=kinds,
+        text=texts,
+        status=st.none() | statuses,
+        seconds=st.sampled_from([0, 60]),
+        cc=emails,
+        again=st.booleans(),
+    )
+    def reply(
+        self,
+        pick: int,
+        kind: str,
+        text: str,
+        status: str | None,
+        seconds: int,
+        cc: list[str],
+        again: bool,
+    ) -> None:
+        id, once = self.ticket(pick), str(uuid4())
+        body = {"body": text, "kind": kind, "status": status, "time_worked": seconds, "cc": cc}
+        answer = self.server.ask("POST", f"/tickets/{id}/entries", body, Idempotency_Key=once)
+        if again:
+            repeated = self.server.ask("POST", f"/tickets/{id}/entries", body, Idempotency_Key=once)
+            assert repeated[:2] == answer[:2] or answer[0] >= 400
+        made = answer[1].get("id", 0)
+        entry = Entry(made, 0, kind, text, seconds=seconds, own=kind != "client")
+        self.agree(answer, lambda: self.desk.reply(id, entry, status, cc))
+        self.check(id, self.desk.landing(id).id)
+
+    @rule(pick=picks, of=st.integers(0, 100), text=texts)
+    def edit(self, pick: int, of: int, text: str) -> None:
+        id, entry = self.ticket(pick), self.entry(of)
+        answer = self.server.ask("PATCH", f"/tickets/{id}/entries/{entry.id}", {"body": text})
+        self.agree(answer, lambda: self.desk.edit(id, entry, text))
+        self.check_all()
+
+    @rule(pick=picks, of=st.integers(0, 100), there=st.booleans())
+    def redact(self, pick: int, of: int, there: bool) -> None:
+        entry = self.entry(of)
+        id = entry.origin if there else self.ticket(pick)
+        answer = self.server.ask("DELETE", f"/tickets/{id}/entries/{entry.id}")
+        self.agree(answer, lambda: self.desk.redact(id, entry))
+        self.check_all()
+
+    @rule(pick=picks, values=fields, stale=st.booleans())
+    def change(self, pick: int, values: dict[str, object], stale: bool) -> None:
+        id = self.ticket(pick)
+        version = self.desk.tickets[id].version - stale
+        answer = self.server.ask("PATCH", f"/tickets/{id}", values, If_Match=f'"{version}"')
+        self.agree(answer, lambda: self.desk.change(id, version, **values))
+        self.check(id)
+
+    @rule(pick=picks, to=st.none() | st.integers(0, 1))
+    def assign(self, pick: int, to: int | None) -> None:
+        id, agent = self.ticket(pick), None if to is None else self.server.agents[to]
+        answer = self.server.ask("POST", f"/tickets/{id}/assign", {"agent_id": agent})
+        self.agree(answer, lambda: self.desk.change(id, agent=agent))
+        self.check(id)
+
+    @rule(pick=picks, move=st.sampled_from(sorted(moves)))
+    def move(self, pick: int, move: str) -> None:
+        id = self.ticket(pick)
+        answer = self.server.ask("POST", f"/tickets/{id}/{move}")
+        self.agree(answer, lambda: self.desk.change(id, status=moves[move]))
+        self.check(id)
+
+    @rule(pick=picks, watchers=emails, stale=st.booleans())
+    def watch(self, pick: int, watchers: list[str], stale: bool) -> None:
+        id = self.ticket(pick)
+        version = self.desk.tickets[id].version - stale
+        place, body = f"/tickets/{id}/watchers", {"watchers": watchers}
+        answer = self.server.ask("PUT", place, body, If_Match=f'"{version}"')
+        self.agree(answer, lambda: self.desk.change(id, version, watchers=watchers))
+        self.check(id)
+
+    @rule(pick=picks, other=picks, across=st.booleans())
+    def merge(self, pick: int, other: int, across: bool) -> None:
+        id, into = self.ticket(pick), self.ticket(other)
+        body = {"into": into, "across_clients": across}
+        answer = self.server.ask("POST", f"/tickets/{id}/merge", body)
+        if self.agree(answer, lambda: self.desk.merge(id, into, across=across)):
+            self.check(id, into)
+            self.check_all()
+
+    @rule(pick=picks)
+    def unmerge(self, pick: int) -> None:
+        id = self.ticket(pick)
+        answer = self.server.ask("POST", f"/tickets/{id}/unmerge")
+        if self.agree(answer, lambda: self.desk.unmerge(id)):
+            self.check_all()
+
+    @rule(chosen=st.lists(picks, min_size=1, max_size=4), move=st.sampled_from(sorted(moves)))
+    def bulk(self, chosen: list[int], move: str) -> None:
+        ids = list(dict.fromkeys(self.ticket(pick) for pick in chosen))
+        _, told, _ = self.server.ask("POST", "/tickets/bulk", {"ids": ids, "action": move})
+        assert [each["id"] for each in told["results"]] == ids
+        for each in told["results"]:
+            act = partial(self.desk.change, each["id"], status=moves[move])
+            self.agree((each["status"], each, None), act)
+        self.check(*ids)
+
+    @rule(of=st.integers(0, 100), text=texts, stranger=st.booleans())
+    def mail(self, of: int, text: str, stranger: bool) -> None:
+        """An answer by mail lands where the entry is shown that it answers."""
+        answered = self.entry(of)
+        id = self.desk.landing(answered.origin).id
+        client = self.desk.tickets[id].client
+        sender = "eve@nowhere.test" if stranger else f"ann@{('acme', 'initech')[client]}.test"
+        handled = self.server.mail(sender, answered.id, text)
+        assert (handled.outcome, handled.ticket_id) == ("reply", id)
+        kind = "internal" if stranger else "client"
+        self.desk.reply(id, Entry(handled.entry_id or 0, 0, kind, text, own=False))
+        self.check_all()
+
+
+SAME = ["subject", "status", "priority", "category", "billable", "merged_into", "version", "tags"]
+
+
+def as_told(doc: Any) -> dict[str, Any]:
+    same = ("merged_from", "entry_count", "time_worked")
+    return {name: doc[name] for name in (*SAME, *same)} | {
+        "text": doc["body"]["text"],
+        "watchers": sorted(doc["watchers"]),
+        "contact": doc["contact"] and doc["contact"]["email"],
+        "agent": doc["assigned_to"] and doc["assigned_to"]["id"],
+        "last_reply": doc["last_reply"] and doc["last_reply"]["kind"],
+        "answered": doc["first_response_at"] is not None,
+        "closed": (doc["closed_at"] is not None, doc["closed_by"] is not None),
+    }
+
+
+def as_known(desk: Desk, id: int) -> dict[str, Any]:
+    ticket, entries = desk.tickets[id], desk.shown[id]
+    everything = [entry for shown in desk.shown.values() for entry in shown]
+    opening = next(entry for entry in everything if entry.opening and entry.origin == id)
+    same = ("contact", "agent", "answered")
+    return {name: getattr(ticket, name) for name in (*SAME, *same)} | {
+        "text": opening.text,
+        "watchers": sorted(ticket.watchers),
+        "merged_from": sorted(t.id for t in desk.tickets.values() if t.merged_into == id),
+        "entry_count": len(entries),
+        "time_worked": sum(entry.seconds for entry in entries),
+        "last_reply": last_reply(entries),
+        "closed": (ticket.status == "closed",) * 2,
+    }
+
+
+def entry_as_told(doc: Any) -> tuple[Any, ...]:
+    stamps = doc["edited_at"] is not None, doc["redacted_at"] is not None
+    told = doc["id"], doc["ticket_id"], doc["origin_ticket_id"], doc["kind"], doc["opening"]
+    return *told, doc["body"]["text"], doc["time_worked"], *stamps
+
+
+def entry_as_known(entry: Entry, shown_on: int) -> tuple[Any, ...]:
+    told = entry.id, shown_on, entry.origin, entry.kind, entry.opening
+    return *told, entry.text, entry.seconds, entry.edited, entry.redacted
+
+
+@pytest.mark.timeout(max(300, STEPS))
+def test_lives_of_tickets_keep_the_rules(fresh_database: FreshDatabase) -> None:
+    server = Server({name: fresh_database(name) for name in ("ticket_svc", "gateway")})
+    Lives.server = server
+    with server.running():
+        run_state_machine_as_test(
+            Lives,
+            settings=settings(
+                max_examples=STEPS // STEPS_A_LIFE,
+                stateful_step_count=STEPS_A_LIFE,
+                derandomize=not SOAK,
+                database=None,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+            ),
+        )
+        told = asyncio.run(documents(server.urls["gateway"]))
+        assert Lives.steps > STEPS * 0.7
+        print(f"{Lives.steps} steps, {len(told)} documents")  # noqa: T201  # what a soak is run for
+        asyncio.run(forget(server.urls["gateway"]))
+        server.replay()
+        assert asyncio.run(documents_again(server.urls["gateway"], len(told))) == told
+
+
+KEPT = "tickets", "entries", "records", "history"
+
+
+async def documents(url: str) -> set[tuple[str, int, str]]:
+    connection = await asyncpg.connect(url)
+    try:
+        return {
+            (table, row["id"], row["doc"])
+            for table in KEPT
+            for row in await connection.fetch(f"SELECT id, CAST(doc AS text) AS doc FROM {table}")
+        }
+    finally:
+        await connection.close()
+
+
+async def forget(url: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(f"TRUNCATE {', '.join(KEPT)}")
+    finally:
+        await connection.close()
+
+
+async def documents_again(url: str, expected: int) -> set[tuple[str, int, str]]:
+    async with asyncio.timeout(120):
+        while len(found := await documents(url)) < expected:
+            await asyncio.sleep(0.2)
+    return found
