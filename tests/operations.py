@@ -5,7 +5,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from http.client import HTTPConnection
 from typing import Any
@@ -16,7 +16,6 @@ from whole import Answer
 from gateway.api import openapi_document
 
 DOCUMENT = openapi_document()
-PREFIX = "/api/v1"
 
 Schema = Mapping[str, Any]
 
@@ -57,7 +56,7 @@ class Caller:
 class Operation:
     method: str
     path: str
-    described: Mapping[str, Any]
+    described: Mapping[str, Any] = field(repr=False)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -110,7 +109,9 @@ class Operation:
         is_json = isinstance(body, dict | list)
         raw = json.dumps(body).encode() if is_json else body
         asked = {p["name"]: p["example"] for p in self.parameters("query") if p.get("required")}
-        return Request(self.method, f"{place}?{urlencode(asked | dict(query))}", raw, sent)
+        return Request(
+            self.method, f"{place}?{urlencode(asked | dict(query), doseq=True)}", raw, sent
+        )
 
 
 def operations() -> list[Operation]:

@@ -3,6 +3,7 @@
 What the limits are is read from the OpenAPI document.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from http.client import HTTPConnection
@@ -11,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from operations import Caller, Schema, fields, operations, resolved
+from operations import Caller, Operation, Schema, fields, operations, resolved
 from whole import Answer, told, whole
 
 from deskwire.testing import FreshDatabase
@@ -99,7 +100,7 @@ async def test_each_parameter_takes_its_limit_and_nothing_beyond(caller: Caller)
                 if not operation.is_stream:
                     asked = operation.request(query={parameter["name"]: at})
                     taken = await caller.call(asked)
-                    assert taken.status == 200, (operation, parameter["name"], taken.body)
+                    assert taken.status in (200, 201), (operation, parameter["name"], taken.body)
 
 
 def texts(body: Mapping[str, Any]) -> Iterator[str]:
@@ -139,25 +140,43 @@ async def test_what_cannot_be_read_is_refused_as_that(caller: Caller) -> None:
 
 async def test_what_is_too_large_is_refused_before_it_is_read(caller: Caller) -> None:
     for operation in WITH_JSON:
-        asked = operation.request()
-        connection = HTTPConnection("127.0.0.1", caller.port, timeout=30)
+        status, body = await asyncio.to_thread(_promised, caller, operation, 10 * 2**20)
+        assert (status, b'"too_large"' in body) == (413, True), operation
+
+
+def _promised(caller: Caller, operation: Operation, size: int) -> tuple[int, bytes]:
+    """The answer to a request whose body is announced and does not come."""
+    asked = operation.request()
+    connection = HTTPConnection("127.0.0.1", caller.port, timeout=30)
+    try:
         connection.putrequest(asked.method, asked.path)
-        for name, value in (caller.sent(asked) | {"Content-Length": str(10 * 2**20)}).items():
+        for name, value in (caller.sent(asked) | {"Content-Length": str(size)}).items():
             connection.putheader(name, value)
         connection.endheaders()
         response = connection.getresponse()
-        assert response.status == 413, operation
-        assert b'"too_large"' in response.read(), operation
+        return response.status, response.read()
+    finally:
         connection.close()
 
 
 async def test_a_cursor_that_is_not_ours_is_refused(caller: Caller) -> None:
     for operation in OPERATIONS:
-        if not any(p["name"] == "cursor" for p in operation.parameters("query")):
-            continue
-        for cursor in ("x", "\0", "é", "W10=", "WzFd", "WyItbnVtYmVyIiwibm8iLDFd", "x" * 500):
-            refused = await caller.call(operation.request(query={"cursor": cursor}))
-            assert (refused.status, named(refused)) == (400, {"cursor"}), (operation, cursor)
+        for parameter in operation.parameters("query"):
+            if parameter["name"] != "cursor":
+                continue
+            longest = resolved(parameter["schema"])["maxLength"]
+            for cursor in (
+                "x",
+                "\0",
+                "é",
+                "W10=",
+                "WzFd",
+                "WyItbnVtYmVyIiwibm8iLDFd",
+                "x" * longest,
+            ):
+                if len(cursor) <= longest:
+                    refused = await caller.call(operation.request(query={"cursor": cursor}))
+                    assert (refused.status, named(refused)) == (400, {"cursor"}), operation
 
 
 async def test_numbers_of_things_have_no_end(caller: Caller) -> None:
