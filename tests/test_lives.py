@@ -45,7 +45,7 @@ from ticket_svc.domain.threads import Signer
 from ticket_svc.settings import Settings as TicketSettings
 
 STEPS_A_LIFE = 50
-STEPS = int(os.environ.get("DESKWIRE_STEPS", "1500"))
+STEPS = int(os.environ.get("DESKWIRE_STEPS", "300"))
 SOAK = "DESKWIRE_STEPS" in os.environ
 SIGNING_KEY = "a signing key for tests alone"
 TICKETS_A_LIFE = 6
