@@ -239,6 +239,5 @@ async def test_it_is_told_anew_to_who_lost_it(desk: Desk) -> None:
     async def listed() -> Answer:
         return await api.get(f"{ticket}/time")
 
-    found = await eventually(listed, lambda answer: bool(answer.json["data"]))
-    assert found.json["data"] == [kept]
+    await eventually(listed, lambda answer: answer.json["data"] == [kept])
     assert (await api.get(f"{ticket}/time/{gone['id']}")).status == 404

@@ -168,7 +168,7 @@ async def test_a_client_sees_none_of_it(lonely_desk: Desk) -> None:
 @pytest.fixture
 async def years(fresh_database: FreshDatabase) -> AsyncIterator[db.Database]:
     """Five years of 50 agents and 200 clients: 100,000 time entries in the order of their time."""
-    async with db.connect(fresh_database("gateway"), size=1) as database:
+    async with db.connect(fresh_database("gateway"), size=1, plan_values=True) as database:
         await database.pool.execute("""
             INSERT INTO time_entries (id, ticket_id, agent_id, client_id, started_at, seconds,
                                       billable, version, doc)

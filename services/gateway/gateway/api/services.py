@@ -19,8 +19,8 @@ WRONG_KEYS = Rate(30, 60)
 
 @dataclass(frozen=True)
 class Services:
-    """``lists`` are other connections to the database, for lists of tickets alone: a slow one keeps
-    no connection from what is fast."""
+    """``lists`` are other connections to the database, for lists of tickets and for reports alone:
+    a slow one keeps no connection from what is fast."""
 
     settings: Settings
     database: Database

@@ -103,7 +103,7 @@ async def report_time(request: Request, query: Annotated[TimeQuery, Query()]) ->
     caller(request).everywhere()
     asked, limit = query.report(), query.limit
     rows = await timekeeping.report(
-        services(request).database, asked, after=query.after(), limit=limit + 1
+        services(request).lists, asked, after=query.after(), limit=limit + 1
     )
     groups = [row for row in rows if row["key"] is not None]
     more, shown = len(groups) > limit, groups[:limit]
