@@ -14,6 +14,8 @@ TEXT = "text/plain"
 BYTES = "application/octet-stream"
 ZIP = "application/zip"
 OLE = "application/x-ole-storage"
+HTML = "text/html"
+MARKUP = frozenset({HTML, "image/svg+xml", "application/xml"})
 
 _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF-", "application/pdf"),
@@ -47,6 +49,7 @@ _MAGIC: tuple[tuple[int, bytes, str], ...] = (
     (0, b"{\\rtf", "application/rtf"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", OLE),
     (0, b"\x7fELF", "application/x-elf"),
+    (0, b"MZ\x90\0", "application/vnd.microsoft.portable-executable"),
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
 )
 _MARKUP = re.compile(
@@ -54,7 +57,10 @@ _MARKUP = re.compile(
     rb"(?P<xml>\?xml)\b)",
     re.IGNORECASE,
 )
-_MARKUP_TYPES = {"html": "text/html", "svg": "image/svg+xml", "xml": "application/xml"}
+_MARKUP_TYPES = {"html": HTML, "svg": "image/svg+xml", "xml": "application/xml"}
+
+MADE_INTO_OTHERS = frozenset({ZIP, OLE, "application/gzip", "application/rtf", "image/tiff"})
+"""Many types begin as these: a file that is said to be another one may well be it."""
 
 # What is inside the container is for the name to say: of these alone.
 _OFFICE = "application/vnd."
@@ -73,26 +79,27 @@ for _extension, _kind in {
 }.items():
     _NAMED.add_type(_kind, _extension)
 _NO_CONTROLS = bytes({*range(256)} - {*range(32)} | {*b"\t\n\f\r\x1b"})
-_ACTIVE = {"text/html", "text/javascript", "text/xml", "text/css"}
+_ACTIVE = {HTML, "text/javascript", "text/xml", "text/css"}
 
 
 def sniffed(head: bytes, name: str) -> str:
     """The media type of a file that begins so, as in ``image/png``."""
-    found = _known(head)
+    found = known(head) or (TEXT if _is_text(head) else BYTES)
     named = _NAMED.guess_type(name)[0] or ""
     if named not in _ACTIVE and named.startswith(_INSIDE.get(found, ())):
         return named
     return found
 
 
-def _known(head: bytes) -> str:
+def known(head: bytes) -> str | None:
+    """What nothing else begins as; None for text and for bytes that say nothing."""
     for offset, magic, kind in _MAGIC:
         if head.startswith(magic, offset):
             return kind
     markup = _MARKUP.match(head)
     if markup is not None and markup.lastgroup is not None:
         return _MARKUP_TYPES[markup.lastgroup]
-    return TEXT if _is_text(head) else BYTES
+    return None
 
 
 def _is_text(head: bytes) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from deskwire.filenames import MAX_NAME, safe_name
 from deskwire.filetypes import BYTES, HEAD_BYTES, sniffed
 
+PROGRAM = "application/vnd.microsoft.portable-executable"
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
@@ -42,8 +43,8 @@ def zipped(name: str) -> bytes:
         (b"\xff\xfea\0b\0", "notes.txt", "text/plain"),
         (b"{}", "x.json", "application/json"),
         (b"BMW drivers", "x.bmp", "text/plain"),
-        (b"MZ\x90\0\x03\0", "setup.exe", BYTES),
-        (b"MZ\x90\0\x03\0", "setup.png", BYTES),
+        (b"MZ\x90\0\x03\0", "setup.exe", PROGRAM),
+        (b"MZ\x90\0\x03\0", "setup.png", PROGRAM),
         (bytes(range(256)), "x.txt", BYTES),
         (b"", "empty.png", "text/plain"),
         (zipped("a.txt"), "a.zip", "application/zip"),

@@ -28,7 +28,7 @@ def with_file(kind: str, content: bytes, name: str = "") -> ParsedMail:
         ("application/octet-stream", b"\x00\x01", "application/octet-stream"),
         ("image/jpeg", PNG, "image/jpeg"),
         ("text/plain", b"%PDF-1.7", "application/pdf"),
-        ("image/png", b"MZ\x90", "application/vnd.microsoft.portable-executable"),
+        ("image/png", b"MZ\x90\0", "application/vnd.microsoft.portable-executable"),
         ("image/png", b" <html><script>alert(1)</script>", "text/html"),
         ("image/svg+xml", b"<svg onload=x>", "image/svg+xml"),
         ("application/vnd.oasis.opendocument.text", b"PK\x03\x04", None),
