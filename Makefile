@@ -26,7 +26,7 @@ up: $(ready) ## Run everything on this machine: PORT=8080 VAR=var (its data) BRO
 
 test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ, Dovecot and Chromium when it may
 	@sh deploy/test-servers.sh
-	@$(bin)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(ready) ## 10,000 steps of random lives of tickets, other ones each time
 	@DESKWIRE_STEPS=$${DESKWIRE_STEPS:-10000} $(bin)/python -m pytest -rP tests/test_lives.py $(ARGS)
