@@ -3,8 +3,10 @@
 from datetime import datetime
 
 import pytest
-from gateway_api import Api, Desk
+from gateway_api import Api, Desk, gateway
 
+from deskwire import db
+from deskwire.testing import FreshDatabase
 from gateway.readmodel import lists
 
 TICKETS = "/api/v1/tickets"
@@ -331,3 +333,22 @@ async def test_longest_subject_is_kept(desk: Desk) -> None:
 async def test_unknown_client_is_told_with_its_field(desk: Desk) -> None:
     answer = await desk.api.post(TICKETS, {"subject": "s", "body": "b", "client_id": 9})
     assert (answer.status, answer.json["code"]) == (404, "not_found")
+
+
+async def test_a_list_that_takes_too_long_harms_no_other(
+    fresh_database: FreshDatabase, broker_url: str
+) -> None:
+    """Here for a lock; a search for words that are everywhere is ended the same way."""
+    url = fresh_database("gateway")
+    async with db.connect(url, size=1) as database:
+        name = url.rpartition("/")[2]
+        await database.pool.execute(f"ALTER DATABASE \"{name}\" SET statement_timeout = '300ms'")
+        async with (
+            gateway(fresh_database, broker_url, database_url=url) as desk,
+            database.transaction() as other,
+        ):
+            await other.connection.execute("LOCK TABLE tickets")
+            answer = await desk.api.get("/api/v1/tickets")
+            assert (answer.status, answer.json["code"]) == (503, "unavailable")
+            assert "took too long" in answer.json["detail"]
+            assert (await desk.api.get("/api/v1/clients")).status == 200

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import orjson
 import structlog
 from fastapi import FastAPI, Request, Response
@@ -148,6 +149,12 @@ async def database_away(request: Request, _error: Exception) -> Response:
     return problem(request.scope, Unavailable.code, "the database cannot be reached")
 
 
+async def took_too_long(request: Request, _error: Exception) -> Response:
+    """PostgreSQL's `statement_timeout`: nothing is broken, but the same again takes as long."""
+    detail = "this took too long: ask for less, such as rarer words or a range of time"
+    return problem(request.scope, Unavailable.code, detail)
+
+
 async def blobs_away(request: Request, error: Exception) -> Response:
     log.error("blob store away", trace_id=request.scope.get("trace_id"), cause=str(error))
     return problem(request.scope, Unavailable.code, "the blob store cannot be reached")
@@ -177,6 +184,7 @@ def tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, by_status)  # type: ignore[arg-type]  # the same
     app.add_exception_handler(Exception, unexpected)
     app.add_exception_handler(BlobError, blobs_away)
+    app.add_exception_handler(asyncpg.QueryCanceledError, took_too_long)
     for error in LOST_CONNECTION:
         app.add_exception_handler(error, database_away)
 
