@@ -37,7 +37,7 @@ def _literal_sql() -> str:
     def literal(match: re.Match[str]) -> str:
         return _literal(values[int(match[1]) - 1])
 
-    return re.sub(r"\$(\d+)", literal, OPEN.sql).replace("\n", " ") + ";\n"
+    return re.sub(r"\$(\d+)", literal, OPEN.sql) + ";\n"
 
 
 def _literal(value: object) -> str:
