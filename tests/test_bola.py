@@ -31,13 +31,16 @@ OF_NO_CLIENT = {"agent", "key", "upload"}
 
 KINDS = {
     "agent_id": "agent",
+    "asset_contact_id": "contact",
     "asset_id": "asset",
     "asset_ids": "asset",
+    "asset_location_id": "location",
     "assigned_to": "agent",
     "attachment_id": "attachment",
     "attachment_ids": "upload",
     "client_id": "client",
     "contact_id": "contact",
+    "contact_location_id": "location",
     "domain_id": "domain",
     "entry_id": "entry",
     "ids": "ticket",

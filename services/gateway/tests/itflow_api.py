@@ -28,6 +28,8 @@ NOT_DELETED = (
     b" variables are provided and database schema is up-to-date. Most likely cause:"
     b' asset\\/client\\/company ID mismatch."}'
 )
+ONLY_GET = b'{"success":"False","message":"Can only send GET requests to this endpoint."}'
+ONLY_POST = b'{"success":"False","message":"Can only send POST requests to this endpoint."}'
 UPDATED = b'{"success":"True","count":1}'
 
 

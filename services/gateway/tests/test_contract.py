@@ -83,7 +83,7 @@ def test_document_describes_all_and_hides_what_is_ours() -> None:
 
 
 def test_every_operation_has_examples_that_its_schemas_allow() -> None:
-    """A text that no reader recognises wants a line in `gateway/api/examples.py`."""
+    """A text that no reader recognises wants a line in `gateway/api/samples.py`."""
     document = openapi_document()
     for path, method, operation in operations():
         answers = [each for s, each in operation["responses"].items() if s.startswith("2")]

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 from gateway_api import Desk, gateway
-from itflow_api import NOTHING, WRONG_KEY, insert, read, write
+from itflow_api import NOTHING, ONLY_GET, ONLY_POST, WRONG_KEY, insert, read, write
 
 from deskwire.logs import NOISY
 from deskwire.testing import FreshDatabase
@@ -15,8 +15,6 @@ from gateway.api.itflow import FACES, php
 from gateway.api.itflow.face import READ, Face
 
 READ_PHP, CREATE_PHP = "/api/v1/tickets/read.php", "/api/v1/tickets/create.php"
-ONLY_GET = b'{"success":"False","message":"Can only send GET requests to this endpoint."}'
-ONLY_POST = b'{"success":"False","message":"Can only send POST requests to this endpoint."}'
 
 
 def exchange(port: int, sent: bytes) -> tuple[bytes, dict[bytes, bytes], bytes]:

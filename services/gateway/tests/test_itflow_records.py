@@ -1,10 +1,20 @@
-"""ITFlow's `clients/`, `contacts/`, `domains/`, `assets/`, `locations/`: what is read."""
+"""ITFlow's `clients/`, `contacts/`, `domains/`, `assets/`, `locations/`: read and written."""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from gateway_api import Api, Desk
-from itflow_api import NOTHING, read, rows
+from itflow_api import (
+    NOT_CREATED,
+    NOT_DELETED,
+    NOT_UPDATED,
+    NOTHING,
+    UPDATED,
+    insert,
+    read,
+    rows,
+    write,
+)
 
 from deskwire.contracts.base import Event
 from deskwire.contracts.people import (
@@ -336,3 +346,46 @@ async def test_look_ups_of_assets(lonely_desk: Desk) -> None:
     bound = await lonely_desk.key("admin", client_id=2)
     assert await ids(bound, "assets/read", "asset_id=1") == []
     assert await ids(bound, "locations/read", "") == [2]
+
+
+async def test_a_clients_key_writes_its_client_alone(desk: Desk) -> None:
+    one = await insert(desk.api, "clients/create", {"client_name": "Acme"})
+    two = await insert(desk.api, "clients/create", {"client_name": "Initech"})
+    foreign = await insert(desk.api, "assets/create", {"client_id": one, "asset_name": "srv1"})
+    bound = await desk.key("admin", client_id=two)
+    values = {"client_id": one, "contact_name": "Ann", "contact_email": "ann@example.com"}
+    own = await insert(bound, "contacts/create", values)
+    assert (await rows(bound, "contacts/read"))[0]["contact_client_id"] == str(two)
+    for name, changed, refused in (
+        ("contacts/update", {"contact_id": own, "client_id": one, "contact_title": "x"}, UPDATED),
+        ("assets/update", {"asset_id": foreign, "client_id": one, "asset_os": "x"}, NOT_UPDATED),
+        ("assets/delete", {"asset_id": foreign, "client_id": one}, NOT_DELETED),
+        ("assets/create", {"asset_name": "a", "asset_contact_id": 99}, NOT_CREATED),
+        ("clients/create", {"client_name": "Mine"}, NOT_CREATED),
+        ("clients/update", {"client_id": two, "client_rate": "1"}, NOT_UPDATED),
+        ("clients/archive", {"client_id": two}, NOT_UPDATED),
+    ):
+        assert (await write(bound, name, changed)).body == refused, name
+
+
+async def test_writing_again_with_the_same_idempotency_key(desk: Desk) -> None:
+    first = await write(desk.api, "clients/create", {"client_name": "A"}, Idempotency_Key="k")
+    again = await write(desk.api, "clients/create", {"client_name": "A"}, Idempotency_Key="k")
+    assert (again.body, again.headers["Idempotent-Replayed"]) == (first.body, "true")
+    assert len(await rows(desk.api, "clients/read")) == 1
+
+
+async def test_values_that_are_none_of_ours_are_failures(desk: Desk) -> None:
+    acme = await insert(desk.api, "clients/create", {"client_name": "Acme"})
+    for name, values in (
+        ("clients/create", {"client_name": "a" * 201}),
+        ("clients/create", {"client_name": "a", "client_rate": "-1"}),
+        ("clients/create", {"client_name": "a", "client_rate": "1e999"}),
+        ("clients/create", {"client_name": "a", "client_currency_code": "XXQ"}),
+        ("clients/create", {"client_name": "a", "client_net_terms": "-1"}),
+        ("contacts/create", {"client_id": acme, "contact_name": "a", "contact_email": "a"}),
+        ("assets/create", {"client_id": acme, "asset_name": "a", "asset_uri": "javascript:x"}),
+        ("assets/create", {"client_id": acme, "asset_name": "a", "asset_location_id": 99}),
+        ("locations/create", {"client_id": 99, "location_name": "a"}),
+    ):
+        assert (await write(desk.api, name, values)).body == NOT_CREATED, values

@@ -231,6 +231,10 @@ async def test_create_within_the_client_of_the_key(desk: Desk) -> None:
     values = {"client_id": one["id"], "ticket_subject": "s"}
     assert await insert(bound, "tickets/create", values) == 1
     assert (await read(bound, "tickets/read")).json["data"][0]["ticket_client_id"] == str(two["id"])
+    agent = await desk.api.made("/api/v1/agents", {"name": "Eve", "email": "eve@example.com"})
+    assigned = values | {"ticket_assigned_to": agent["id"]}
+    assert (await write(bound, "tickets/create", assigned)).body == NOT_CREATED
+    assert await insert(desk.api, "tickets/create", assigned)
 
 
 async def test_large_details_are_whole(

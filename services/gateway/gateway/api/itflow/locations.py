@@ -1,8 +1,12 @@
 """``locations/``."""
 
-from gateway.api.itflow.face import READ, Face
+from deskwire.contracts.people import ChangeLocation, CreateLocation
+from gateway.api.itflow import php, writes
+from gateway.api.itflow.face import CREATE, READ, Face
 from gateway.api.itflow.records import Reader
 from gateway.api.itflow.rows import Table, flag, none, nothing, timestamps, told
+from gateway.api.itflow.writes import Field, Writer, line, lines, takes
+from gateway.api.locations import LocationChange, NewLocation
 
 TABLE = Table(
     {
@@ -24,6 +28,31 @@ TABLE = Table(
     }
 )
 
+FIELDS = {
+    "location_name": Field("name", php.line),
+    "location_description": Field("description", line),
+    "location_country": Field("country", line),
+    "location_address": Field("address", line),
+    "location_city": Field("city", line),
+    "location_state": Field("state", line),
+    "location_zip": Field("zip", line),
+    "location_phone": Field("phone", line),
+    "location_hours": Field("hours", line),
+    "location_notes": Field("notes", lines),
+    "location_primary": Field(
+        "primary", writes.flag, "1: it is, and whichever was it no longer is"
+    ),
+}
+LOCATIONS = Writer(
+    "location",
+    FIELDS,
+    ("location_name",),
+    NewLocation,
+    LocationChange,
+    CreateLocation,
+    ChangeLocation,
+)
+
 FACES = (
     Face(
         "locations/read",
@@ -33,5 +62,14 @@ FACES = (
         "One location by `location_id`, or a list",
         {"location_id": "this one", "client_id": "of this client", "limit": "", "offset": ""},
         gives=TABLE,
+    ),
+    Face(
+        "locations/create",
+        CREATE,
+        "locations:write",
+        LOCATIONS.create,
+        "Make a location",
+        {"client_id": "whose it is"} | takes(FIELDS),
+        needs=("client_id", *LOCATIONS.needs),
     ),
 )

@@ -13,12 +13,15 @@ _TAG = re.compile(r"<[!/?a-zA-Z][^>]*>?")
 
 def integer(value: Any) -> int:
     """As intval: the number at the beginning, else 0. What is negative is -1, and no id."""
+    return int(max(-1.0, min(LARGEST_ID, number(value))))
+
+
+def number(value: Any) -> float:
+    """As floatval; a list is 0 here."""
     if isinstance(value, bool | int | float):
-        number = float(value)
-    else:
-        found = _NUMBER.match(value) if isinstance(value, str) else None
-        number = float(found[1]) if found else 0.0
-    return int(max(-1.0, min(LARGEST_ID, number)))
+        return float(value)
+    found = _NUMBER.match(value) if isinstance(value, str) else None
+    return float(found[1]) if found else 0.0
 
 
 def is_numeric(value: Any) -> bool:

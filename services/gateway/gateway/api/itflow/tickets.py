@@ -7,7 +7,7 @@ from fastapi import Response
 from deskwire.blobs import fresh_place
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import ChangeTicket, OpenTicket, Priority, TicketChanges
-from deskwire.errors import Invalid, NotFound
+from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api.answers import whole_docs
 from gateway.api.commands import perform_change, perform_on_ticket
 from gateway.api.fields import body_of
@@ -71,6 +71,9 @@ async def _command(call: Call) -> OpenTicket:
     details = php.text(body.get("ticket_details")).strip()
     written = await body_of(details) if details else Body(text=NO_DETAILS, html=NO_DETAILS)
     contact_id = php.integer(body.get("ticket_contact_id")) or None
+    assigned_to = php.integer(body.get("ticket_assigned_to")) or None
+    if by.within is not None and assigned_to is not None:
+        raise Forbidden("a key bound to a client assigns nobody")
     named = by.within is None or contact_id is not None
     return made(
         OpenTicket,
@@ -79,7 +82,7 @@ async def _command(call: Call) -> OpenTicket:
         client_id=call.client_id or None,
         contact_id=contact_id,
         priority=PRIORITIES.get(php.line(body.get("ticket_priority")).lower(), "low"),
-        assigned_to=php.integer(body.get("ticket_assigned_to")) or None,
+        assigned_to=assigned_to,
         asset_ids=_ids(body.get("ticket_asset_id")),
         billable=php.integer(body.get("ticket_billable")) == 1,
         author=by.agent if named else by.author(),
