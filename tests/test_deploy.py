@@ -324,3 +324,9 @@ def test_make_alone_explains_itself() -> None:
     told = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for target in ("setup", "up", "test", "check", "bench", "migrate", "docs", "clean"):
         assert re.search(rf"^  make {target} +\S", told, re.MULTILINE), target
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    files = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    told = [int(path.read_text().removeprefix("# ").partition(".")[0]) for path in files]
+    assert [int(path.name[:4]) for path in files] == told == list(range(1, len(files) + 1))
