@@ -42,6 +42,7 @@ TICKET_SVC = Queue(
     (
         mail.MailReceived,
         tickets.OpenScheduledTicket,
+        tickets.WakeTicket,
         people.RecordRenamed,
         replay.ReplayDocuments,
     ),
@@ -84,7 +85,7 @@ MAIL_INGEST_SVC = Queue("mail-ingest-svc", (mail.MailHandled,))
 NOTIFY_SVC = Queue(
     "notify-svc", (tickets.TicketOpened, tickets.TicketReplied, replay.ReplayDocuments)
 )
-SCHEDULER_SVC = Queue("scheduler-svc", (replay.ReplayDocuments,))
+SCHEDULER_SVC = Queue("scheduler-svc", (schedules.SetAlarm, replay.ReplayDocuments))
 SCHEDULER_REQUESTS = Queue("scheduler.requests", (schedules.CreateSchedule,), requests=True)
 GATEWAY = Queue(
     "gateway",
@@ -93,6 +94,7 @@ GATEWAY = Queue(
         tickets.TicketReplied,
         tickets.TicketNoted,
         tickets.TicketChanged,
+        tickets.TicketChased,
         tickets.TicketMerged,
         tickets.EntryChanged,
         tickets.HistoryTold,

@@ -136,6 +136,7 @@ HANDLERS: Handlers = {
     events.TicketReplied: keep_ticket_and_entry,
     events.TicketNoted: keep_ticket_and_entry,
     events.TicketChanged: keep_ticket,
+    events.TicketChased: keep_ticket,
     events.TicketMerged: keep_ticket,
     events.HistoryTold: keep_history,
     events.EntryChanged: keep_entry,

@@ -106,6 +106,15 @@ async def test_status_and_assignment(desk: Desk) -> None:
     assert (last["old"], last["new"], last["through"]["type"]) == ("closed", "open", "key")
 
 
+async def test_the_closing_is_put_off(desk: Desk) -> None:
+    path = f"/api/v1/tickets/{(await opened(desk.api))['id']}/auto-close"
+    begun = (await desk.api.post(path, None)).json["auto_close"]
+    later = await desk.api.post(path, {"hours": 96})
+    assert later.json["auto_close"]["closes_at"] > begun["closes_at"]
+    for hours in (0, 8785, "96", None):
+        assert (await desk.api.post(path, {"hours": hours})).status == 422
+
+
 async def test_parts(desk: Desk) -> None:
     api, path = desk.api, f"/api/v1/tickets/{(await opened(desk.api))['id']}"
     assert (await api.get(f"{path}/watchers")).json == {"watchers": []}

@@ -74,7 +74,13 @@ FULL = {
     "from_name": "Help desk",
     "from_address": "help@example.com",
     "reopen_days": 3650,
-    "auto_close": {"enabled": False, "chaser_hours": 1, "close_hours": 8784},
+    "auto_close": {
+        "enabled": False,
+        "chaser_hours": 1,
+        "close_hours": 8784,
+        "business_time": True,
+        "wait_hours": 24,
+    },
     "chaser_text": "Are you\nstill there?",
     "business_hours": {
         "monday": ["08:00-12:00", "12:00-24:00"],
@@ -94,7 +100,13 @@ async def test_every_setting_is_kept(desk: Desk) -> None:
     assert {item["through"]["type"] for item in history} == {"key"}
     item = next(item for item in history if item["field"] == "auto_close")
     assert item["new"] == FULL["auto_close"]
-    assert item["old"] == {"enabled": True, "chaser_hours": 48, "close_hours": 72}
+    assert item["old"] == {
+        "enabled": True,
+        "chaser_hours": 48,
+        "close_hours": 72,
+        "business_time": False,
+        "wait_hours": None,
+    }
 
 
 REFUSED: tuple[tuple[str, object], ...] = (
@@ -120,6 +132,7 @@ REFUSED: tuple[tuple[str, object], ...] = (
     ("auto_close", {"chaser_hours": 72}),
     ("auto_close", {"chaser_hours": 0}),
     ("auto_close", {"close_hours": 8785}),
+    ("auto_close", {"wait_hours": 0}),
     ("auto_close", {"hours": 1}),
     ("chaser_text", " "),
     ("chaser_text", "c" * 5001),

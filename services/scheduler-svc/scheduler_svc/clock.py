@@ -1,4 +1,5 @@
-"""Looks for schedules that are due. Any number of clocks may run: what one claims the others skip.
+"""Looks for schedules and alarms that are due. Any number of clocks may run: what one claims the
+others skip.
 
 Only the database's clock counts. After an outage a schedule runs once, for the last of its runs
 that were missed.
@@ -9,13 +10,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from operator import itemgetter
 
 import asyncpg
 import structlog
 from prometheus_client import Gauge
 
 from deskwire.contracts.schedules import ScheduleChanged
-from deskwire.contracts.tickets import OpenScheduledTicket
+from deskwire.contracts.tickets import OpenScheduledTicket, WakeTicket
 from deskwire.errors import Invalid
 from deskwire.messaging.outbox import Outbox, Transaction
 from scheduler_svc import store
@@ -57,7 +59,18 @@ async def tick(outbox: Outbox, longest: float) -> float:
         LAG.set(0)
         return min(longest, wait or longest)
     LAG.set(-wait)
-    return 0.0 if await run_due(outbox) else longest
+    found = await run_due(outbox) + await ring(outbox)
+    return 0.0 if found else longest
+
+
+async def ring(outbox: Outbox) -> int:
+    """Wake up to 500 tickets whose alarm has come; returns how many. An alarm rings once: its row
+    goes in the transaction that says so."""
+    async with outbox.transaction() as tx:
+        rung = await tx.fetch(store.RING)
+        for row in sorted(rung, key=itemgetter("at")):
+            tx.emit(WakeTicket(ticket_id=row["ticket_id"], at=row["at"]))
+    return len(rung)
 
 
 async def run_due(outbox: Outbox) -> int:

@@ -1,7 +1,7 @@
 """What scheduler-svc does on which message."""
 
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.schedules import CreateSchedule, Schedule, ScheduleChanged
+from deskwire.contracts.schedules import CreateSchedule, Schedule, ScheduleChanged, SetAlarm
 from deskwire.errors import Invalid
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Transaction
@@ -28,7 +28,12 @@ async def create_schedule(command: CreateSchedule, tx: Transaction) -> Schedule:
     return schedule
 
 
+async def set_alarm(event: SetAlarm, tx: Transaction) -> None:
+    tx.append(store.SET_ALARMS, **event.model_dump())
+
+
 HANDLERS: Handlers = {
+    SetAlarm: set_alarm,
     CreateSchedule: create_schedule,
     ReplayDocuments: replaying(store.KINDS),
 }

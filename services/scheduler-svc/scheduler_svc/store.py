@@ -1,4 +1,4 @@
-"""Schedules, and the occurrences that have had their ticket."""
+"""Schedules, the occurrences that have had their ticket, and the alarms of tickets."""
 
 import asyncpg
 from sqlalchemy import (
@@ -54,6 +54,16 @@ occurrences = Table(
 )
 """Its key decides between schedulers, and against a wall time that comes twice."""
 
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("ticket_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("at", TIME, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("alarms_due", "at"),  # UNTIL_NEXT, RING
+)
+"""One a ticket; an alarm that rang is gone."""
+
 NOW = compiled(text("SELECT now()"))
 
 CREATE = compiled(
@@ -65,7 +75,40 @@ CREATE = compiled(
 )
 
 UNTIL_NEXT = compiled(
-    text("SELECT CAST(extract(epoch FROM min(next_run_at) - now()) AS float8) FROM schedules")
+    text("""
+    SELECT CAST(extract(epoch FROM least(
+        (SELECT min(next_run_at) FROM schedules), (SELECT min(at) FROM alarms)) - now()) AS float8)
+    """)
+)
+
+# One after the other told out of order, or told anew: the newer version stays. What comes after
+# it was set off or taken back rings once for nothing.
+SET_ALARMS = compiled(
+    text("""
+    WITH new AS (
+        SELECT DISTINCT ON (ticket_id) * FROM unnest(
+            CAST(:ticket_id AS bigint[]), CAST(:at AS timestamptz[]), CAST(:version AS integer[]))
+        AS n(ticket_id, at, version)
+        ORDER BY ticket_id, version DESC
+    ), gone AS (
+        DELETE FROM alarms USING new
+        WHERE alarms.ticket_id = new.ticket_id AND new.at IS NULL AND alarms.version <= new.version
+    )
+    INSERT INTO alarms AS old SELECT * FROM new WHERE at IS NOT NULL
+    ON CONFLICT (ticket_id) DO UPDATE SET at = excluded.at, version = excluded.version
+    WHERE old.version <= excluded.version
+    """)
+)
+
+RINGING = 500
+
+RING = compiled(
+    text(f"""
+    DELETE FROM alarms WHERE ticket_id IN (
+        SELECT ticket_id FROM alarms WHERE at <= now()
+        ORDER BY at LIMIT {RINGING} FOR UPDATE SKIP LOCKED)
+    RETURNING ticket_id, at
+    """)
 )
 
 CLAIM = compiled(

@@ -1,107 +1,18 @@
-"""scheduler-svc from outside: ask it for schedules, let them come due, hear what it says."""
+"""Schedules come due: made, run once by any number of schedulers, paused, ended."""
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
-from uuid import UUID, uuid4
 
 import pytest
+from scheduler_office import TICKET, Office
 
-from deskwire import db
-from deskwire.contracts.base import Message
-from deskwire.contracts.mail import Body
-from deskwire.contracts.schedules import CreateSchedule, Schedule, ScheduleChanged
-from deskwire.contracts.tickets import OpenScheduledTicket, OpenTicket
+from deskwire.contracts.schedules import CreateSchedule, ScheduleChanged
+from deskwire.contracts.tickets import OpenScheduledTicket
 from deskwire.errors import Invalid
-from deskwire.messaging.broker import Broker, Delivery, connect
-from deskwire.messaging.envelope import unwrap
-from deskwire.messaging.outbox import Outbox
 from deskwire.messaging.requests import ask
-from deskwire.testing import FreshDatabase
-from deskwire.topology import GATEWAY, TICKET_SVC
 from scheduler_svc.clock import LAG, run_due, tick
 from scheduler_svc.main import running
-from scheduler_svc.settings import Settings
-
-M = TypeVar("M", bound=Message)
-
-TICKET = OpenTicket(subject="Check the backups", body=Body(text="All of them."), client_id=1)
-
-
-class Office:
-    """A database, a broker, and ears in the place of ticket-svc and of the gateway."""
-
-    def __init__(self, url: str, broker: Broker, broker_url: str, database: db.Database) -> None:
-        self.settings = Settings(
-            database_url=url, broker_url=broker_url, health_port=0, tick_seconds=0.2
-        )
-        self.broker = broker
-        self.database = database
-        self.heard: list[Message] = []
-        self._known: set[UUID] = set()
-        self._changed = asyncio.Event()
-
-    async def hear(self, batch: Sequence[Delivery]) -> None:
-        """As a consumer does: the same message again is not heard again."""
-        for envelope in (delivery.envelope for delivery in batch):
-            if envelope.id not in self._known:
-                self._known.add(envelope.id)
-                self.heard.append(unwrap(envelope))
-        self._changed.set()
-
-    def all(self, kind: type[M]) -> list[M]:
-        return [message for message in self.heard if isinstance(message, kind)]
-
-    async def wait_for(self, kind: type[M], count: int = 1) -> list[M]:
-        async with asyncio.timeout(20):
-            while len(self.all(kind)) < count:
-                self._changed.clear()
-                await self._changed.wait()
-        return self.all(kind)
-
-    async def schedule(self, cron: str = "0 9 * * mon", timezone: str = "UTC") -> Schedule:
-        command = CreateSchedule(name="Backups", cron=cron, timezone=timezone, ticket=TICKET)
-        return (await ask(self.broker, command)).reply
-
-    async def schedules(self, count: int, cron: str = "0 9 * * mon") -> list[int]:
-        """Made by one scheduler that has stopped since."""
-        async with running(self.settings):
-            made = [await self.schedule(cron) for _ in range(count)]
-            await self.wait_for(ScheduleChanged, count)
-        self.heard.clear()
-        return [schedule.id for schedule in made]
-
-    async def sql(self, statement: str, *values: object) -> list[Any]:
-        return [dict(row) for row in await self.database.pool.fetch(statement, *values)]
-
-    async def make_due(self, since: timedelta = timedelta(seconds=1)) -> None:
-        await self.sql("UPDATE schedules SET next_run_at = now() - $1::interval", since)
-
-    def outbox(self) -> Outbox:
-        return Outbox(self.database, self.broker, service="scheduler-svc")
-
-
-@asynccontextmanager
-async def open_office(url: str) -> AsyncIterator[Office]:
-    broker_url = f"memory://{uuid4()}"
-    async with (
-        connect(broker_url) as broker,
-        db.connect(url, size=4) as database,
-        AsyncExitStack() as ears,
-    ):
-        office = Office(url, broker, broker_url, database)
-        for queue in (TICKET_SVC, GATEWAY):
-            await ears.enter_async_context(broker.consume(queue, office.hear))
-        yield office
-
-
-@pytest.fixture
-async def office(fresh_database: FreshDatabase) -> AsyncIterator[Office]:
-    async with open_office(fresh_database("scheduler_svc")) as office:
-        yield office
 
 
 async def test_a_schedule_is_made_and_told(office: Office) -> None:

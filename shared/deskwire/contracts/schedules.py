@@ -1,4 +1,4 @@
-"""What scheduler-svc owns: schedules and their occurrences."""
+"""What scheduler-svc owns: schedules and their occurrences, and the alarms of tickets."""
 
 from datetime import datetime
 
@@ -24,6 +24,21 @@ class CreateSchedule(Command[Schedule], name="schedule.create.v1"):
     cron: str
     timezone: str = "UTC"
     ticket: OpenTicket
+
+
+class SetAlarm(Event, name="alarm.set.v1"):
+    """Wake the ticket at this time (None: not any more), whatever was said with an older version.
+
+    An event: whoever loses its alarms has them told anew, as documents are.
+    """
+
+    ticket_id: int
+    at: datetime | None
+    version: int
+
+    @property
+    def aggregate(self) -> str:
+        return f"ticket:{self.ticket_id}"
 
 
 class ScheduleChanged(Event, name="schedule.changed.v1"):

@@ -13,11 +13,14 @@ UnknownSenders = Literal["ignore", "quarantine", "open"]
 
 class AutoClose(Document):
     """Hours since a ticket got the status auto-close, until its client is reminded, and until it
-    is closed."""
+    is closed. ``business_time``: hours of work. ``wait_hours``: so long it is on hold, with an
+    answer that its client has not answered, until it gets the status by itself (None: never)."""
 
     enabled: bool = True
     chaser_hours: int = 48
     close_hours: int = 72
+    business_time: bool = False
+    wait_hours: int | None = None
 
 
 class BusinessHours(Document):

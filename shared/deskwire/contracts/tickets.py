@@ -25,6 +25,15 @@ class LastReply(Document):
     by: str
 
 
+class AutoClosing(Document):
+    """Of a ticket that waits for its client: when that is reminded (None: not any more), when it
+    was, and when the ticket is closed."""
+
+    chaser_at: datetime | None = None
+    chased_at: datetime | None = None
+    closes_at: datetime
+
+
 class StoredFile(Document):
     """A file of an entry. ``inline``: its HTML shows it."""
 
@@ -76,6 +85,7 @@ class Ticket(Document):
     updated_at: datetime
     closed_at: datetime | None = None
     closed_by: Author | None = None
+    auto_close: AutoClosing | None = None
     version: int
 
 
@@ -264,12 +274,15 @@ class TicketChanges(Changes):
 class ChangeTicket(Command[Ticket], name="ticket.change.v1"):
     """``if_version`` is the version that the caller saw (None: whatever it is now).
 
-    ``refuse_unchanged``: when all of it is so already, that is a conflict.
+    ``refuse_unchanged``: when all of it is so already, that is a conflict. ``close_in_hours``: of a
+    ticket that waits for its client, or does so with this; the hours are counted as the client has
+    it.
     """
 
     ticket_id: int
     changes: TicketChanges
     actor: Actor
+    close_in_hours: int | None = None
     if_version: int | None = None
     refuse_unchanged: bool = False
     within_client: int | None = None
@@ -292,6 +305,17 @@ class UnmergeTicket(Command[MergedTickets], name="ticket.unmerge.v1"):
     ticket_id: int
     actor: Actor
     within_client: int | None = None
+
+
+class WakeTicket(Command[Ticket], name="ticket.wake.v1"):
+    """From the scheduler: the alarm came that was set at this time. The ticket knows for what."""
+
+    ticket_id: int
+    at: datetime
+
+    @property
+    def aggregate(self) -> str:
+        return f"ticket:{self.ticket_id}"
 
 
 class GetTicket(Command[Ticket], name="ticket.get.v1"):
@@ -344,6 +368,19 @@ class TicketChanged(TicketEvent, name="ticket.changed.v1"):
 
     thread: MailThread | None = None
     notify_client: bool = False
+
+
+class TicketChased(TicketEvent, name="ticket.chased.v1"):
+    """Its client is to be reminded that it waits, and when it is closed.
+
+    ``entry`` is the last that an agent let the client read; ``text`` what the reminder says (None:
+    what its template says).
+    """
+
+    entry: Entry | None = None
+    text: str | None = None
+    thread: MailThread
+    notify_client: bool
 
 
 class TicketMerged(TicketEvent, name="ticket.merged.v1"):

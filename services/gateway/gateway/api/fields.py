@@ -17,6 +17,9 @@ from gateway.readmodel.reading import LARGEST_ID
 
 Value = TypeVar("Value")
 
+A_YEAR = 366 * 24
+"""In hours."""
+
 _RUN = re.compile(r"(javascript|data|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
@@ -96,6 +99,7 @@ def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
 
 
 Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
+Hours = Annotated[int, Field(strict=True, ge=1, le=A_YEAR)]
 Subject = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one_line)]
 Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
 Ids = Annotated[tuple[Id, ...], Field(max_length=50), AfterValidator(each_once)]

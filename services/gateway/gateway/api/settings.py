@@ -16,7 +16,7 @@ from deskwire.contracts.settings import (
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import make_record, told_of
-from gateway.api.fields import Address, Addresses, Name, RequestBody, Text
+from gateway.api.fields import A_YEAR, Address, Addresses, Hours, Name, RequestBody, Text
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import version_seen
 from gateway.api.records import require
@@ -26,7 +26,6 @@ from gateway.readmodel.writing import SETTINGS_ID
 
 routes = router("/settings", "settings")
 
-A_YEAR = 366 * 24
 Intervals = Annotated[
     tuple[Annotated[str, Field(max_length=11, examples=["09:00-17:00"])], ...],
     Field(max_length=10),
@@ -35,11 +34,15 @@ Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z
 
 
 class AutoCloseHours(RequestBody):
-    """Both count from when the ticket got the status auto-close."""
+    """Both count from when the ticket got the status auto-close; in `business_time` hours of work
+    alone. A ticket that is on hold for `wait_hours` with an answer that its client has not
+    answered gets the status by itself; null: never."""
 
     enabled: bool = True
-    chaser_hours: int = Field(48, strict=True, ge=1, le=A_YEAR)
+    chaser_hours: Hours = 48
     close_hours: int = Field(72, strict=True, ge=2, le=A_YEAR)
+    business_time: bool = False
+    wait_hours: Hours | None = None
 
 
 class WeekHours(RequestBody):

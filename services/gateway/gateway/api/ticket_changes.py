@@ -11,7 +11,7 @@ from deskwire.contracts.tickets import ChangeTicket, Priority, Status, Ticket, T
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import perform_change, told_of
-from gateway.api.fields import Addresses, Id, Ids, Moment, Name, RequestBody, Subject, Tags
+from gateway.api.fields import Addresses, Hours, Id, Ids, Moment, Name, RequestBody, Subject, Tags
 from gateway.api.preconditions import IF_SEEN, version_if_given, version_seen
 from gateway.api.tickets import seen
 from gateway.readmodel.documents import shown
@@ -41,6 +41,12 @@ class TicketChange(RequestBody):
 
 class Assignment(RequestBody):
     agent_id: Id | None = Field(description="null: nobody")
+
+
+class Closing(RequestBody):
+    """Until it is closed, in hours of work or of the clock as the client's settings have it."""
+
+    hours: Hours
 
 
 class Watchers(BaseModel):
@@ -107,10 +113,16 @@ async def hold_ticket(request: Request, ticket_id: int) -> Response:
 
 @routes.post("/auto-close", response_model=Ticket, openapi_extra=IF_SEEN)
 @scope("tickets:write")
-async def auto_close_ticket(request: Request, ticket_id: int) -> Response:
-    """Let it wait for its client: 409 while it is closed."""
+async def auto_close_ticket(
+    request: Request, ticket_id: int, closing: Closing | None = None
+) -> Response:
+    """Let it wait for its client, who is reminded once before it is closed: 409 while it is closed.
+
+    `hours` from now instead of those of the settings; of a ticket that waits already they put off
+    the closing.
+    """
     caller(request).everywhere()
-    return await _moved(request, ticket_id, "auto-close")
+    return await _moved(request, ticket_id, "auto-close", hours=closing.hours if closing else None)
 
 
 @routes.get("/watchers", response_model=Watchers)
@@ -157,15 +169,22 @@ async def replace_tags(request: Request, ticket_id: int, new: NewTags) -> Respon
     return await _replaced(request, ticket_id, TicketChanges(tags=new.tags), "tags")
 
 
-async def _moved(request: Request, ticket_id: int, status: Status) -> Response:
+async def _moved(
+    request: Request, ticket_id: int, status: Status, *, hours: int | None = None
+) -> Response:
     changes = TicketChanges(status=status)
-    return await _changed(request, ticket_id, changes, version_if_given(request))
+    return await _changed(request, ticket_id, changes, version_if_given(request), hours=hours)
 
 
 async def _changed(
-    request: Request, ticket_id: int, changes: TicketChanges, version: int | None = None
+    request: Request,
+    ticket_id: int,
+    changes: TicketChanges,
+    version: int | None = None,
+    *,
+    hours: int | None = None,
 ) -> Response:
-    ticket, headers = await _change(request, ticket_id, changes, version)
+    ticket, headers = await _change(request, ticket_id, changes, version, hours=hours)
     return Response(shown(ticket), headers=headers, media_type="application/json")
 
 
@@ -179,12 +198,18 @@ async def _replaced(
 
 
 async def _change(
-    request: Request, ticket_id: int, changes: TicketChanges, version: int | None
+    request: Request,
+    ticket_id: int,
+    changes: TicketChanges,
+    version: int | None,
+    *,
+    hours: int | None = None,
 ) -> tuple[Ticket, dict[str, str]]:
     by = caller(request)
     command = ChangeTicket(
         ticket_id=ticket_id,
         changes=changes,
+        close_in_hours=hours,
         actor=by.actor,
         if_version=version,
         within_client=by.within,

@@ -65,6 +65,8 @@ def shown(ticket: Ticket, field: str) -> Any:
     if field in named:
         it = named[field]
         return it and {"id": it.id, "name": it.name}
+    if field == "auto_close":
+        return ticket.auto_close and ticket.auto_close.model_dump(mode="json")
     if field == "asset_ids":
         return [{"id": asset.id, "name": asset.name} for asset in ticket.assets]
     value = current_values(ticket)[field]

@@ -13,6 +13,7 @@ from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.replay import replaying
 from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import (
+    alarms,
     attachments,
     changes,
     entries,
@@ -31,6 +32,7 @@ def handlers(signer: Signer) -> Handlers:
     return {
         MailReceived: partial(mail.receive_mail, signer),
         contracts.OpenTicket: partial(tickets.open_by_request, signer),
+        contracts.WakeTicket: partial(alarms.wake_ticket, signer),
         contracts.OpenScheduledTicket: partial(tickets.open_scheduled, signer),
         contracts.AddEntry: partial(entries.add_by_request, signer),
         contracts.EditEntry: entries.edit_entry,

@@ -13,6 +13,7 @@ from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.handlers import clock
 from ticket_svc.store import changes, documents, history, people, tickets
 from ticket_svc.store.history import Change
 from ticket_svc.store.settings import mail_sender
@@ -31,16 +32,18 @@ async def change_ticket(signer: Signer, command: contracts.ChangeTicket, tx: Tra
     if command.if_version not in (None, before.version):
         raise StaleVersion
     wanted = life.differences(before, command.changes.values)
-    if not wanted and command.refuse_unchanged:
-        raise Conflict("all of it is so already")
-    if not wanted:
+    if not wanted and command.close_in_hours is None:
+        if command.refuse_unchanged:
+            raise Conflict("all of it is so already")
         return before
     await _check_references(before, wanted, tx)
     values = stored(wanted, command.actor.author)
     after = documents.ticket(await changes.update(tx, before.id, values))
+    after = await clock.follow(row, before.status, after, tx, hours=command.close_in_hours)
+    fields = wanted if command.close_in_hours is None else [*wanted, "auto_close"]
     told = [
         Change(after.id, field, life.shown(before, field), life.shown(after, field))
-        for field in wanted
+        for field in fields
     ]
     tx.emit(
         contracts.TicketChanged(

@@ -19,6 +19,7 @@ from deskwire.errors import NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import discard, link_uploads
 from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import changes, documents, entries, history, tickets
@@ -40,6 +41,7 @@ async def add_entry(
     if row is None:
         return await _follow_up(signer, command, tx, origin)
     ticket, entry = documents.ticket(row), _added(command, origin, row)
+    ticket = await clock.follow(row, row["old_status"], ticket, tx, replied=command.kind)
     time = _worked(ticket, entry, row)
     changed = await _history(command, row["old_status"], ticket, tx)
     if command.kind == "internal":

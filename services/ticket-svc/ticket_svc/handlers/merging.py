@@ -14,6 +14,7 @@ from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import merging
 from ticket_svc.domain.merging import Joined
 from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.handlers import clock
 from ticket_svc.handlers.changes import stored
 from ticket_svc.store import changes, documents, history, merges, tickets, timekeeping
 from ticket_svc.store.history import Change
@@ -33,7 +34,7 @@ async def merge_ticket(
     below = await _below(source.id, tx)
     await _show(tx, [source.id, *below], source.id, target.id)
     after = MergedTickets(
-        source=await _gone(source, target, command.actor, tx),
+        source=await _gone(locked[source.id], target, command.actor, tx),
         target=await _taken_over(target, joined, [source.id, *below], tx),
     )
     await _point(below, target.id, tx)
@@ -63,7 +64,7 @@ async def unmerge_ticket(command: contracts.UnmergeTicket, tx: Transaction) -> M
     root = _there(locked, targets[-1], "ticket_id")
     await tx.execute(merges.UNDO, id=merge["id"])
     await _show(tx, [source.id, *below], root.id, source.id)
-    back = await _back(merge, below, tx)
+    back = await _back(merge, locked[source.id], below, tx)
     await _point(below, source.id, tx)
     after = await _given_back(onward, locked, {source.id, *below}, tx)
     items = await _unmerge_history(source, back, root, command.actor, tx)
@@ -94,10 +95,12 @@ async def _insert(
     return merge_id
 
 
-async def _gone(source: Ticket, target: Ticket, by: Actor, tx: Transaction) -> Ticket:
+async def _gone(row: asyncpg.Record, target: Ticket, by: Actor, tx: Transaction) -> Ticket:
+    source = documents.ticket(row)
     closing = {} if source.status == "closed" else stored({"status": "closed"}, by.author)
     values = closing | {"merged_into": target.id, "merged_from": []}
-    return documents.ticket(await changes.update(tx, source.id, values))
+    gone = documents.ticket(await changes.update(tx, source.id, values))
+    return await clock.follow(row, source.status, gone, tx)
 
 
 async def _taken_over(
@@ -140,11 +143,14 @@ async def _merge_of(command: contracts.UnmergeTicket, tx: Transaction) -> asyncp
     return merge
 
 
-async def _back(merge: asyncpg.Record, below: Sequence[int], tx: Transaction) -> Ticket:
-    """The source as it was."""
+async def _back(
+    merge: asyncpg.Record, row: asyncpg.Record, below: Sequence[int], tx: Transaction
+) -> Ticket:
+    """The source as it was; what it waited for begins anew."""
     values = {name: merge[name] for name in ("status", "closed_at", "closed_by")}
     values |= {"merged_into": None, "merged_from": list(below)}
-    return documents.ticket(await changes.update(tx, merge["source_id"], values))
+    back = documents.ticket(await changes.update(tx, merge["source_id"], values))
+    return await clock.follow(row, row["status"], back, tx)
 
 
 async def _given_back(

@@ -8,13 +8,14 @@ import asyncpg
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
 from deskwire.contracts.tickets import Entry, LastReply, StoredFile, Ticket
+from ticket_svc.domain.clock import NOTHING, Clock
 
 TICKET = """
     t.id, t.number, t.prefix, t.subject, t.status, t.priority, t.category, t.source, t.client_id,
     t.contact_id, t.assigned_to, t.watchers, t.tags, t.billable, t.due_at, t.time_worked,
     t.merged_into, t.merged_from, t.follows, t.entry_count, t.last_reply_at, t.last_reply_kind,
     t.last_reply_by, t.first_response_at, t.created_at, t.created_by, t.updated_at, t.closed_at,
-    t.closed_by, t.version,
+    t.closed_by, t.clock, t.version,
     cl.name AS client_name, co.name AS contact_name, co.email AS contact_email,
     ag.name AS agent_name, ag.email AS agent_email,
     (SELECT json_agg(json_build_object('id', id, 'name', name) ORDER BY place)
@@ -41,6 +42,11 @@ OPENING_JOIN = """
         ORDER BY id LIMIT 1
     ) op
 """
+
+
+def clock(row: asyncpg.Record) -> Clock:
+    """What the ticket waits for."""
+    return Clock.model_validate_json(row["clock"]) if row["clock"] else NOTHING
 
 
 def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
@@ -75,6 +81,7 @@ def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
         updated_at=row["updated_at"],
         closed_at=row["closed_at"],
         closed_by=_author(row["closed_by"]),
+        auto_close=clock(row).auto_close,
         version=row["version"],
     )
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
+from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.replay import Kind, page
-from ticket_svc.store import documents, history, records, setting_history
+from ticket_svc.store import clocks, documents, history, records, setting_history
 from ticket_svc.store import settings as settings_store
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.timekeeping import TIME, TIME_JOINS, time_entry
@@ -45,6 +46,12 @@ KINDS = {
     "ticket": Kind(
         page(f"SELECT {TICKET}, {OPENING} FROM tickets t {JOINS} {OPENING_JOIN}", "t.id"),
         lambda row: contracts.TicketChanged(ticket=documents.ticket(row)),
+    ),
+    "alarm": Kind(
+        page(clocks.ARMED),
+        lambda row: SetAlarm(
+            ticket_id=row["id"], at=documents.clock(row).alarm, version=row["version"]
+        ),
     ),
     "entry": Kind(
         page("SELECT * FROM entries"),

@@ -16,9 +16,10 @@ IN_FORCE_JOIN = """
 TOLD = """
     CAST(f.doc ->> 'client_notifications' AS boolean)
         AND cl.notifications IS NOT FALSE AS notify_client,
-    f.doc ->> 'from_name' AS from_name, f.doc ->> 'from_address' AS from_address
+    f.doc ->> 'from_name' AS from_name, f.doc ->> 'from_address' AS from_address,
+    CAST(f.doc AS text) AS policy, coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone
 """
-"""Whether the client `cl` hears of new and closed tickets, and who mails come from."""
+"""Whether the client `cl` hears of new and closed tickets, who mails come from; and all of it."""
 
 LOCK = compiled(text("SELECT * FROM settings FOR UPDATE"))
 

@@ -223,6 +223,7 @@ tickets = Table(
     Column("updated_at", TIME, nullable=False, server_default=func.now()),
     Column("closed_at", TIME),
     Column("closed_by", Text),
+    Column("clock", Text),  # what it waits for; null: nothing
     _version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
 )
@@ -236,6 +237,7 @@ Index(
     postgresql_with={"fastupdate": "off"},
     postgresql_where=tickets.c.asset_ids != text("'{}'"),
 )
+Index("tickets_armed", tickets.c.id, postgresql_where=tickets.c.clock.is_not(None))  # replay
 
 entries = Table(
     "entries",

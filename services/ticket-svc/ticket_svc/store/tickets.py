@@ -23,7 +23,7 @@ ANSWERED = """
 OPEN = compiled(
     text(f"""
     WITH cl AS (
-        SELECT id, name, notifications FROM clients
+        SELECT id, name, notifications, timezone FROM clients
         WHERE id = :client_id AND archived_at IS NULL FOR SHARE
     ), co AS (
         SELECT contacts.id, contacts.name, email FROM contacts JOIN cl ON cl.id = client_id

@@ -1,0 +1,155 @@
+"""What a ticket waits for: its moments, and what a change of its status makes of them.
+
+A ticket waits for its client in rounds. A round begins with the status auto-close: the client is
+reminded once, later the ticket is closed. Whatever changes the status ends it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Literal
+
+from pydantic import Field
+
+from deskwire.contracts.base import Document
+from deskwire.contracts.settings import AutoClose, PolicySettings
+from deskwire.contracts.tickets import AutoClosing, EntryKind, Status, Ticket
+from deskwire.errors import Conflict
+from ticket_svc.domain.calendar import Calendar
+
+Name = Literal["wait", "chaser", "close"]
+"""On hold for so long that it is auto-close; its client is reminded; it is closed."""
+
+OF_ROUND: tuple[Name, ...] = ("wait", "chaser", "close")
+
+LATE = timedelta(minutes=15)
+"""A reminder that comes later than this puts off the closing, so that there is time to answer."""
+
+
+class Clock(Document):
+    """``moments``: what is still to come. ``chased_at``: when the client was reminded."""
+
+    moments: dict[Name, datetime] = Field(default_factory=dict)
+    chased_at: datetime | None = None
+
+    @property
+    def alarm(self) -> datetime | None:
+        """When to look at the ticket again."""
+        return min(self.moments.values(), default=None)
+
+    @property
+    def auto_close(self) -> AutoClosing | None:
+        if "close" not in self.moments:
+            return None
+        return AutoClosing(
+            chaser_at=self.moments.get("chaser"),
+            chased_at=self.chased_at,
+            closes_at=self.moments["close"],
+        )
+
+    def due(self, now: datetime) -> list[Name]:
+        """What has come, the earliest first."""
+        come = [(at, name) for name, at in self.moments.items() if at <= now]
+        return [name for _, name in sorted(come)]
+
+    def without(self, *names: Name) -> "Clock":
+        kept = {name: at for name, at in self.moments.items() if name not in names}
+        return self.model_copy(update={"moments": kept})
+
+    def with_moments(self, moments: dict[Name, datetime]) -> "Clock":
+        return self.model_copy(update={"moments": self.moments | moments})
+
+
+NOTHING = Clock()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What of the settings in force is about time."""
+
+    auto_close: AutoClose
+    chaser_text: str | None
+    calendar: Calendar
+
+    def after(self, moment: datetime, hours: float) -> datetime:
+        """So many hours later, of work or of the clock, as the client has it."""
+        duration = timedelta(hours=hours)
+        if self.auto_close.business_time:
+            return self.calendar.after(moment, duration)
+        return moment + duration
+
+    @property
+    def notice(self) -> int:
+        """Hours that a client has to answer the reminder."""
+        return self.auto_close.close_hours - self.auto_close.chaser_hours
+
+
+@lru_cache(maxsize=1000)
+def policy(settings: str, timezone: str) -> Policy:
+    """``settings``: those in force, as JSON."""
+    found = PolicySettings.model_validate_json(settings)
+    calendar = Calendar.of(found.business_hours, found.holidays, timezone)
+    return Policy(found.auto_close, found.chaser_text, calendar)
+
+
+def follow(
+    clock: Clock, before: Status, ticket: Ticket, policy: Policy, *, replied: EntryKind | None
+) -> Clock:
+    """After a change of the ticket, which was made at its ``updated_at``."""
+    if before == ticket.status:
+        return _answered(clock, ticket, policy) if replied == "public" else clock
+    ended = clock.without(*OF_ROUND).model_copy(update={"chased_at": None})
+    if ticket.status == "hold":
+        return _waiting(ended, ticket, policy)
+    if ticket.status == "auto-close" and policy.auto_close.enabled:
+        return ended.with_moments(round_moments(policy, ticket.updated_at))
+    return ended
+
+
+def round_moments(policy: Policy, now: datetime, hours: int | None = None) -> dict[Name, datetime]:
+    """A new round. ``hours`` until it is closed, in place of those of the settings."""
+    hours = policy.auto_close.close_hours if hours is None else hours
+    return {
+        "chaser": policy.after(now, max(0, hours - policy.notice)),
+        "close": policy.after(now, hours),
+    }
+
+
+def put_off(clock: Clock, ticket: Ticket, policy: Policy, hours: int) -> Clock:
+    """Closed so many hours from now; a client who was reminded is not reminded again.
+
+    Raises `Conflict` for a ticket that does not wait for its client.
+    """
+    if ticket.status != "auto-close":
+        raise Conflict(f"it is {ticket.status}, not auto-close", field="status")
+    moments = round_moments(policy, ticket.updated_at, hours)
+    if clock.chased_at is not None:
+        del moments["chaser"]
+    return clock.with_moments(moments)
+
+
+def chased(clock: Clock, policy: Policy, now: datetime) -> Clock:
+    """After the reminder, which may have come late."""
+    due, closes = clock.moments["chaser"], clock.moments["close"]
+    if now - due > LATE:
+        closes = max(closes, policy.after(now, policy.notice))
+    moments = clock.without("chaser").moments | {"close": closes}
+    return clock.model_copy(update={"moments": moments, "chased_at": now})
+
+
+def waits_for_client(ticket: Ticket) -> bool:
+    """It is on hold, and the last word was not the client's."""
+    last = ticket.last_reply
+    return ticket.status == "hold" and last is not None and last.kind == "public"
+
+
+def _answered(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:
+    """The client has something new to answer."""
+    return _waiting(clock, ticket, policy) if ticket.status == "hold" else clock
+
+
+def _waiting(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:
+    rule = policy.auto_close
+    if rule.wait_hours is None or not rule.enabled:
+        return clock.without("wait")
+    return clock.with_moments({"wait": policy.after(ticket.updated_at, rule.wait_hours)})

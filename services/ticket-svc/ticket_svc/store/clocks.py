@@ -1,0 +1,30 @@
+"""What tickets wait for: JSON beside the ticket, null when it is nothing."""
+
+import asyncpg
+from sqlalchemy import text
+
+from deskwire.db import compiled
+from ticket_svc.domain.clock import NOTHING, Clock, Policy, policy
+
+# The moments follow from a change that made a new version already.
+SET = compiled(text("UPDATE tickets SET clock = :clock WHERE id = :id"))
+
+NOW = compiled(text("SELECT now()"))
+
+LAST_PUBLIC = compiled(
+    text("""
+    SELECT * FROM entries WHERE ticket_id = :ticket_id AND kind = 'public' AND redacted_at IS NULL
+    ORDER BY id DESC LIMIT 1
+    """)
+)
+
+ARMED = "SELECT * FROM (SELECT id, clock, version FROM tickets WHERE clock IS NOT NULL) armed"
+
+
+def column(clock: Clock) -> str | None:
+    return None if clock == NOTHING else clock.model_dump_json()
+
+
+def policy_of(row: asyncpg.Record) -> Policy:
+    """From the columns of `settings.TOLD`."""
+    return policy(row["policy"], row["timezone"])
