@@ -12,7 +12,7 @@ from deskwire.contracts.tickets import EntryKind, MailSender, Status, Ticket, Ti
 from deskwire.errors import Conflict
 from ticket_svc.domain import life, merging, threads
 from ticket_svc.domain.merging import Joined
-from ticket_svc.domain.threads import Signer
+from ticket_svc.domain.threads import Correspondence, Signer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -188,9 +188,26 @@ def test_references_keep_the_beginning_and_the_latest(message_ids: list[str]) ->
 def test_an_answer_threads_below_what_it_answers(entries: list[tuple[bool, int]]) -> None:
     signer = Signer(b"k" * 32, "example.com")
     rows = [f"{f'<mail{id}@client.test>' if by_mail else ''} {id}" for by_mail, id in entries]
-    thread = threads.thread(signer, 7, rows, MailSender())
+    thread = threads.thread(signer, 7, rows, Correspondence(MailSender()))
     by_mail, last = entries[-1]
     expected = f"<mail{last}@client.test>" if by_mail else signer.message_id(last)
     assert thread.in_reply_to == expected
     assert thread.message_id == signer.message_id(7)
     assert signer.entry_ids(thread.message_id) == [7]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "languages", "expected"),
+    [
+        ("de", ["en", "de"], "de"),
+        ("DE-ch", ["en", "de"], "de"),
+        ("de-CH", ["de", "de-CH"], "de-CH"),
+        ("fr", ["en", "de"], "en"),
+        ("en", ["de"], "de"),
+        (None, ["nl", "en"], "nl"),
+    ],
+)
+def test_mails_are_in_a_language_that_there_is(
+    wanted: str | None, languages: list[str], expected: str
+) -> None:
+    assert threads.written_in(wanted, languages) == expected

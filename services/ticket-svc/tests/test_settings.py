@@ -28,6 +28,7 @@ from deskwire.contracts.settings import (
 from deskwire.contracts.tickets import (
     AddEntry,
     ChangeTicket,
+    EntryKind,
     GetTicket,
     HistoryTold,
     MergeTicket,
@@ -36,6 +37,7 @@ from deskwire.contracts.tickets import (
     TicketChanges,
     TicketEvent,
     TicketMerged,
+    TicketNoted,
     TicketOpened,
     TicketReplied,
 )
@@ -247,6 +249,31 @@ async def test_who_mails_come_from(desk: Desk) -> None:
             event: Any = await desk.next(kind, where=partial(_is_of, ticket.id))
             sender = event.thread.sender
             assert (sender.name, sender.address) == (name, "desk@example.com"), kind
+
+
+@pytest.mark.parametrize(
+    ("client", "contact", "expected"),
+    [("de-AT", None, "de"), ("fr", None, "nl"), ("nl", "de", "de"), (None, None, "nl")],
+)
+async def test_what_mails_are_written_in(
+    desk: Desk, client: str | None, contact: str | None, expected: str
+) -> None:
+    await desk.settings(languages=("nl", "de"))
+    client_id = await desk.client() if client else None
+    await desk.database.pool.execute("UPDATE clients SET language = $1", client or "en")
+    await desk.database.pool.execute("UPDATE contacts SET language = $1", contact)
+    ticket, other = (await desk.open(client_id)).ticket, (await desk.open(client_id)).ticket
+    kinds: tuple[EntryKind, ...] = ("public", "internal")
+    for kind in kinds:
+        await desk.ask(AddEntry(ticket_id=ticket.id, kind=kind, body=Body(text="!"), author=AGENT))
+    changes = TicketChanges(status="hold")
+    await desk.ask(ChangeTicket(ticket_id=ticket.id, changes=changes, actor=ACTOR))
+    await desk.ask(MergeTicket(ticket_id=other.id, into=ticket.id, actor=ACTOR))
+    for told in (TicketOpened, TicketReplied, TicketNoted, TicketChanged, TicketMerged):
+        event: Any = await desk.next(told, where=partial(_is_of, ticket.id))
+        languages = (event.thread.language, event.thread.team_language)
+        assert languages == (expected, "nl"), told
+        assert event.notify_client is True
 
 
 def _is_of(ticket_id: int, event: TicketEvent) -> bool:

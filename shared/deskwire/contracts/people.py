@@ -67,12 +67,15 @@ class ClientDetails(Document):
 
 
 class ContactDetails(Document):
+    """``language`` is what mails to them are written in (None: their client's)."""
+
     email: str | None = None
     title: str | None = None
     department: str | None = None
     phone: str | None = None
     extension: str | None = None
     mobile: str | None = None
+    language: str | None = None
     notes: str | None = None
     primary: bool = False
     important: bool = False

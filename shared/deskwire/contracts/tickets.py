@@ -176,6 +176,8 @@ class MailThread(Document):
 
     ``message_id`` is for the mails that a client gets; ``token`` is the signed part of it, for
     other Message-IDs and for the Reply-To address. ``sender`` is who all of them come from.
+    ``language`` is what the client's people read, ``team_language`` what agents do (BCP 47);
+    ``timezone`` is the client's.
     """
 
     token: str
@@ -183,6 +185,9 @@ class MailThread(Document):
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()
     sender: MailSender = MailSender()
+    language: str = "en"
+    team_language: str = "en"
+    timezone: str = "UTC"
 
 
 # Commands. ``within_client`` is the only client that the caller may touch (None: all of them),
@@ -328,7 +333,11 @@ class GetTicket(Command[Ticket], name="ticket.get.v1"):
 
 
 class TicketEvent(Event):
-    """``history``: what changed with it, for those who tell people of it."""
+    """``history``: what changed with it, for those who tell people of it.
+
+    Of some of them: ``thread`` is there when mails may be written about it; ``notify_client``:
+    the client hears of new and of closed tickets.
+    """
 
     ticket: Ticket
     history: tuple[HistoryItem, ...] = ()
@@ -352,19 +361,19 @@ class TicketReplied(TicketEvent, name="ticket.replied.v1"):
 
     entry: Entry
     thread: MailThread
+    notify_client: bool = False
 
 
 class TicketNoted(TicketEvent, name="ticket.noted.v1"):
     """An internal entry was added."""
 
     entry: Entry
+    thread: MailThread | None = None
+    notify_client: bool = False
 
 
 class TicketChanged(TicketEvent, name="ticket.changed.v1"):
-    """The document changed without an entry, or is told anew.
-
-    ``thread`` is there when mails may be written about it; ``notify_client``: the client's too.
-    """
+    """The document changed without an entry, or is told anew."""
 
     thread: MailThread | None = None
     notify_client: bool = False
@@ -384,11 +393,17 @@ class TicketChased(TicketEvent, name="ticket.chased.v1"):
 
 
 class TicketMerged(TicketEvent, name="ticket.merged.v1"):
-    """Another ticket, the source, was merged into this one."""
+    """Another ticket, the source, was merged into this one.
+
+    ``closed``: it was not closed before. ``notify_client`` and ``thread.language`` are for its
+    people, who are told where it went on.
+    """
 
     source: Ticket
     reason: str = ""
     thread: MailThread
+    closed: bool = False
+    notify_client: bool = False
 
 
 class HistoryTold(Event, name="history.told.v1"):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from deskwire.contracts.people import ChangeContact, Contact, CreateContact
 from gateway.api.auth import router, scope
-from gateway.api.fields import Address, Id, Line, Name, Note, Notes, RequestBody
+from gateway.api.fields import Address, Id, Language, Line, Name, Note, Notes, RequestBody
 from gateway.api.pages import Page
 from gateway.api.preconditions import IF_SEEN
 from gateway.api.records import (
@@ -23,7 +23,8 @@ routes = router("/contacts", "contacts")
 
 
 class ContactDetails(RequestBody):
-    """``primary``: the contact of tickets that name none; whoever was it before no longer is."""
+    """``primary``: the contact of tickets that name none; whoever was it before no longer is.
+    ``language``: of mails to them; null for that of their client."""
 
     email: Address | None = None
     title: Line | None = None
@@ -31,6 +32,7 @@ class ContactDetails(RequestBody):
     phone: Line | None = None
     extension: Line | None = None
     mobile: Line | None = None
+    language: Language | None = None
     notes: Notes | None = None
     primary: bool | None = None
     important: bool | None = None

@@ -74,8 +74,28 @@ def references(message_ids: list[str]) -> tuple[str, ...]:
     return (unique[0], *unique[-(REFERENCES_KEPT - 1) :])
 
 
+@dataclass(frozen=True, slots=True)
+class Correspondence:
+    """Who mails of a ticket come from, in which languages they are, and what clock they go by."""
+
+    sender: MailSender
+    language: str = "en"
+    team_language: str = "en"
+    timezone: str = "UTC"
+
+
+def written_in(wanted: str | None, languages: Sequence[str]) -> str:
+    """The one that is read, among those that mails are written in; else the first of these.
+
+    ``de-CH`` is served by ``de``.
+    """
+    known = {language.casefold(): language for language in languages}
+    tag = (wanted or "").casefold()
+    return known.get(tag) or known.get(tag.partition("-")[0]) or languages[0]
+
+
 def thread(
-    signer: Signer, entry_id: int, answered: Sequence[str], sender: MailSender
+    signer: Signer, entry_id: int, answered: Sequence[str], how: Correspondence
 ) -> MailThread:
     """``answered``: of earlier entries, oldest first, the mail's Message-ID (or nothing), a space
     and the entry's id."""
@@ -85,7 +105,10 @@ def thread(
         message_id=signer.message_id(entry_id),
         in_reply_to=earlier[-1] if earlier else None,
         references=references(earlier),
-        sender=sender,
+        sender=how.sender,
+        language=how.language,
+        team_language=how.team_language,
+        timezone=how.timezone,
     )
 
 

@@ -17,7 +17,7 @@ from ticket_svc.handlers.changes import change_ticket
 from ticket_svc.handlers.clock import alarm, wind
 from ticket_svc.store import changes, clocks, documents, history, tickets
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import mail_sender
+from ticket_svc.store.settings import correspondence
 
 SYSTEM = Actor(author=Author(type="system"), through=Through(type="system"))
 
@@ -77,7 +77,7 @@ async def _remind(woken: Woken, tx: Transaction) -> None:
             history=await history.remember(tx, SYSTEM, told),
             entry=entry and documents.entry(entry),
             text=policy.chaser_text,
-            thread=thread(woken.signer, row["opening_id"], answered, mail_sender(row)),
+            thread=thread(woken.signer, row["opening_id"], answered, correspondence(row)),
             notify_client=row["notify_client"],
         )
     )

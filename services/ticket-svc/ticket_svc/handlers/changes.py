@@ -16,7 +16,7 @@ from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers import clock
 from ticket_svc.store import changes, documents, history, people, tickets
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import mail_sender
+from ticket_svc.store.settings import correspondence
 
 TOLD_BY_MAIL = {"status", "assigned_to"}
 
@@ -89,4 +89,4 @@ async def _thread(
     if not wanted.keys() & TOLD_BY_MAIL:
         return None
     answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=row["id"])
-    return thread(signer, row["opening_id"], answered, mail_sender(row))
+    return thread(signer, row["opening_id"], answered, correspondence(row))

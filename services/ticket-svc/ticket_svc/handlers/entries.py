@@ -24,7 +24,7 @@ from ticket_svc.handlers.attachments import discard, link_uploads
 from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import changes, documents, entries, history, tickets
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import mail_sender
+from ticket_svc.store.settings import correspondence
 
 
 async def add_by_request(
@@ -44,13 +44,16 @@ async def add_entry(
     ticket = await clock.follow(row, row["old_status"], ticket, tx, replied=command.kind)
     time = _worked(ticket, entry, row)
     changed = await _history(command, row["old_status"], ticket, tx)
-    if command.kind == "internal":
-        tx.emit(contracts.TicketNoted(ticket=ticket, entry=entry, history=changed))
-    else:
-        answers = thread(signer, entry.id, row["answered"], mail_sender(row))
-        tx.emit(
-            contracts.TicketReplied(ticket=ticket, entry=entry, history=changed, thread=answers)
+    event = contracts.TicketNoted if command.kind == "internal" else contracts.TicketReplied
+    tx.emit(
+        event(
+            ticket=ticket,
+            entry=entry,
+            history=changed,
+            thread=thread(signer, entry.id, row["answered"], correspondence(row)),
+            notify_client=row["notify_client"],
         )
+    )
     if time is not None:
         tx.emit(TimeChanged(time=time))
     return TicketEntry(ticket=ticket, entry=entry, time=time)

@@ -18,7 +18,7 @@ from ticket_svc.handlers import clock
 from ticket_svc.handlers.changes import stored
 from ticket_svc.store import changes, documents, history, merges, tickets, timekeeping
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import mail_sender
+from ticket_svc.store.settings import correspondence
 
 
 async def merge_ticket(
@@ -40,14 +40,17 @@ async def merge_ticket(
     await _point(below, target.id, tx)
     items = await _merge_history(source, target, command, merge_id, tx)
     tx.emit(contracts.TicketChanged(ticket=after.source, history=items[1:]))
-    row, answered = locked[target.id], await tx.fetch_value(tickets.ANSWERS, ticket_id=target.id)
+    told, shown = locked[source.id], locked[target.id]
+    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=target.id)
     tx.emit(
         contracts.TicketMerged(
             ticket=after.target,
             source=after.source,
             reason=command.reason,
             history=items[:1],
-            thread=thread(signer, row["opening_id"], answered, mail_sender(row)),
+            thread=thread(signer, shown["opening_id"], answered, correspondence(told)),
+            closed=source.status != "closed",
+            notify_client=told["notify_client"],
         )
     )
     return after

@@ -12,7 +12,7 @@ from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
-from ticket_svc.store.settings import mail_sender
+from ticket_svc.store.settings import correspondence
 
 SYSTEM = Author(type="system").model_dump_json()
 
@@ -83,7 +83,7 @@ async def open_ticket(
         contracts.TicketOpened(
             ticket=ticket,
             entry=entry,
-            thread=thread(signer, entry.id, origin.answered, mail_sender(row)),
+            thread=thread(signer, entry.id, origin.answered, correspondence(row)),
             notify_client=row["notify_client"],
             team=tuple(row["team"]),
         )

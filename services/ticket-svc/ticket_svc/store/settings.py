@@ -1,11 +1,14 @@
 """Settings as JSON: the instance's are whole, a client's are what it has otherwise."""
 
+import json
+
 import asyncpg
 from sqlalchemy import text
 
 from deskwire.contracts.settings import ClientSettings, PolicyChanges, Settings
 from deskwire.contracts.tickets import MailSender
 from deskwire.db import compiled
+from ticket_svc.domain.threads import Correspondence, written_in
 
 IN_FORCE_JOIN = """
     CROSS JOIN settings s LEFT JOIN client_settings cs ON cs.client_id = t.client_id
@@ -17,9 +20,11 @@ TOLD = """
     CAST(f.doc ->> 'client_notifications' AS boolean)
         AND cl.notifications IS NOT FALSE AS notify_client,
     f.doc ->> 'from_name' AS from_name, f.doc ->> 'from_address' AS from_address,
+    f.doc ->> 'languages' AS languages, coalesce(co.language, cl.language) AS language,
     CAST(f.doc AS text) AS policy, coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone
 """
-"""Whether the client `cl` hears of new and closed tickets, who mails come from; and all of it."""
+"""Whether the client `cl` hears of new and closed tickets, who mails come from, what they are
+written in, and what the contact `co` reads; and all of it."""
 
 LOCK = compiled(text("SELECT * FROM settings FOR UPDATE"))
 
@@ -65,6 +70,12 @@ def client_settings(row: asyncpg.Record) -> ClientSettings:
     )
 
 
-def mail_sender(row: asyncpg.Record) -> MailSender:
+def correspondence(row: asyncpg.Record) -> Correspondence:
     """From the columns of `TOLD`."""
-    return MailSender(name=row["from_name"], address=row["from_address"])
+    languages = json.loads(row["languages"])
+    return Correspondence(
+        sender=MailSender(name=row["from_name"], address=row["from_address"]),
+        language=written_in(row["language"], languages),
+        team_language=languages[0],
+        timezone=row["timezone"],
+    )

@@ -124,6 +124,7 @@ contacts = Table(
     _client(),
     Column("name", Text, nullable=False),
     *_texts("email", "email_key", "title", "department", "phone", "extension", "mobile", "notes"),
+    *_texts("language"),
     Column("primary", Boolean, nullable=False),
     *(_flag(name) for name in ("important", "billing", "technical")),
     Column("location_id", BigInteger, ForeignKey("locations.id")),

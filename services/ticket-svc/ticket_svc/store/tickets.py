@@ -23,10 +23,11 @@ ANSWERED = """
 OPEN = compiled(
     text(f"""
     WITH cl AS (
-        SELECT id, name, notifications, timezone FROM clients
+        SELECT id, name, notifications, language, timezone FROM clients
         WHERE id = :client_id AND archived_at IS NULL FOR SHARE
     ), co AS (
-        SELECT contacts.id, contacts.name, email FROM contacts JOIN cl ON cl.id = client_id
+        SELECT contacts.id, contacts.name, email, contacts.language
+        FROM contacts JOIN cl ON cl.id = client_id
         WHERE contacts.archived_at IS NULL AND CASE WHEN CAST(:contact_id AS bigint) IS NULL
             THEN "primary" ELSE contacts.id = :contact_id END
         FOR SHARE OF contacts
