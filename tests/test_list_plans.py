@@ -8,6 +8,8 @@ from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
+import asyncpg
+
 from bench.data import END, Helpdesk, fill
 from deskwire import db
 from deskwire.db import Database, Statement
@@ -172,8 +174,20 @@ async def offending_searches(database: Database) -> AsyncIterator[object]:
         for filters, within in (([], None), ([Filter("client_id", "one", 5)], 5)):
             wanted = search.parse(q)
             assert wanted is not None
-            steps = await search._steps(database, wanted, filters, within, None)
-            values = values_of(filters) | search._columns(steps) | {"limit": LIMIT}
-            did = await plan(database, search._find(shapes_of(filters), docs=True), values)
-            if did.scanned or did.rows > SEARCHED:
-                yield q, within, did
+            watched = Watched(database.pool)
+            await search.page(watched, wanted, filters, within=within, limit=LIMIT - 1, after=None)
+            rows = sum(did.rows for did in watched.plans)
+            if rows > SEARCHED or any(did.scanned for did in watched.plans):
+                yield q, within, watched.plans
+
+
+class Watched(Database):
+    """Remembers what its statements did."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        super().__init__(pool)
+        self.plans: list[Plan] = []
+
+    async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
+        self.plans.append(await plan(self, statement, values))
+        return await super().fetch(statement, **values)

@@ -2,8 +2,8 @@
 before a last word that is only the beginning of one; among each the newest tickets come first.
 
 So that a frequent word costs no more than the page that it is on, the newest thousand tickets are
-looked through, then sixteen times as many, and so on: all in one statement, which ends when the
-page is full. See `texts` for the marks by which the index knows these slices.
+looked through first; how many match among them tells how many of the older ones to look through
+next. See `texts` for the marks by which the index knows these slices.
 """
 
 import re
@@ -11,7 +11,7 @@ import string
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 from sqlalchemy import and_, text
@@ -41,29 +41,24 @@ _PREPARE = compiled(
     """)
 )
 
-# "+ 0": by way of the words alone, never along the tickets. The steps are taken in their order, and
-# none that the page does not need; of the tickets of a step no more are looked at either.
+# "+ 0": by way of the words alone, never along the tickets. What is on tickets and what is in
+# entries have an index each.
 _FIND = """
-    SELECT step.tier, found.ticket_id FROM unnest(
-        CAST(:tiers AS integer[]), CAST(:queries AS text[]), CAST(:others AS text[]),
-        CAST(:lows AS bigint[]), CAST(:highs AS bigint[])) AS step (tier, query, other, low, high)
-    CROSS JOIN LATERAL (
-        SELECT ticket_id FROM (
-            SELECT DISTINCT ticket_id FROM texts
-            WHERE words @@ CAST(step.query AS tsquery)
-              AND ticket_id + 0 >= step.low AND ticket_id + 0 < step.high
-            ORDER BY ticket_id DESC OFFSET 0) AS matching
-        WHERE (step.other = '' OR NOT EXISTS (
-            SELECT FROM texts
-            WHERE ticket_id = matching.ticket_id AND words @@ CAST(step.other AS tsquery)))
-          {narrowed}
-        ORDER BY ticket_id DESC LIMIT :limit) AS found
-    LIMIT :limit
+    SELECT CAST(:tier AS integer) AS at, ticket_id AS id FROM (
+        SELECT DISTINCT ticket_id FROM texts
+        WHERE words @@ CAST(CAST(:query AS text) AS tsquery) AND {texts}
+          AND ticket_id + 0 >= :low AND ticket_id + 0 < :high
+        ORDER BY ticket_id DESC OFFSET 0) AS matching
+    WHERE (CAST(:other AS text) = '' OR NOT EXISTS (
+        SELECT FROM texts
+        WHERE ticket_id = matching.ticket_id AND words @@ CAST(CAST(:other AS text) AS tsquery)))
+      {narrowed}
+    ORDER BY ticket_id DESC LIMIT :limit
 """
 _NARROWED = "AND EXISTS (SELECT FROM tickets WHERE tickets.id = matching.ticket_id AND {})"
 _READ = """
-    SELECT t.doc, t.id, found.tier AS at
-    FROM ({}) AS found JOIN tickets t ON t.id = found.ticket_id ORDER BY found.tier, t.id DESC
+    SELECT t.doc, found.id, found.at FROM ({}) AS found JOIN tickets t ON t.id = found.id
+    ORDER BY found.id DESC
 """
 
 
@@ -75,17 +70,6 @@ class Search:
     whole: str
     beginning: str
     without: str
-
-
-class Step(NamedTuple):
-    """Part of a search: what matches ``query`` on a ticket that has nothing of ``other``, of the
-    tickets from ``low`` to before ``high``."""
-
-    tier: int
-    query: str
-    other: str
-    low: int
-    high: int
 
 
 def parse(q: str) -> Search | None:
@@ -113,6 +97,18 @@ def _beginning(term: str) -> str:
     return " <-> ".join([*(f"'{word}'" for word in before), f"'{last}':*"])
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A search of the tickets that pass the filters. ``within`` is the only client whose tickets
+    may be seen (None: all are). ``docs``: the tickets are wanted, else their ids alone."""
+
+    database: Database
+    search: Search
+    filters: Sequence[Filter]
+    within: int | None
+    docs: bool
+
+
 async def page(
     database: Database,
     search: Search,
@@ -123,10 +119,8 @@ async def page(
     after: Place | None,
 ) -> Page:
     """The next best of the tickets. ``after`` has the tier in place of an order value."""
-    steps = await _steps(database, search, filters, within, after)
-    statement = _find(shapes_of(filters), docs=True)
-    values = values_of(filters) | _columns(steps) | {"limit": limit + 1}
-    rows = await database.fetch(statement, **values)
+    asked = Asked(database, search, filters, within, docs=True)
+    rows = await _found(asked, limit + 1, after)
     if len(rows) <= limit:
         return Page(rows, None)
     rows = rows[:limit]
@@ -137,47 +131,69 @@ async def best(
     database: Database, search: Search, filters: Sequence[Filter], *, within: int | None
 ) -> list[int]:
     """The ids of the best tickets; one more than `BEST` tells that there are more."""
-    steps = await _steps(database, search, filters, within, None)
-    statement = _find(shapes_of(filters), docs=False)
-    values = values_of(filters) | _columns(steps) | {"limit": BEST + 1}
-    return [row["ticket_id"] for row in await database.fetch(statement, **values)]
+    asked = Asked(database, search, filters, within, docs=False)
+    return [row["id"] for row in await _found(asked, BEST + 1, None)]
+
+
+async def _found(asked: Asked, limit: int, after: Place | None) -> list[asyncpg.Record]:
+    """Rows of id, at, and doc where it is wanted."""
+    search = asked.search
+    row = await asked.database.fetch_one(
+        _PREPARE, whole=search.whole, beginning=search.beginning, without=search.without
+    )
+    if row is None or not row["whole"]:
+        return []
+    high = row["newest"] + 1
+    first, below = (after.at, after.id) if after else (0, high)
+    found: list[asyncpg.Record] = []
+    tiers = _tiers(row, _seen(asked.filters, asked.within))
+    for tier, (query, other) in list(enumerate(tiers))[first:]:
+        step = {"tier": tier, "query": query, "other": other}
+        found += await _in_tier(asked, step, below, limit - len(found))
+        if len(found) == limit:
+            break
+        below = high
+    return found
+
+
+async def _in_tier(
+    asked: Asked, step: dict[str, Any], below: int, limit: int
+) -> list[asyncpg.Record]:
+    """The newest tickets with ids ``below``, slice by slice until there are enough."""
+    statement = _find(shapes_of(asked.filters), on_tickets=step["tier"] == 0, docs=asked.docs)
+    values = values_of(asked.filters) | step
+    found: list[asyncpg.Record] = []
+    high, bits = below, _enough(1)
+    while high and len(found) < limit:
+        mark, low = _slice(high, bits)
+        values |= {"query": step["query"] + mark, "low": low, "high": high}
+        found += await asked.database.fetch(statement, **values, limit=limit - len(found))
+        high = low
+        bits = _enough((limit - len(found)) * (below - high) / (len(found) or 0.5))
+    return found
+
+
+def _enough(tickets: float) -> int | None:
+    """Of the slices the smallest with so many tickets; None: only all are enough."""
+    return next((bits for bits in SLICE_BITS if 1 << bits >= tickets), None)
+
+
+def _slice(high: int, bits: int | None) -> tuple[str, int]:
+    """The newest tickets before ``high``: the mark of their texts, and the first id of them."""
+    if bits is None or high <= 1 << bits:
+        return "", 0
+    last = (high - 1) >> bits
+    return f" & ('={bits}:{last}' | '={bits}:{last - 1}')", (last - 1) << bits
 
 
 @lru_cache(maxsize=1024)
-def _find(shapes: Shapes, *, docs: bool) -> Statement:
+def _find(shapes: Shapes, *, on_tickets: bool, docs: bool) -> Statement:
     narrowed = ""
     if shapes:
         where = str(and_(*conditions(TICKETS, shapes)).compile(dialect=_NAMED))
         narrowed = _NARROWED.format(_CAST.sub(r"CAST(\1 AS \2)", where))
-    find = _FIND.format(narrowed=narrowed)
+    find = _FIND.format(narrowed=narrowed, texts="id < 0" if on_tickets else "id > 0")
     return compiled(text(_READ.format(find) if docs else find))
-
-
-def _columns(steps: Sequence[Step]) -> dict[str, list[Any]]:
-    columns = zip(*steps, strict=True) if steps else [()] * len(Step._fields)
-    names = ("tiers", "queries", "others", "lows", "highs")
-    return {name: list(column) for name, column in zip(names, columns, strict=True)}
-
-
-async def _steps(
-    database: Database,
-    search: Search,
-    filters: Sequence[Filter],
-    within: int | None,
-    after: Place | None,
-) -> list[Step]:
-    asked = await database.fetch_one(
-        _PREPARE, whole=search.whole, beginning=search.beginning, without=search.without
-    )
-    if asked is None or not asked["whole"]:
-        return []
-    first, high = (after.at, after.id) if after else (0, asked["newest"] + 1)
-    seen = _seen(filters, within)
-    steps = []
-    for tier, (query, other) in list(enumerate(_tiers(asked, seen)))[first:]:
-        steps += [Step(tier, f"{query}{mark}", other, *ids) for mark, ids in _slices(high)]
-        high = asked["newest"] + 1
-    return steps
 
 
 def _seen(filters: Sequence[Filter], within: int | None) -> str:
@@ -199,16 +215,3 @@ def _tiers(asked: asyncpg.Record, seen: str) -> Iterator[tuple[str, str]]:
     yield whole, " | ".join([on_ticket, *without])
     if asked["beginning"]:
         yield beginning, " | ".join([whole, *without])
-
-
-def _slices(high: int) -> Iterator[tuple[str, tuple[int, int]]]:
-    """From the newest before ``high`` on, each a mark and the ids from where to before which."""
-    for bits in SLICE_BITS:
-        if not high:
-            return
-        last = (high - 1) >> bits
-        low = max(last - 1, 0) << bits
-        yield f" & ('={bits}:{last}' | '={bits}:{last - 1}')", (low, high)
-        high = low
-    if high:
-        yield "", (0, high)

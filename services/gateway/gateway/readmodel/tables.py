@@ -113,12 +113,16 @@ TEXTS = Table(
     Column("version", Integer, nullable=False),
     Column("words", TSVECTOR, nullable=False),
     Index("texts_ticket", "ticket_id"),  # a found ticket's other texts; a changed ticket's texts
-    # q=; what waits to be merged into it is read by every search
-    Index(
-        "texts_words",
-        "words",
-        postgresql_using="gin",
-        postgresql_with={"gin_pending_list_limit": "512"},
+    *(
+        # q=; what waits to be merged into it is read by every search
+        Index(
+            name,
+            "words",
+            postgresql_using="gin",
+            postgresql_with={"gin_pending_list_limit": "512"},
+            postgresql_where=text(which),
+        )
+        for name, which in (("texts_of_tickets", "id < 0"), ("texts_of_entries", "id > 0"))
     ),
 )
 

@@ -5,7 +5,7 @@ Beside words there are marks, which no text has because they begin with ``=``:
 
 * ``=ticket``: it is what is on the ticket itself,
 * ``=client:7``, or ``=internal:7`` for a note that the client does not see,
-* ``=10:n``, ``=14:n``, ``=18:n``: the ticket's id without its last bits, so that a search can look
+* ``=10:n``, ``=12:n`` and so on: the ticket's id without its last bits, so that a search can look
   through the newest tickets first.
 
 Both statements read what is stored, so it is the same whichever event makes them do it.
@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from deskwire.db import compiled
 
-SLICE_BITS = (10, 14, 18)
+SLICE_BITS = (10, 12, 14, 16, 18)
 
 _MARKS = ", ".join(f"'={bits}:' || (t.id >> {bits})" for bits in SLICE_BITS)
 _OF_TICKET = f"""
