@@ -47,6 +47,7 @@ KINDS = {
     "into": "second ticket",
     "key_id": "key",
     "location_id": "location",
+    "mail_id": "mail",
     "reference": "reference",
     "schedule_id": "schedule",
     "ticket_asset_id": "asset",
@@ -165,6 +166,12 @@ async def time(side: Side) -> int:
     return int(made["id"])
 
 
+async def mail(side: Side) -> int:
+    """Of nobody's, as long as nobody says whose it is."""
+    answer = await side.running.api("POST", "/mail/inbound", f"Subject: {INTERNAL}\n\n".encode())
+    return int(answer.json["id"])
+
+
 async def key(side: Side) -> int:
     made = await side.posted("/keys", name=f"{INTERNAL} {side.word}", scopes=["tickets:read"])
     return int(made["key"].split("_")[1])
@@ -180,6 +187,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "entry": entry,
     "key": key,
     "location": location,
+    "mail": mail,
     "reference": reference,
     "schedule": schedule,
     "second ticket": second_ticket,

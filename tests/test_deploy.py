@@ -27,7 +27,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 JOBS = {"topology", *(f"migrate-{service}" for service in SERVICES)}
 READS = {  # who consumes what
     "gateway": {topology.GATEWAY},
-    "mail-ingest-svc": {topology.MAIL_INGEST_SVC},
+    "mail-ingest-svc": {topology.MAIL_INGEST_SVC, topology.MAIL_INGEST_REQUESTS},
     "notify-svc": {topology.NOTIFY_SVC},
     "scheduler-svc": {topology.SCHEDULER_SVC, topology.SCHEDULER_REQUESTS},
     "ticket-svc": {topology.TICKET_SVC, topology.TICKET_REQUESTS},

@@ -42,6 +42,11 @@ def day_folder(day: date) -> str:
     return f"tickets/{day.isoformat()}/"
 
 
+def raw_place() -> str:
+    """A place for a mail that is streamed in, whose digest is known only after it is stored."""
+    return f"raw/{datetime.now(UTC).date().isoformat()}/{uuid4().hex}"
+
+
 def mail_place(mail_id: int) -> str:
     """The place for the parts of one mail."""
     return f"mails/{mail_id % 256:02x}/{mail_id}"

@@ -81,7 +81,12 @@ TICKET_REQUESTS = Queue(
     ),
     requests=True,
 )
-MAIL_INGEST_SVC = Queue("mail-ingest-svc", (mail.MailHandled,))
+MAIL_INGEST_SVC = Queue("mail-ingest-svc", (mail.MailHandled, replay.ReplayDocuments))
+MAIL_INGEST_REQUESTS = Queue(
+    "mail-ingest.requests",
+    (mail.HandInMail, mail.RetryMail, mail.AcceptMail, mail.DiscardMail),
+    requests=True,
+)
 NOTIFY_SVC = Queue(
     "notify-svc", (tickets.TicketOpened, tickets.TicketReplied, replay.ReplayDocuments)
 )
@@ -110,6 +115,7 @@ GATEWAY = Queue(
         settings.SettingHistoryTold,
         schedules.ScheduleChanged,
         notifications.DeliveryChanged,
+        mail.InboundChanged,
     ),
 )
 
@@ -117,6 +123,7 @@ QUEUES = (
     TICKET_SVC,
     TICKET_REQUESTS,
     MAIL_INGEST_SVC,
+    MAIL_INGEST_REQUESTS,
     NOTIFY_SVC,
     SCHEDULER_SVC,
     SCHEDULER_REQUESTS,

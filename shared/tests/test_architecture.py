@@ -32,6 +32,7 @@ VIOLATIONS = [
     ("broker-library", "ticket_svc.handlers", "import aio_pika"),
     ("broker-library", "deskwire.messaging.broker", "from aiormq import Connection"),
     ("imap-library", "mail_ingest_svc.store", "import imap_tools"),
+    ("lmtp-library", "mail_ingest_svc.handlers", "import aiosmtpd"),
     ("oauth-library", "mail_ingest_svc.mailbox", "import authlib"),
     ("smtp-library", "notify_svc.handlers", "import aiosmtplib"),
     ("http-library", "gateway.projector", "import fastapi"),

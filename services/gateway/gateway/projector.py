@@ -3,6 +3,7 @@ batch."""
 
 from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
+from deskwire.contracts.mail import InboundChanged
 from deskwire.contracts.notifications import DeliveryChanged
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
@@ -10,6 +11,7 @@ from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
+from gateway.readmodel.inbound import KEEP_INBOUND, inbound_row
 from gateway.readmodel.texts import KEEP_TEXTS_OF_ENTRIES, KEEP_TEXTS_OF_TICKETS
 from gateway.readmodel.timekeeping import KEEP_TIMES, time_row
 from gateway.readmodel.writing import (
@@ -108,6 +110,10 @@ async def keep_delivery(event: DeliveryChanged, tx: Transaction) -> None:
     tx.append(KEEP_DELIVERIES, **delivery_row(event.delivery))
 
 
+async def keep_inbound(event: InboundChanged, tx: Transaction) -> None:
+    tx.append(KEEP_INBOUND, **inbound_row(event.mail))
+
+
 async def fill_if_empty(outbox: Outbox) -> None:
     """On the first start, or with a new database, have everything told that was before."""
     async with outbox.transaction() as tx:
@@ -152,4 +158,5 @@ HANDLERS: Handlers = {
     settings.SettingHistoryTold: keep_setting_history,
     ScheduleChanged: keep_schedule,
     DeliveryChanged: keep_delivery,
+    InboundChanged: keep_inbound,
 }

@@ -14,7 +14,7 @@ from uuid import uuid4
 from deskwire import db
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.testing import FreshDatabase
-from deskwire.topology import NOTIFY_SVC, SCHEDULER_SVC
+from deskwire.topology import MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
 from gateway.keys import create_key
 from gateway.main import running
 from gateway.settings import Settings
@@ -125,6 +125,7 @@ async def gateway(
         db.connect(settings.database_url, size=2) as database,
         connect(broker_url) as broker,
         broker.consume(NOTIFY_SVC, ignore),
+        broker.consume(MAIL_INGEST_SVC, ignore),
         broker.consume(SCHEDULER_SVC, ignore),
         running(settings) as server,
     ):

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from deskwire.contracts.base import Document
-from deskwire.contracts.mail import Address, Attachment, Body, MailReceived
+from deskwire.contracts.mail import Address, Attachment, Body, InboundState, MailReceived
 from mail_ingest_svc.parse.model import ParsedMail
 
 CHUNK_MAILS = 50
@@ -22,6 +22,9 @@ ATTACHMENTS_BYTES = 64 * 1024
 
 MAX_EMAIL = 320
 MAX_NAME = 200
+
+DISCARDED = "discarded"
+"""How the reason of a mail begins that somebody has discarded."""
 
 OVERSIZE_FOLDER = "Oversize"
 FAILED_FOLDER = "Failed"
@@ -76,6 +79,11 @@ def folder_for(state: str, size: int, *, limit: int, processed: str) -> str:
     if state == "failed":
         return FAILED_FOLDER
     return OVERSIZE_FOLDER if size > limit else processed
+
+
+def may_be_decided(state: InboundState) -> bool:
+    """Whether a mail in this state may be retried, accepted or discarded."""
+    return state in {"ignored", "quarantined", "failed"}
 
 
 def oversize_notice(size: int, limit: int) -> str:

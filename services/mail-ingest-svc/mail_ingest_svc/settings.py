@@ -9,7 +9,8 @@ from deskwire.settings import ServiceSettings
 class Settings(ServiceSettings):
     mailboxes: list[str] = Field(
         default_factory=list,
-        description="imap://, imaps:// or maildir: URLs; ?processed=FOLDER takes what was read",
+        description="imap://, imaps:// or maildir: URLs, ?processed=FOLDER takes what was read; "
+        "lmtp://HOST:PORT listens there",
     )
     oauth: dict[str, OAuthClient] = Field(
         default_factory=dict,

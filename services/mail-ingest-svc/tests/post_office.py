@@ -10,13 +10,13 @@ from uuid import uuid4
 
 from deskwire import db
 from deskwire.blobs import Blobs, open_blobs
-from deskwire.contracts.mail import MailReceived
+from deskwire.contracts.mail import InboundChanged, InboundMail, MailReceived
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.messaging.envelope import unwrap
-from deskwire.topology import TICKET_SVC
-from mail_ingest_svc import store
+from deskwire.topology import GATEWAY, TICKET_SVC
 from mail_ingest_svc.main import running
 from mail_ingest_svc.settings import Settings
+from mail_ingest_svc.store import ledger
 
 Row = dict[str, Any]
 
@@ -66,7 +66,9 @@ class PostOffice:
         self.database = database
         self.broker = broker
         self.heard: list[MailReceived] = []
+        self.told: dict[int, InboundMail] = {}
         self.blobs: Blobs = open_blobs(settings.blob_url)
+        self.blob_url, self.database_url = settings.blob_url, settings.database_url
         self._settings = settings
         self._changed = asyncio.Event()
 
@@ -81,6 +83,15 @@ class PostOffice:
             assert isinstance(message, MailReceived)
             self.heard.append(message)
         self._changed.set()
+
+    async def hear_ledger(self, batch: Sequence[Delivery]) -> None:
+        """As the gateway does: the newest version of each row."""
+        for delivery in batch:
+            message = unwrap(delivery.envelope)
+            assert isinstance(message, InboundChanged)
+            known = self.told.get(message.mail.id)
+            if known is None or known.version < message.mail.version:
+                self.told[message.mail.id] = message.mail
 
     async def mails(self, count: int) -> list[MailReceived]:
         """All that was told of, once it is so many."""
@@ -107,7 +118,7 @@ class PostOffice:
         with suppress(TimeoutError):
             async with asyncio.timeout(20):
                 while not expected(
-                    rows := list(reversed(await store.recent(self.database, limit=9999)))
+                    rows := list(reversed(await ledger.recent(self.database, limit=9999)))
                 ):
                     await asyncio.sleep(0.01)
                 return rows
@@ -134,6 +145,7 @@ async def post_office(
         office = PostOffice(database, broker, settings)
         if not deaf:
             await ears.enter_async_context(broker.consume(TICKET_SVC, office.hear))
+            await ears.enter_async_context(broker.consume(GATEWAY, office.hear_ledger))
         yield office
 
 

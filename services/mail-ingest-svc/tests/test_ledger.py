@@ -12,11 +12,11 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deskwire.contracts.mail import MailHandled
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
-from mail_ingest_svc import store
+from mail_ingest_svc.store import ledger, tables
 
 
 def differences(connection: sqlalchemy.Connection) -> Any:
-    return compare_metadata(MigrationContext.configure(connection), store.metadata)
+    return compare_metadata(MigrationContext.configure(connection), tables.metadata)
 
 
 async def test_the_tables_are_what_the_migrations_make(fresh_database: FreshDatabase) -> None:
@@ -64,9 +64,9 @@ async def test_recent_and_counts(office: PostOffice, maildir: Maildir) -> None:
                 == sorted(["received", "received", "duplicate"])
             )
         )
-        counts = await store.counts(office.database)
-        duplicates = await store.recent(office.database, "duplicate")
-        newest = await store.recent(office.database, limit=2)
-    assert counts == dict.fromkeys(store.STATES, 0) | {"received": 2, "duplicate": 1}
+        counts = await ledger.counts(office.database)
+        duplicates = await ledger.recent(office.database, "duplicate")
+        newest = await ledger.recent(office.database, limit=2)
+    assert counts == dict.fromkeys(tables.STATES, 0) | {"received": 2, "duplicate": 1}
     assert [row["state"] for row in duplicates] == ["duplicate"]
     assert [row["id"] for row in newest] == [3, 2]

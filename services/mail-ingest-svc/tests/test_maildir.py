@@ -11,14 +11,14 @@ from post_office import Maildir, PostOffice, a_mail, post_office, until
 
 from deskwire.contracts.mail import Address
 from deskwire.testing import FreshDatabase
-from mail_ingest_svc import store
 from mail_ingest_svc.domain import content_digest
 from mail_ingest_svc.mailbox import maildir as maildir_module
 from mail_ingest_svc.mailbox import prepare
 from mail_ingest_svc.mailbox.maildir import MaildirMailbox
+from mail_ingest_svc.store import ledger
 
 SECOND_NS = 1_000_000_000
-OUTBOX = "SELECT count(*), count(published_at) FROM outbox"
+OUTBOX = "SELECT count(*), count(published_at) FROM outbox WHERE type = 'mail.received.v1'"
 
 
 async def test_a_mail(office: PostOffice, maildir: Maildir) -> None:
@@ -245,7 +245,7 @@ async def test_what_another_process_has_in_work_is_left_to_it_for_a_while(
     name = maildir.drop(a_mail())
     uid = f"{name}/{(maildir.path / 'new' / name).stat().st_mtime_ns}"
     box = {"mailbox": str(maildir.path), "folder": "new", "uidvalidity": 0}
-    await office.database.fetch(store.CLAIM, uids=[uid], sizes=[1], **box)
+    await office.database.fetch(ledger.CLAIM, uids=[uid], sizes=[1], **box)
     started = time.monotonic()
     async with office.open(maildir.url):
         [row] = await office.ledger("received")

@@ -33,7 +33,10 @@ def test_mailboxes(url: str, name: str, folder: str, processed: str) -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("pop3://sup:s3cret@mail.test", "must begin with imap://, imaps:// or maildir:, not pop3"),
+        (
+            "pop3://sup:s3cret@mail.test",
+            "must begin with imap://, imaps://, maildir: or lmtp://, not pop3",
+        ),
         ("s3cret", "must begin with"),
         ("imaps://mail.test", "needs a host, a user and a password"),
         ("imaps://sup@mail.test", "needs a host, a user and a password"),
@@ -48,6 +51,8 @@ def test_mailboxes(url: str, name: str, folder: str, processed: str) -> None:
         ("maildir:inbox", "needs an absolute path"),
         ("maildir://host/inbox", "needs an absolute path"),
         ("imap://[s3cret", "is no URL"),
+        ("lmtp://", "needs a host and a port alone"),
+        ("lmtp://127.0.0.1:24/s3cret", "needs a host and a port alone"),
     ],
 )
 def test_a_bad_url_is_one_clear_line_without_its_password(url: str, told: str) -> None:

@@ -57,6 +57,31 @@ async def test_what_is_ignored_and_why(
     assert (handled.outcome, handled.reason) == ("ignored", reason)
 
 
+async def test_an_accepted_mail_gets_in_whoever_sent_it(desk: Desk) -> None:
+    client_id = await desk.client()
+    handled = await desk.mail("eve@evil.test", accepted=True, automatic="List-Id", kind="list")
+    opened = await desk.next(TicketOpened)
+    assert (handled.outcome, opened.ticket.client) == ("ticket", None)
+    assert opened.ticket.watchers == ("eve@evil.test",)
+    heard = len(desk.heard)
+    handled = await desk.mail("eve@evil.test", accepted=True, client_id=client_id)
+    opened = await desk.next(TicketOpened, after=heard)
+    assert opened.ticket.client is not None
+    assert opened.ticket.contact is not None
+    assert (opened.ticket.client.id, opened.ticket.contact.email) == (client_id, "eve@evil.test")
+    assert (await desk.mail("eve@evil.test")).outcome == "ticket"
+
+
+async def test_an_accepted_mail_without_a_sender(desk: Desk) -> None:
+    client_id = await desk.client()
+    await desk.mail(None, accepted=True, client_id=client_id)
+    opened = await desk.next(TicketOpened)
+    assert opened.ticket.client is not None
+    assert (opened.ticket.client.id, opened.ticket.created_by.type) == (client_id, "unknown")
+    handled = await desk.mail("eve@evil.test", accepted=True, client_id=77)
+    assert (handled.outcome, handled.reason) == ("quarantined", "there is no client 77")
+
+
 async def answerable(desk: Desk) -> TicketReplied:
     """A ticket that an agent has answered."""
     opened = await desk.open(await desk.client())

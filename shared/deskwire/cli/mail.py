@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from deskwire.cli import handing
 from deskwire.cli.app import App
 from deskwire.cli.environment import database_url, opened
 from deskwire.cli.output import say, table
@@ -18,6 +19,8 @@ from deskwire.html import clean_text, looks_like_html
 from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, Service
 
 app = App("Mails in and out.")
+app.command("import")(handing.import_)
+app.command("pipe")(handing.pipe)
 
 State = Annotated[str | None, typer.Option(help="Only those in this state.")]
 
@@ -31,14 +34,14 @@ PARSED = ("file", "kind", "from", "subject", "attachments")
 @app.command("inbound")
 def inbound(*, state: State = None, limit: int = 50) -> None:
     """The ledger of mails that came in, the newest first."""
-    mails = _recent(MAIL_INGEST_SVC, state, limit)
+    mails = _recent(MAIL_INGEST_SVC, "store.ledger", state, limit)
     table(INBOUND, ([mail[column] for column in INBOUND] for mail in mails))
 
 
 @app.command("outbound")
 def outbound(*, state: State = None, limit: int = 50) -> None:
     """The mails that went out or are about to, the newest first."""
-    deliveries = _recent(NOTIFY_SVC, state, limit)
+    deliveries = _recent(NOTIFY_SVC, "store", state, limit)
     table(OUTBOUND, ([getattr(each, column) for column in OUTBOUND] for each in deliveries))
 
 
@@ -106,9 +109,9 @@ def strip(
         say(reply.visible)
 
 
-def _recent(service: Service, state: str | None, limit: int) -> Any:
+def _recent(service: Service, module: str, state: str | None, limit: int) -> Any:
     async def run() -> Any:
         async with opened(service, database_url(service)) as database:
-            return await service.module("store").recent(database, state=state, limit=limit)
+            return await service.module(module).recent(database, state=state, limit=limit)
 
     return asyncio.run(run())

@@ -3,7 +3,8 @@
 from datetime import datetime
 from typing import Literal
 
-from deskwire.contracts.base import Document, Event
+from deskwire.contracts.base import Command, Document, Event
+from deskwire.contracts.people import Actor, Author
 
 DELIMITER_START, DELIMITER_END = "##-", "-##"
 """Around the line of our mails above which an answer is to be written, in any language."""
@@ -65,6 +66,7 @@ class MailReceived(Event, name="mail.received.v1"):
     """A mail is in the ledger. ``automatic`` names what says that no person wrote it.
 
     Of a bounce, ``undelivered`` says who did not get the mail with the Message-ID ``bounced_id``.
+    ``accepted``: somebody has looked at it and lets it in, for the client ``client_id`` if told.
     """
 
     mail_id: int
@@ -85,6 +87,8 @@ class MailReceived(Event, name="mail.received.v1"):
     undelivered: tuple[Undelivered, ...] = ()
     bounced_id: str | None = None
     defects: tuple[str, ...] = ()
+    accepted: bool = False
+    client_id: int | None = None
 
     @property
     def aggregate(self) -> str:
@@ -103,3 +107,80 @@ class MailHandled(Event, name="mail.handled.v1"):
     @property
     def aggregate(self) -> str:
         return f"mail:{self.mail_id}"
+
+
+# The ledger.
+
+
+InboundState = Literal[
+    "received", "ticket", "reply", "ignored", "quarantined", "failed", "duplicate"
+]
+"""``received``: what becomes of it is not known yet; ``quarantined``: somebody is to look at it."""
+
+
+class InboundMail(Document):
+    """A mail that came in, and what became of it; ``reason`` says why.
+
+    ``size`` in bytes, as the server told it. ``decided_by``: who retried, accepted or discarded it
+    last. ``raw_id`` is the blob of the mail as it came; None when it could not be read at all.
+    """
+
+    id: int
+    mailbox: str
+    state: InboundState
+    reason: str = ""
+    sender: str | None = None
+    subject: str = ""
+    message_id: str | None = None
+    size: int
+    attempts: int
+    ticket_id: int | None = None
+    entry_id: int | None = None
+    decided_by: Author | None = None
+    seen_at: datetime
+    received_at: datetime | None = None
+    handled_at: datetime | None = None
+    raw_id: str | None = None
+    version: int
+
+
+class InboundChanged(Event, name="mail.inbound_changed.v1"):
+    mail: InboundMail
+
+    @property
+    def aggregate(self) -> str:
+        return f"inbound:{self.mail.id}"
+
+
+class HandInMail(Command[InboundMail], name="mail.hand_in.v1"):
+    """A mail that no mailbox brought: the blob ``raw_id`` of so many bytes.
+
+    ``mailbox`` says which way it came, ``uid`` names it there: the same again is the same mail.
+    """
+
+    mailbox: str
+    uid: str
+    raw_id: str
+    size: int
+
+
+class RetryMail(Command[InboundMail], name="mail.retry.v1"):
+    """Have it go its way anew: after it failed, or with other contacts and settings than then."""
+
+    mail_id: int
+    actor: Actor
+
+
+class AcceptMail(Command[InboundMail], name="mail.accept.v1"):
+    """Let it in whoever sent it: as from a contact of the client, else for nobody's ticket."""
+
+    mail_id: int
+    client_id: int | None = None
+    actor: Actor
+
+
+class DiscardMail(Command[InboundMail], name="mail.discard.v1"):
+    """It is looked after: it is ignored. What was kept of it stays."""
+
+    mail_id: int
+    actor: Actor

@@ -121,6 +121,23 @@ def envelope_of(row: asyncpg.Record) -> Envelope:
     )
 
 
+@asynccontextmanager
+async def transaction(database: Database) -> AsyncIterator[Transaction]:
+    """Commits at the end with everything emitted, or nothing of it. A relay of the service finds
+    that; to wake the one of this process, see `Outbox.transaction`."""
+    async with database.pool.acquire() as connection, connection.transaction():
+        tx = Transaction(connection)
+        yield tx
+        await write(tx)
+
+
+async def write(tx: Transaction) -> None:
+    """All rows and events that wait for the end of the transaction."""
+    await tx.flush()
+    if tx.outgoing:
+        await tx.execute(WRITE, **outbox_columns(tx.outgoing))
+
+
 class Outbox:
     """The transactions of one service, and the relay that publishes what they emitted."""
 
@@ -150,9 +167,7 @@ class Outbox:
         """Commits at the end with everything emitted, or nothing of it."""
         async with self.unwritten() as tx:
             yield tx
-            await tx.flush()
-            if tx.outgoing:
-                await tx.execute(WRITE, **outbox_columns(tx.outgoing))
+            await write(tx)
 
     @asynccontextmanager
     async def unwritten(self) -> AsyncIterator[Transaction]:

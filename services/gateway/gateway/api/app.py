@@ -21,6 +21,7 @@ from gateway.api import (
     events,
     export,
     history,
+    inbound,
     itflow,
     keys,
     locations,
@@ -64,6 +65,7 @@ RESOURCES = (
     client_settings,
     scheduled_tickets,
     mail,
+    inbound,
     keys,
 )
 

@@ -141,6 +141,7 @@ def _hide(schemas: dict[str, Any]) -> None:
     schemas["StoredFile"]["properties"].pop("blob_id")
     schemas["StoredFile"]["properties"].pop("sha256")
     schemas["StoredFile"]["required"].remove("blob_id")
+    schemas["InboundMail"]["properties"].pop("raw_id")
     for name in ("author", "within_client", "uploader", "source"):
         schemas["OpenTicket"]["properties"].pop(name)
 

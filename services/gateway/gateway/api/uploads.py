@@ -26,9 +26,10 @@ HEADER_CHARACTERS = 4096
 class Incoming:
     """Chunks on their way to the blob store, and what is learnt of them meanwhile."""
 
-    def __init__(self, name: str, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, name: str, chunks: AsyncIterator[bytes], limit: int) -> None:
         self._name = name
         self._chunks = chunks
+        self._limit = limit
         self._head = b""
         self._digest = sha256()
         self._size = 0
@@ -36,11 +37,16 @@ class Incoming:
     async def chunks(self) -> AsyncIterator[bytes]:
         async for chunk in self._chunks:
             self._size += len(chunk)
-            if self._size > UPLOAD_BYTES:
-                raise TooLarge(UPLOAD_BYTES)
+            if self._size > self._limit:
+                raise TooLarge(self._limit)
             self._digest.update(chunk)
             self._head += chunk[: HEAD_BYTES - len(self._head)]
             yield chunk
+
+    @property
+    def size(self) -> int:
+        """After the last chunk."""
+        return self._size
 
     @property
     def described(self) -> dict[str, Any]:
@@ -51,14 +57,14 @@ class Incoming:
         return {"name": name, "type": kind, "size": self._size, "sha256": digest}
 
 
-async def incoming(request: Request, name: str | None) -> Incoming:
+async def incoming(request: Request, name: str | None, *, limit: int = UPLOAD_BYTES) -> Incoming:
     """The file that a request brings; ``name`` is what it is called when the request says so."""
     kind = _header(request.headers.raw, b"content-type", "Content-Type")
     if kind.get_content_type() == "multipart/form-data":
         found, chunks = await _of_form(request, kind.get_boundary() or "")
-        return Incoming(name or found, chunks)
+        return Incoming(name or found, chunks, limit)
     disposition = _header(request.headers.raw, b"content-disposition", "Content-Disposition")
-    return Incoming(name or _file_name(disposition) or "", _received(request))
+    return Incoming(name or _file_name(disposition) or "", _received(request), limit)
 
 
 async def _of_form(request: Request, boundary: str) -> tuple[str, AsyncIterator[bytes]]:

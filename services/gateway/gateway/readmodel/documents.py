@@ -13,6 +13,7 @@ _OF_MAILS = {"blob_id", "quoted", "signature"}
 HIDDEN: Any = {
     "body": {"blob_id"},
     "attachments": {"__all__": {"blob_id": True, "sha256": True}},
+    "raw_id": True,
     "ticket": {
         "author": True,
         "within_client": True,

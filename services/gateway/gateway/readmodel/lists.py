@@ -30,6 +30,7 @@ from gateway.readmodel.tables import (
     DELIVERIES,
     ENTRIES,
     HISTORY,
+    INBOUND,
     RECORDS,
     SETTING_HISTORY,
     TICKETS,
@@ -75,6 +76,7 @@ HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
 SETTING_HISTORY_LIST = Listing(SETTING_HISTORY, {"id": SETTING_HISTORY.c.id})
 RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id, "name": RECORDS.c.name})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
+INBOUND_LIST = Listing(INBOUND, {"seen_at": INBOUND.c.seen_at})
 
 
 @dataclass(frozen=True, slots=True)

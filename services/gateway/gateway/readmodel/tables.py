@@ -247,6 +247,25 @@ DELIVERIES = Table(
     Index("deliveries_state", "state", "id"),  # GET /mail/outbound?state=
 )
 
+INBOUND = Table(
+    "inbound",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),
+    Column("sender", Text),  # in lower case
+    Column("ticket_id", BigInteger),
+    Column("seen_at", TIME, nullable=False),
+    Column("raw_id", Text),
+    Column("version", Integer, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("inbound_state", "state", "seen_at", "id"),  # GET /mail/inbound?state=
+    Index("inbound_mailbox", "mailbox", "seen_at", "id"),  # GET /mail/inbound?mailbox=
+    Index("inbound_sender", "sender", "seen_at", "id"),  # GET /mail/inbound?sender=
+    Index("inbound_ticket", "ticket_id"),  # GET /mail/inbound?ticket_id=
+    Index("inbound_seen", "seen_at", "id"),  # GET /mail/inbound
+)
+
 CHANGES = Table(
     "changes",
     metadata,

@@ -11,33 +11,24 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 import structlog
-from prometheus_client import Counter, Gauge
+from prometheus_client import Gauge
 
 from deskwire.db import Database
-from deskwire.messaging.outbox import Outbox
+from deskwire.messaging.outbox import Outbox, Transaction
 from deskwire.oauth import OAuthAway, OAuthRefused, Tokens
-from mail_ingest_svc import store
 from mail_ingest_svc.domain import Listed, chunks, folder_for
-from mail_ingest_svc.mailbox.faults import cause, fault_of_the_mail
-from mail_ingest_svc.mailbox.port import (
-    Fetched,
-    HungUp,
-    LoginRefused,
-    Mailbox,
-    MailboxAway,
-    NotMoved,
-)
-from mail_ingest_svc.mailbox.prepare import Claimed, Outcome, Prepared, Preparing
+from mail_ingest_svc.mailbox.faults import fault_of_the_mail
+from mail_ingest_svc.mailbox.port import Fetched, LoginRefused, Mailbox, MailboxAway, NotMoved
+from mail_ingest_svc.mailbox.prepare import Claimed, Outcome, Preparing, Unprepared
+from mail_ingest_svc.mailbox.taking import LETHAL_CLAIMS, Taking
+from mail_ingest_svc.store import ledger
+from mail_ingest_svc.store.documents import changed
 
 log = structlog.get_logger()
 
-MAILS = Counter("deskwire_mails", "Mails by what became of them here", ["result"])
 LAST_SUCCESS = Gauge(
     "deskwire_mailbox_last_success_seconds", "When the mailbox was last listed", ["mailbox"]
 )
-
-LETHAL_CLAIMS = 5
-"""So often a mail may be begun, and the process or the connection end with it."""
 
 RETRY_SECONDS = 1.0
 
@@ -59,8 +50,8 @@ class Intake:
         self.mailbox = mailbox
         self._tokens = tokens
         self.stopping = False
-        self.taken = 0
         self._outbox = outbox
+        self._taking = Taking(outbox)
         self._preparing = preparing
         self._limit = max_bytes
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=mailbox.name)
@@ -105,8 +96,7 @@ class Intake:
         listed = await self.run(self.mailbox.listing)
         LAST_SUCCESS.labels(self.mailbox.name).set_to_current_time()
         if self._first_look and self.mailbox.settled:
-            uids = [mail.uid for mail in listed]
-            await self._database.execute(store.LEFT, uids=uids, **self._folder())
+            await self._note_those_that_left(listed)
             self._first_look = False
         begun: list[tuple[int, Claimed]] = []
         for chunk in chunks(listed, self._limit):
@@ -114,6 +104,10 @@ class Intake:
                 begun += await self._take_chunk(chunk)
         await self._take_begun(begun)
         return self._retry
+
+    @property
+    def taken(self) -> int:
+        return self._taking.taken
 
     @property
     def unmoved(self) -> bool:
@@ -128,10 +122,21 @@ class Intake:
         box = self.mailbox
         return {"mailbox": box.name, "folder": box.folder, "uidvalidity": box.uidvalidity}
 
+    async def _note_those_that_left(self, listed: Sequence[Listed]) -> None:
+        uids = [mail.uid for mail in listed]
+        async with self._outbox.transaction() as tx:
+            left = await tx.fetch(ledger.LEFT, uids=uids, **self._folder())
+            if left:
+                await self._lose([row["id"] for row in left], tx)
+
+    async def _lose(self, ids: Sequence[int], tx: Transaction) -> None:
+        for row in await tx.fetch(ledger.GONE, ids=ids):
+            tx.emit(changed(row))
+
     async def _take_chunk(self, chunk: Sequence[Listed]) -> list[tuple[int, Claimed]]:
         """Take in what is new, together; returns what was begun before, and how often."""
         uids, sizes = [mail.uid for mail in chunk], [mail.size for mail in chunk]
-        rows = await self._database.fetch(store.CLAIM, uids=uids, sizes=sizes, **self._folder())
+        rows = await self._database.fetch(ledger.CLAIM, uids=uids, sizes=sizes, **self._folder())
         self._retry |= len(rows) < len(chunk)  # another process is just claiming the rest
         mails = {mail.uid: mail for mail in chunk}
         fresh, begun, unmoved = [], [], []
@@ -157,11 +162,12 @@ class Intake:
         for claimed in sorted(order, key=order.__getitem__):
             if self.stopping:
                 return
-            row = await self._database.fetch_one(store.CLAIM_AGAIN, id=claimed.id)
+            row = await self._database.fetch_one(ledger.CLAIM_AGAIN, id=claimed.id)
             if row is None:
                 self._retry = True
             elif row["attempts"] > LETHAL_CLAIMS:
-                await self._fail(claimed, RuntimeError(row["reason"] or "the service died with it"))
+                error = RuntimeError(row["reason"] or "the service died with it")
+                await self._fail(claimed, Unprepared(error))
             else:
                 await self._take([claimed])
 
@@ -170,32 +176,27 @@ class Intake:
             return
         try:
             outcomes = await self._prepare(claims)
-            states = await self._commit_all(outcomes)
+            states = await self._taking.commit(outcomes)
         except Exception as error:
             if not fault_of_the_mail(error):
                 await self._release(claims, error)
             raise
         for claimed, outcome in outcomes.items():
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, Unprepared):
                 await self._fail(claimed, outcome)
         await self._move([(each, states[each.id]) for each in claims if each.id in states])
 
     async def _release(self, claims: Sequence[Claimed], error: Exception) -> None:
-        """Probably not the mails' fault: their attempt is not counted.
-
-        But it is when the server has hung up at this very mail, as Dovecot does at a broken one.
-        """
-        alone = len(claims) == 1
-        if alone:
+        if len(claims) == 1:
             self._tardy.add(claims[0].id)
-        ids, counts = [claimed.id for claimed in claims], alone and isinstance(error, HungUp)
-        await self._database.execute(store.RELEASE, ids=ids, reason=cause(error), counts=counts)
+        await self._taking.release(claims, error)
 
     async def _prepare(self, claims: Sequence[Claimed]) -> dict[Claimed, Outcome]:
         fetched = await self._fetch([claimed.mail for claimed in claims])
         gone = [claimed.id for claimed in claims if claimed.mail.uid not in fetched]
         if gone:
-            await self._database.execute(store.GONE, ids=gone)
+            async with self._outbox.transaction() as tx:
+                await self._lose(gone, tx)
         there = {each: fetched[each.mail.uid] for each in claims if each.mail.uid in fetched}
         return await self._preparing.all(there)
 
@@ -207,49 +208,9 @@ class Intake:
             fetched |= await self.run(self.mailbox.fetch_headers, large)
         return fetched
 
-    async def _commit_all(self, outcomes: dict[Claimed, Outcome]) -> dict[int, str]:
-        """Together, or one by one where one cannot be written; that one becomes an error."""
-        prepared = [each for each in outcomes.values() if isinstance(each, Prepared)]
-        try:
-            return await self._commit(prepared)
-        except Exception as error:
-            if not fault_of_the_mail(error):
-                raise
-        states: dict[int, str] = {}
-        for one in prepared:
-            try:
-                states |= await self._commit([one])
-            except Exception as error:
-                if not fault_of_the_mail(error):
-                    raise
-                outcomes[one.claimed] = error
-        return states
-
-    async def _commit(self, prepared: Sequence[Prepared]) -> dict[int, str]:
-        """The states of the rows that were ours to take; only of those is told."""
-        if not prepared:
-            return {}
-        columns = {name: [each.row[name] for each in prepared] for name in prepared[0].row}
-        async with self._outbox.transaction() as tx:
-            states = {row["id"]: row["state"] for row in await tx.fetch(store.TAKE, **columns)}
-            duplicates = [id for id, state in states.items() if state == "duplicate"]
-            if duplicates:
-                await tx.execute(store.NAME_ORIGINALS, ids=duplicates)
-            for each in prepared:
-                if states.get(each.claimed.id) == "received":
-                    tx.emit(each.event)
-        self.taken += len(states)
-        for state in states.values():
-            MAILS.labels(state).inc()
-        return states
-
-    async def _fail(self, claimed: Claimed, error: Exception) -> None:
-        reason = cause(error)
-        state = await self._database.fetch_value(store.FAIL, id=claimed.id, reason=reason)
-        log.warning("mail not taken in", mail=claimed.id, uid=claimed.mail.uid, cause=reason)
-        if state == "failed":
-            MAILS.labels("failed").inc()
-            await self._move([(claimed, state)])
+    async def _fail(self, claimed: Claimed, wrong: Unprepared) -> None:
+        if await self._taking.fail(claimed, wrong):
+            await self._move([(claimed, "failed")])
         else:
             self._retry = True
 
@@ -272,4 +233,4 @@ class Intake:
             self._unmoved = str(error)
             return
         self._unmoved = ""
-        await self._database.execute(store.MOVED, ids=[claimed.id for claimed in claims])
+        await self._database.execute(ledger.MOVED, ids=[claimed.id for claimed in claims])

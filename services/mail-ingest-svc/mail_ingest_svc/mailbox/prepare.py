@@ -18,11 +18,12 @@ from mail_ingest_svc.parse import ParsedAttachment, ParsedMail
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A mail that is ours to take in."""
+    """A mail that is ours to take in; ``raw_id``: where it is in the blobs already."""
 
     id: int
     mail: Listed
     mailbox: str
+    raw_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,14 @@ class Prepared:
 
 
 @dataclass(frozen=True, slots=True)
+class Unprepared:
+    """What is wrong with a mail; ``raw_id`` is what was kept of it."""
+
+    error: Exception
+    raw_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Read:
     parsed: ParsedMail
     digest: str
@@ -42,7 +51,7 @@ class Read:
 
 
 Contents = Mapping[Claimed, bytes | NotFetched]
-Outcome = Prepared | Exception
+Outcome = Prepared | Unprepared
 
 
 class Preparing:
@@ -56,7 +65,7 @@ class Preparing:
     async def all(self, contents: Contents) -> dict[Claimed, Outcome]:
         """Each mail, or what is wrong with it; raises only what is no mail's fault."""
         read, raw_ids = await asyncio.gather(self._read(contents), self._keep(contents))
-        work = (self._finish(each, raw_ids.get(each, ""), read[each]) for each in read)
+        work = (self._finish(each, raw_ids.get(each), read[each]) for each in read)
         return dict(zip(read, await asyncio.gather(*work), strict=True))
 
     async def _read(self, contents: Contents) -> dict[Claimed, Read | Exception]:
@@ -81,21 +90,28 @@ class Preparing:
         return Read(parsed, digest)
 
     async def _keep(self, contents: Contents) -> dict[Claimed, str]:
-        raws = {each: raw for each, raw in contents.items() if isinstance(raw, bytes)}
+        kept = {each: each.raw_id for each in contents if each.raw_id is not None}
+        raws = {
+            each: raw
+            for each, raw in contents.items()
+            if isinstance(raw, bytes) and each not in kept
+        }
         raw_ids = await asyncio.gather(*map(self._blobs.put, raws.values()))
-        return dict(zip(raws, raw_ids, strict=True))
+        return kept | dict(zip(raws, raw_ids, strict=True))
 
-    async def _finish(self, claimed: Claimed, raw_id: str, read: Read | Exception) -> Outcome:
+    async def _finish(
+        self, claimed: Claimed, raw_id: str | None, read: Read | Exception
+    ) -> Outcome:
         if isinstance(read, Exception):
-            return read
+            return Unprepared(read, raw_id)
         try:
             return await self._prepared(claimed, raw_id, read)
         except Exception as error:
             if not fault_of_the_mail(error):
                 raise
-            return error
+            return Unprepared(error, raw_id)
 
-    async def _prepared(self, claimed: Claimed, raw_id: str, read: Read) -> Prepared:
+    async def _prepared(self, claimed: Claimed, raw_id: str | None, read: Read) -> Prepared:
         parsed = read.parsed
         place = mail_place(claimed.id)
         body = await self._blobs.fold(body_of(parsed), place)

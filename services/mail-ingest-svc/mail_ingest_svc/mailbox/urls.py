@@ -10,18 +10,30 @@ from mail_ingest_svc.mailbox.maildir import MaildirMailbox
 from mail_ingest_svc.mailbox.port import Mailbox
 
 PROCESSED = "Processed"
-PORTS = {"imap": 143, "imaps": 993}
+PORTS = {"imap": 143, "imaps": 993, "lmtp": 24}
 
 
 def open_mailboxes(urls: Sequence[str], oauth: Collection[str] = ()) -> list[Mailbox]:
-    """One for each URL, not yet connected; a `SetupError` names what is wrong with one.
+    """One for each URL but those of `lmtp_places`, not yet connected; a `SetupError` names what is
+    wrong with one.
 
     ``oauth`` are the names that ``?oauth=`` may give.
     """
-    return [_mailbox(number, url, oauth) for number, url in enumerate(urls, 1)]
+    found = [_told(number, url, oauth) for number, url in enumerate(urls, 1)]
+    return [each for each in found if not isinstance(each, tuple)]
 
 
-def _mailbox(number: int, url: str, oauth: Collection[str]) -> Mailbox:
+def lmtp_places(urls: Sequence[str]) -> list[tuple[str, int]]:
+    """Hosts and ports of those that are ``lmtp://``: mail is brought there."""
+    found = (_told(number, url, ()) for number, url in enumerate(urls, 1) if _is_lmtp(url))
+    return [each for each in found if isinstance(each, tuple)]
+
+
+def _is_lmtp(url: str) -> bool:
+    return url.partition(":")[0].lower() == "lmtp"
+
+
+def _told(number: int, url: str, oauth: Collection[str]) -> Mailbox | tuple[str, int]:
     try:
         return _of_kind(_split(url), oauth)
     except WrongURLError as wrong:
@@ -39,16 +51,20 @@ def _split(url: str) -> SplitResult:
         raise WrongURLError("is no URL; special characters are written as %XX") from None
 
 
-def _of_kind(parts: SplitResult, oauth: Collection[str]) -> Mailbox:
+def _of_kind(parts: SplitResult, oauth: Collection[str]) -> Mailbox | tuple[str, int]:
     processed = parse_qs(parts.query).get("processed", [PROCESSED])[-1]
+    if parts.scheme == "lmtp":
+        if not parts.hostname or parts.path.strip("/"):
+            raise WrongURLError("needs a host and a port alone: lmtp://127.0.0.1:2424")
+        return parts.hostname, _port(parts)
     if parts.scheme == "maildir":
         return _maildir(parts, processed)
-    if parts.scheme in PORTS:
+    if parts.scheme in {"imap", "imaps"}:
         folder = unquote(parts.path.strip("/")) or "INBOX"
         if processed.casefold() == folder.casefold():
             raise WrongURLError(f"would for ever read what it has processed: {processed}")
         return ImapMailbox(_account(parts, oauth), folder, processed)
-    kinds = "imap://, imaps:// or maildir:"
+    kinds = "imap://, imaps://, maildir: or lmtp://"
     raise WrongURLError(f"must begin with {kinds}, not {parts.scheme or 'this'}")
 
 

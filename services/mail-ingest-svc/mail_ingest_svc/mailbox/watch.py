@@ -13,6 +13,7 @@ from deskwire.messaging.outbox import Outbox
 from deskwire.oauth import Tokens
 from mail_ingest_svc.mailbox.faults import ELSEWHERE
 from mail_ingest_svc.mailbox.intake import RETRY_SECONDS, Intake
+from mail_ingest_svc.mailbox.kept import KeptMails
 from mail_ingest_svc.mailbox.parsers import Parsers
 from mail_ingest_svc.mailbox.port import LoginRefused, Mailbox
 from mail_ingest_svc.mailbox.prepare import Preparing
@@ -30,17 +31,20 @@ REFUSED_PAUSE = 300.0
 async def watching(
     mailboxes: Sequence[Mailbox], outbox: Outbox, blobs: Blobs, settings: Settings
 ) -> AsyncIterator[None]:
-    """Take in the mail of all mailboxes until left; then end the chunk in work, and no more."""
+    """Take in the mail of all mailboxes, and what is in the blobs already, until left; then end the
+    chunk in work, and no more."""
     limit = settings.max_mail_bytes
     parsers, tokens = Parsers(settings.own_addresses), Tokens(settings.oauth, outbox.database)
     preparing = Preparing(blobs, parsers, limit=limit)
+    kept = KeptMails(outbox, blobs, preparing, limit=limit)
     watchers = [
         Watcher(Intake(mailbox, outbox, preparing, tokens, max_bytes=limit), settings.poll_seconds)
         for mailbox in mailboxes
     ]
     tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
     try:
-        yield
+        async with kept.watching(settings.shutdown_seconds):
+            yield
     finally:
         for watcher in watchers:
             watcher.stop()

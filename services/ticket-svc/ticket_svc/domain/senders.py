@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskwire.contracts.mail import Address, MailReceived
+from deskwire.contracts.people import Author
 from deskwire.contracts.settings import UnknownSenders
 from deskwire.errors import Invalid
 
@@ -31,6 +32,21 @@ def opening(known: Sequence[Sender]) -> Sender | str:
     if able:
         return min(able, key=lambda s: (s.contact_id is None, s.contact_id or 0))
     return "archived contact" if gone else "archived client"
+
+
+def accepted(known: Sequence[Sender], client_id: int | None) -> Sender | None:
+    """For whom an accepted mail opens a ticket: the client that was named, else as `opening`."""
+    if client_id is None:
+        found = opening(known)
+        return found if isinstance(found, Sender) else None
+    contacts = [s for s in known if s.client_id == client_id and not s.archived and s.contact_id]
+    return contacts[0] if contacts else Sender(client_id, None)
+
+
+def stranger(sender: Address | None) -> Author:
+    if sender is None:
+        return Author(type="unknown", name="unknown sender")
+    return Author(type="unknown", name=contact_name(sender), email=sender.email)
 
 
 def taking_part(

@@ -27,7 +27,8 @@ SWITCHED_OFF = "e-mail to ticket is switched off"
 
 
 async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> None:
-    tx.emit(await _handle(signer, mail, tx))
+    handle = _let_in if mail.accepted else _handle
+    tx.emit(await handle(signer, mail, tx))
 
 
 async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
@@ -46,6 +47,23 @@ async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
     if not known and policy.unknown_senders == "open":
         return _handled(mail, await _open_for_stranger(signer, mail, mail.sender, tx))
     return _left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
+
+
+async def _let_in(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
+    """Somebody has decided that it counts, whoever sent it and whatever the settings say."""
+    client_id = mail.client_id
+    if client_id is not None and not await tx.fetch_value(people.LIVE_CLIENT, client_id=client_id):
+        return _left(mail, f"there is no client {client_id}", held=True)
+    if mail.sender is None or not senders.is_address(mail.sender.email):
+        return _handled(mail, await _open_for_stranger(signer, mail, None, tx))
+    _, known = await _known_senders(mail.sender, tx)
+    thread = await _answered_thread(signer, mail, known, tx)
+    if thread is not None:
+        return _handled(mail, await _reply(signer, mail, mail.sender, thread, known, tx))
+    opening = senders.accepted(known, client_id)
+    if opening is None:
+        return _handled(mail, await _open_for_stranger(signer, mail, mail.sender, tx))
+    return _handled(mail, await _open(signer, mail, mail.sender, opening, tx))
 
 
 async def _known_senders(sender: Address, tx: Transaction) -> tuple[MailPolicy, list[Sender]]:
@@ -149,15 +167,17 @@ async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -
 
 
 async def _open_for_stranger(
-    signer: Signer, mail: MailReceived, sender: Address, tx: Transaction
+    signer: Signer, mail: MailReceived, sender: Address | None, tx: Transaction
 ) -> TicketEntry:
-    """Of no client and nobody's; the sender is a watcher, who gets the answers."""
+    """Nobody's, and of no client unless the mail was accepted for one; the sender is a watcher, who
+    gets the answers."""
     command = contracts.OpenTicket(
         subject=senders.subject_of(mail),
         body=mail.body,
-        watchers=(sender.email,),
+        client_id=mail.client_id,
+        watchers=(sender.email,) if sender else (),
         source="email",
-        author=Author(type="unknown", name=senders.contact_name(sender), email=sender.email),
+        author=senders.stranger(sender),
     )
     return await open_ticket(signer, command, tx, await _origin(mail, tx))
 

@@ -20,6 +20,10 @@ INSERT_SENDER = compiled(
 
 CLIENT_EXISTS = compiled(text("SELECT true FROM clients WHERE id = :client_id"))
 
+LIVE_CLIENT = compiled(
+    text("SELECT true FROM clients WHERE id = :client_id AND archived_at IS NULL")
+)
+
 # For a refusal that says which one is missing: null where nothing was named, or nothing is missing.
 _MISSING = compiled(
     text("""

@@ -1,33 +1,13 @@
-"""The ledger: one row for every mail that a mailbox has shown us."""
+"""Claiming mails and taking them in: what is committed at each step of their way."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Identity,
-    Index,
-    Integer,
-    MetaData,
-    Table,
-    Text,
-    UniqueConstraint,
-    func,
-    text,
-)
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import text
 
 from deskwire.db import Database, compiled
-from deskwire.messaging.schema import messaging_tables
-from deskwire.oauth import oauth_table
-
-metadata = MetaData()
-messaging_tables(metadata)
-oauth_table(metadata)
-
-TIME = TIMESTAMP(timezone=True)
+from mail_ingest_svc.store.documents import DOCUMENT
+from mail_ingest_svc.store.tables import STATES
 
 LEASE = "interval '5 seconds'"
 """So long a claimed mail is left to who claimed it, who may be another process."""
@@ -36,58 +16,6 @@ FAILURES = 3
 """A mail that could not be taken in so many times is given up."""
 
 LEFT_UNREAD = "left the folder before it was read"
-
-STATES = (
-    "fetching",
-    "received",
-    "ticket",
-    "reply",
-    "ignored",
-    "quarantined",
-    "failed",
-    "duplicate",
-)
-"""``fetching``: seen in the folder, not yet read; ``received``: ticket-svc has yet to answer;
-``quarantined``: as ignored, but somebody is to look at it."""
-
-mails = Table(
-    "mails",
-    metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
-    Column("mailbox", Text, nullable=False),
-    Column("folder", Text, nullable=False),
-    Column("uidvalidity", BigInteger, nullable=False),
-    Column("uid", Text, nullable=False),
-    Column("state", Text, nullable=False, server_default="fetching"),
-    Column("reason", Text, nullable=False, server_default=""),
-    Column("size", BigInteger, nullable=False),
-    Column("sha256", Text),
-    Column("raw_id", Text),
-    Column("message_id", Text),
-    Column("sender", Text),
-    Column("subject", Text, nullable=False, server_default=""),
-    Column("ticket_id", BigInteger),
-    Column("entry_id", BigInteger),
-    Column("attempts", Integer, nullable=False, server_default="1"),
-    Column("claimed_at", TIME, server_default=func.now()),
-    Column("seen_at", TIME, nullable=False, server_default=func.now()),
-    Column("received_at", TIME),
-    Column("handled_at", TIME),
-    Column("flagged_at", TIME),
-    UniqueConstraint("mailbox", "folder", "uidvalidity", "uid"),
-    CheckConstraint(f"state IN {STATES}", name="mails_state"),
-)
-Index("mails_by_state", mails.c.state, mails.c.id)  # RECENT of one state, COUNTS
-unmoved = mails.c.flagged_at.is_(None)
-Index("mails_unmoved", mails.c.mailbox, mails.c.folder, postgresql_where=unmoved)  # LEFT
-
-originals = Table(
-    "originals",
-    metadata,
-    Column("sha256", Text, primary_key=True),
-    Column("mail_id", BigInteger, nullable=False),
-)
-"""The first mail of each content. Its key decides between processes that take the same one."""
 
 # New mails are counted and committed before anything is done with them; of those known already,
 # what became of them. One round trip for both.
@@ -119,6 +47,20 @@ CLAIM_AGAIN = compiled(
     """)
 )
 
+# What is in the blobs and nobody has begun, or (``again``) one by one what was begun before.
+CLAIM_KEPT = compiled(
+    text(f"""
+    UPDATE mails SET attempts = attempts + 1, claimed_at = now()
+    WHERE id IN (
+        SELECT id FROM mails
+        WHERE state = 'fetching' AND raw_id IS NOT NULL
+          AND (attempts > 0) = CAST(:again AS boolean)
+          AND coalesce(claimed_at < now() - {LEASE}, true)
+        ORDER BY id LIMIT :limit FOR UPDATE SKIP LOCKED)
+    RETURNING id, mailbox, size, raw_id, attempts, reason
+    """)
+)
+
 # Something else than the mail was at fault.
 RELEASE = compiled(
     text("""
@@ -130,25 +72,33 @@ RELEASE = compiled(
 
 FAIL = compiled(
     text(f"""
-    UPDATE mails SET claimed_at = NULL, reason = :reason,
-        state = CASE WHEN attempts >= {FAILURES} THEN 'failed' ELSE state END
-    WHERE id = :id AND state = 'fetching'
-    RETURNING state
+    UPDATE mails SET claimed_at = NULL, reason = :reason
+    WHERE id = :id AND state = 'fetching' AND attempts < {FAILURES}
+    """)
+)
+
+GIVE_UP = compiled(
+    text(f"""
+    UPDATE mails SET claimed_at = NULL, reason = :reason, state = 'failed',
+        raw_id = coalesce(:raw_id, raw_id), version = version + 1
+    WHERE id = :id AND state = 'fetching' AND attempts >= {FAILURES}
+    RETURNING {DOCUMENT}
     """)
 )
 
 GONE = compiled(
     text(f"""
     UPDATE mails SET state = 'failed', reason = '{LEFT_UNREAD}',
-        claimed_at = NULL, flagged_at = now()
+        claimed_at = NULL, flagged_at = now(), version = version + 1
     WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'fetching'
+    RETURNING {DOCUMENT}
     """)
 )
 
 # The row that this takes is the one that is told of: when two processes have read the same mail,
 # the second finds the row taken, or the content known.
 TAKE = compiled(
-    text("""
+    text(f"""
     WITH incoming AS MATERIALIZED (
         SELECT * FROM unnest(
             CAST(:id AS bigint[]), CAST(:sha256 AS text[]), CAST(:raw_id AS text[]),
@@ -164,20 +114,24 @@ TAKE = compiled(
     UPDATE mails SET
         sha256 = i.sha256, raw_id = i.raw_id, message_id = i.message_id, sender = i.sender,
         subject = i.subject, reason = i.reason, received_at = now(), claimed_at = NULL,
-        state = CASE WHEN first.mail_id IS NULL THEN 'duplicate' ELSE 'received' END
+        version = version + 1,
+        state = CASE WHEN first.mail_id IS NULL AND NOT EXISTS (
+                SELECT FROM originals o WHERE o.sha256 = i.sha256 AND o.mail_id = i.id)
+            THEN 'duplicate' ELSE 'received' END
     FROM incoming i LEFT JOIN first ON first.mail_id = i.id
     WHERE mails.id = i.id AND mails.state IN ('fetching', 'failed')
-    RETURNING mails.id, mails.state
+    RETURNING {DOCUMENT}, mails.accepted, mails.client_id
     """)
 )
 
 # A statement of its own, after `TAKE`: only now is seen what a concurrent process has taken.
 NAME_ORIGINALS = compiled(
-    text("""
+    text(f"""
     UPDATE mails SET reason = 'the same as mail ' || first.id || ' in ' || first.mailbox
     FROM originals, mails first
     WHERE mails.id = ANY(CAST(:ids AS bigint[]))
       AND originals.sha256 = mails.sha256 AND first.id = originals.mail_id
+    RETURNING {DOCUMENT}
     """)
 )
 
@@ -187,25 +141,25 @@ MOVED = compiled(text("UPDATE mails SET flagged_at = now() WHERE id = ANY(CAST(:
 # be noted, or by somebody before we could read it.
 LEFT = compiled(
     text(f"""
-    UPDATE mails SET
-        flagged_at = now(), claimed_at = NULL,
-        reason = CASE state WHEN 'fetching' THEN '{LEFT_UNREAD}' ELSE reason END,
-        state = CASE state WHEN 'fetching' THEN 'failed' ELSE state END
-    WHERE mailbox = :mailbox AND folder = :folder AND flagged_at IS NULL
-      AND coalesce(claimed_at < now() - {LEASE}, true)
-      AND NOT (uidvalidity = CAST(:uidvalidity AS bigint) AND uid = ANY(CAST(:uids AS text[])))
+    WITH gone AS (
+        UPDATE mails SET flagged_at = now(), claimed_at = NULL
+        WHERE mailbox = :mailbox AND folder = :folder AND flagged_at IS NULL
+          AND coalesce(claimed_at < now() - {LEASE}, true)
+          AND NOT (uidvalidity = CAST(:uidvalidity AS bigint)
+                   AND uid = ANY(CAST(:uids AS text[])))
+        RETURNING id, state, raw_id
+    )
+    SELECT id FROM gone WHERE state = 'fetching' AND raw_id IS NULL -- for GONE, at once
     """)
 )
 
 HANDLED = compiled(
-    text("""
+    text(f"""
     UPDATE mails SET
-        state = h.state, reason = CASE h.reason WHEN '' THEN mails.reason ELSE h.reason END,
-        ticket_id = h.ticket_id, entry_id = h.entry_id, handled_at = now()
-    FROM unnest(CAST(:id AS bigint[]), CAST(:state AS text[]), CAST(:reason AS text[]),
-                CAST(:ticket_id AS bigint[]), CAST(:entry_id AS bigint[]))
-         AS h(id, state, reason, ticket_id, entry_id)
-    WHERE mails.id = h.id
+        state = :state, reason = coalesce(nullif(CAST(:reason AS text), ''), reason),
+        ticket_id = :ticket_id, entry_id = :entry_id, handled_at = now(), version = version + 1
+    WHERE id = :id
+    RETURNING {DOCUMENT}
     """)
 )
 

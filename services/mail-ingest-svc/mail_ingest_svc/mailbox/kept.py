@@ -1,0 +1,124 @@
+"""Takes in the mails that are in the blobs already: handed in, or taken up again."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from operator import itemgetter
+
+import asyncpg
+import structlog
+
+from deskwire.blobs import Blobs
+from deskwire.errors import NotFound
+from deskwire.messaging.outbox import Outbox
+from mail_ingest_svc.domain import CHUNK_MAILS, Listed, chunks
+from mail_ingest_svc.mailbox.faults import ELSEWHERE, fault_of_the_mail
+from mail_ingest_svc.mailbox.port import NotFetched
+from mail_ingest_svc.mailbox.prepare import Claimed, Preparing, Unprepared
+from mail_ingest_svc.mailbox.taking import LETHAL_CLAIMS, Taking
+from mail_ingest_svc.store import ledger
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+HEADERS_BYTES = 1024 * 1024
+
+
+class KeptMails:
+    def __init__(self, outbox: Outbox, blobs: Blobs, preparing: Preparing, *, limit: int) -> None:
+        self._database = outbox.database
+        self._blobs = blobs
+        self._preparing = preparing
+        self._taking = Taking(outbox)
+        self._limit = limit
+        self._stopped = asyncio.Event()
+        self._trouble = ""
+
+    @asynccontextmanager
+    async def watching(self, drain: float) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            self._stopped.set()
+            await asyncio.wait([task], timeout=drain)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        while not self._stopped.is_set():
+            if not await self._look_safely():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await self._stopped.wait()
+
+    async def _look_safely(self) -> bool:
+        """Whatever goes wrong is told once, not at each attempt."""
+        try:
+            more = await self.look()
+        except Exception as error:
+            trouble = str(error) or type(error).__name__
+            if trouble != self._trouble:
+                unforeseen = None if isinstance(error, ELSEWHERE) else error
+                log.warning("kept mails wait", cause=trouble, exc_info=unforeseen)
+            self._trouble = trouble
+            return False
+        self._trouble = ""
+        return more
+
+    async def look(self) -> bool:
+        """Take in what is there; returns whether there may be more."""
+        fresh = await self._claim(CHUNK_MAILS, again=False)
+        claimed = {str(row["id"]): _claimed(row) for row in fresh}
+        for chunk in chunks([each.mail for each in claimed.values()], self._limit):
+            await self._take([claimed[mail.uid] for mail in chunk])
+        begun = await self._claim(1, again=True)
+        for row in begun:
+            await self._take_again(row)
+        return bool(fresh or begun)
+
+    async def _claim(self, limit: int, *, again: bool) -> Sequence[asyncpg.Record]:
+        rows = await self._database.fetch(ledger.CLAIM_KEPT, again=again, limit=limit)
+        return sorted(rows, key=itemgetter("id"))
+
+    async def _take_again(self, row: asyncpg.Record) -> None:
+        """Alone, so that a lethal mail harms only itself."""
+        if row["attempts"] > LETHAL_CLAIMS:
+            error = RuntimeError(row["reason"] or "the service died with it")
+            await self._taking.fail(_claimed(row), Unprepared(error))
+        else:
+            await self._take([_claimed(row)])
+
+    async def _take(self, claims: Sequence[Claimed]) -> None:
+        try:
+            contents = await asyncio.gather(*map(self._read, claims))
+            outcomes = await self._preparing.all(dict(zip(claims, contents, strict=True)))
+            await self._taking.commit(outcomes)
+        except Exception as error:
+            if not fault_of_the_mail(error):
+                await self._taking.release(claims, error)
+            raise
+        for claimed, outcome in outcomes.items():
+            if isinstance(outcome, Unprepared):
+                await self._taking.fail(claimed, outcome)
+
+    async def _read(self, claimed: Claimed) -> bytes | NotFetched:
+        """Of a mail over the limit its headers."""
+        whole = claimed.mail.size <= self._limit
+        try:
+            within = range(0) if whole else range(HEADERS_BYTES)
+            chunks_read = await self._blobs.read(claimed.raw_id or "", within)
+        except NotFound as error:
+            return NotFetched(str(error))
+        content = b"".join([bytes(chunk) async for chunk in chunks_read])
+        return content if whole else _headers_of(content)
+
+
+def _headers_of(beginning: bytes) -> bytes:
+    head, _, _ = beginning.replace(b"\r\n", b"\n").partition(b"\n\n")
+    return head + b"\n\n"
+
+
+def _claimed(row: asyncpg.Record) -> Claimed:
+    mail = Listed(str(row["id"]), row["size"])
+    return Claimed(row["id"], mail, row["mailbox"], row["raw_id"])

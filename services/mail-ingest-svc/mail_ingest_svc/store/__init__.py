@@ -1,0 +1,1 @@
+"""What mail-ingest-svc remembers: the ledger."""

@@ -1,0 +1,87 @@
+"""The tables of the ledger."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+
+from deskwire.messaging.schema import messaging_tables
+from deskwire.oauth import oauth_table
+
+metadata = MetaData()
+messaging_tables(metadata)
+oauth_table(metadata)
+
+TIME = TIMESTAMP(timezone=True)
+
+STATES = (
+    "fetching",
+    "received",
+    "ticket",
+    "reply",
+    "ignored",
+    "quarantined",
+    "failed",
+    "duplicate",
+)
+"""``fetching``: seen, not yet read, and with a ``raw_id`` there to be read from the blobs;
+``received``: ticket-svc has yet to answer; ``quarantined``: as ignored, but somebody is to look
+at it."""
+
+mails = Table(
+    "mails",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("mailbox", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("uidvalidity", BigInteger, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="fetching"),
+    Column("reason", Text, nullable=False, server_default=""),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text),
+    Column("raw_id", Text),
+    Column("message_id", Text),
+    Column("sender", Text),
+    Column("subject", Text, nullable=False, server_default=""),
+    Column("ticket_id", BigInteger),
+    Column("entry_id", BigInteger),
+    Column("attempts", Integer, nullable=False, server_default="1"),
+    Column("claimed_at", TIME, server_default=func.now()),
+    Column("seen_at", TIME, nullable=False, server_default=func.now()),
+    Column("received_at", TIME),
+    Column("handled_at", TIME),
+    Column("flagged_at", TIME),
+    Column("accepted", Boolean, nullable=False, server_default=false()),
+    Column("client_id", BigInteger),
+    Column("decided_by", Text),
+    Column("version", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("mailbox", "folder", "uidvalidity", "uid"),
+    CheckConstraint(f"state IN {STATES}", name="mails_state"),
+)
+Index("mails_by_state", mails.c.state, mails.c.id)  # RECENT of one state, COUNTS
+unmoved = mails.c.flagged_at.is_(None)
+Index("mails_unmoved", mails.c.mailbox, mails.c.folder, postgresql_where=unmoved)  # LEFT
+_kept = text("state = 'fetching' AND raw_id IS NOT NULL")
+Index("mails_kept", mails.c.id, postgresql_where=_kept)  # CLAIM_KEPT
+
+originals = Table(
+    "originals",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("mail_id", BigInteger, nullable=False),
+)
+"""The first mail of each content. Its key decides between processes that take the same one."""
