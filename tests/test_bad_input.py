@@ -133,6 +133,8 @@ async def test_what_cannot_be_read_is_refused_as_that(caller: Caller) -> None:
     objects = b'{"a":' * 100_000
     for operation in WITH_JSON:
         for raw in (b"", b"{", b"\xff\xfe", b"nul", deep, deep + b"]" * 100_000, objects):
+            if not raw and not operation.described["requestBody"].get("required"):
+                continue  # nothing is a body too
             answer = await caller.call(operation.request(body=raw))
             assert answer.status in (400, 422), (operation, raw[:10], answer.body)
         assert (await caller.call(operation.request(body=deep))).status == 400, operation

@@ -45,6 +45,7 @@ KINDS = {
     "entry_id": "entry",
     "ids": "ticket",
     "into": "second ticket",
+    "invoice_id": "invoice",
     "key_id": "key",
     "location_id": "location",
     "mail_id": "mail",
@@ -172,6 +173,21 @@ async def mail(side: Side) -> int:
     return int(answer.json["id"])
 
 
+async def invoice(side: Side) -> int:
+    """Which is issued: its client sees it."""
+    place = f"/tickets/{await side.make('ticket')}"
+    work = {"agent_id": await side.make("agent"), "seconds": 60, "note": INTERNAL}
+    await side.posted(f"{place}/time", **work, billable=True)
+    rate = {"amount": "95.00", "currency": "EUR"}
+    made = await side.posted(f"{place}/invoice", rate=rate)
+    settings = await side.running.api("GET", "/settings")
+    seller = {"seller": {"name": "Example IT"}}
+    await side.running.api("PATCH", "/settings", seller, If_Match=settings.headers["etag"])
+    issued = await side.running.api("POST", f"/invoices/{made['id']}/issue")
+    assert issued.status == 200, issued.body
+    return int(made["id"])
+
+
 async def key(side: Side) -> int:
     made = await side.posted("/keys", name=f"{INTERNAL} {side.word}", scopes=["tickets:read"])
     return int(made["key"].split("_")[1])
@@ -185,6 +201,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "contact": contact,
     "domain": domain,
     "entry": entry,
+    "invoice": invoice,
     "key": key,
     "location": location,
     "mail": mail,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from deskwire.contracts import (
     attachments,
+    invoices,
     mail,
     notifications,
     people,
@@ -64,6 +65,10 @@ TICKET_REQUESTS = Queue(
         timekeeping.RemoveTime,
         timekeeping.StartTimer,
         timekeeping.StopTimer,
+        invoices.InvoiceTicket,
+        invoices.InvoiceClient,
+        invoices.IssueInvoice,
+        invoices.VoidInvoice,
         people.CreateClient,
         people.CreateContact,
         people.CreateDomain,
@@ -104,6 +109,8 @@ GATEWAY = Queue(
         tickets.EntryChanged,
         tickets.HistoryTold,
         timekeeping.TimeChanged,
+        invoices.InvoiceDrafted,
+        invoices.InvoiceChanged,
         people.ClientChanged,
         people.ContactChanged,
         people.DomainChanged,

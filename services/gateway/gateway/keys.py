@@ -23,6 +23,7 @@ RESOURCES = (
     "clients",
     "contacts",
     "domains",
+    "invoices",
     "locations",
     "mail",
     "scheduled-tickets",

@@ -3,6 +3,7 @@ batch."""
 
 from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
+from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted, InvoiceEvent
 from deskwire.contracts.mail import InboundChanged
 from deskwire.contracts.notifications import DeliveryChanged
 from deskwire.contracts.replay import ReplayDocuments
@@ -12,6 +13,7 @@ from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
 from gateway.readmodel.inbound import KEEP_INBOUND, inbound_row
+from gateway.readmodel.invoices import KEEP_INVOICES, invoice_row
 from gateway.readmodel.texts import KEEP_TEXTS_OF_ENTRIES, KEEP_TEXTS_OF_TICKETS
 from gateway.readmodel.timekeeping import KEEP_TIMES, time_row
 from gateway.readmodel.writing import (
@@ -51,6 +53,10 @@ async def keep_time(event: TimeChanged, tx: Transaction) -> None:
     tx.append(KEEP_TIMES, **time_row(event.time))
     for item in event.history:
         tx.append(KEEP_HISTORY, **history_row(item))
+
+
+async def keep_invoice(event: InvoiceEvent, tx: Transaction) -> None:
+    tx.append(KEEP_INVOICES, **invoice_row(event.invoice))
 
 
 async def keep_history(event: events.HistoryTold, tx: Transaction) -> None:
@@ -147,6 +153,8 @@ HANDLERS: Handlers = {
     events.HistoryTold: keep_history,
     events.EntryChanged: keep_entry,
     TimeChanged: keep_time,
+    InvoiceDrafted: keep_invoice,
+    InvoiceChanged: keep_invoice,
     people.ClientChanged: keep_client,
     people.ContactChanged: keep_contact,
     people.DomainChanged: keep_domain,

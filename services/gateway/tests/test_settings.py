@@ -88,6 +88,19 @@ FULL = {
         "sunday": ["00:00-00:01"],
     },
     "holidays": ["2024-02-29", "2026-12-25"],
+    "invoice_prefix": "RE-",
+    "seller": {
+        "name": "Example IT",
+        "address": "1 Example Street\nExample City",
+        "tax_id": "DE999999999",
+        "contact": "billing@example.com",
+        "payment": "IBAN DE00 0000",
+    },
+    "default_rate": {"amount": "95.00", "currency": "EUR"},
+    "payment_terms": 14,
+    "tax_rate": "9.975",
+    "time_rounding": {"rule": "nearest", "minutes": 15},
+    "invoice_lines": "entry",
 }
 
 
@@ -110,6 +123,13 @@ async def test_every_setting_is_kept(desk: Desk) -> None:
 
 
 REFUSED: tuple[tuple[str, object], ...] = (
+    ("default_rate", {"amount": "-1", "currency": "EUR"}),
+    ("payment_terms", -1),
+    ("seller", {"name": ""}),
+    ("tax_rate", "-1"),
+    ("tax_rate", "1.123456789"),
+    ("tax_rate", "100.001"),
+    ("time_rounding", {"rule": "up", "minutes": 0}),
     ("ticket_prefix", ""),
     ("ticket_prefix", "-T"),
     ("ticket_prefix", "T2"),

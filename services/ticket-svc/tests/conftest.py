@@ -33,7 +33,7 @@ async def desk(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterator[D
         db.connect(url, size=2) as database,
         AsyncExitStack() as ears,
     ):
-        desk = Desk(broker, database)
+        desk = Desk(broker, database, url)
         for queue in (GATEWAY, NOTIFY_SVC, MAIL_INGEST_SVC, SCHEDULER_SVC):
             await ears.enter_async_context(broker.consume(queue, desk.hear))
         yield desk

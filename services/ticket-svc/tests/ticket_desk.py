@@ -33,9 +33,10 @@ M = TypeVar("M", bound=Message)
 class Desk:
     """A running ticket-svc, and ears that hear everything it says."""
 
-    def __init__(self, broker: Broker, database: db.Database) -> None:
+    def __init__(self, broker: Broker, database: db.Database, database_url: str) -> None:
         self.broker = broker
         self.database = database
+        self.database_url = database_url
         self.heard: list[Message] = []
         self._changed = asyncio.Event()
         self._mail_ids = count(1)

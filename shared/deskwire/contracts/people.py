@@ -140,7 +140,10 @@ class Domain(Kept, OfClient):
 
 
 class Agent(Kept, Named):
+    """``rate`` is for an hour, where the client that it is worked for has none."""
+
     email: str
+    rate: Money | None = None
 
 
 class Asset(Kept, AssetDetails, OfClient):
@@ -177,6 +180,7 @@ class CreateDomain(Command[Domain], NewOfClient, name="domain.create.v1"):
 
 class CreateAgent(Command[Agent], New, name="agent.create.v1"):
     email: str
+    rate: Money | None = None
 
 
 class CreateAsset(Command[Asset], AssetDetails, NewOfClient, name="asset.create.v1"):
@@ -208,6 +212,7 @@ class DomainChanges(RecordChanges):
 
 class AgentChanges(RecordChanges):
     email: str = ""
+    rate: Money | None = None
 
 
 class AssetChanges(RecordChanges, AssetDetails):

@@ -6,9 +6,10 @@ from typing import Literal
 from pydantic import JsonValue
 
 from deskwire.contracts.base import Changes, Command, Document, Event
-from deskwire.contracts.people import Actor, Author, Through
+from deskwire.contracts.people import Actor, Author, Money, Through
 
 UnknownSenders = Literal["ignore", "quarantine", "open"]
+InvoiceLines = Literal["ticket", "entry"]
 
 
 class AutoClose(Document):
@@ -35,6 +36,25 @@ class BusinessHours(Document):
     sunday: tuple[str, ...] = ()
 
 
+class TimeRounding(Document):
+    """What of the time of an invoice's line is billed: all of it, up to the next multiple of
+    ``minutes``, or to the nearest one, of which a half is rounded down."""
+
+    rule: Literal["exact", "up", "nearest"] = "exact"
+    minutes: int = 15
+
+
+class Seller(Document):
+    """Who sends the invoices. ``contact`` is how to ask, ``payment`` how to pay: both, and the
+    address, in as many lines as they have."""
+
+    name: str = ""
+    address: str | None = None
+    tax_id: str | None = None
+    contact: str | None = None
+    payment: str | None = None
+
+
 WORKDAY = ("09:00-17:00",)
 WORKDAYS = BusinessHours(
     monday=WORKDAY, tuesday=WORKDAY, wednesday=WORKDAY, thursday=WORKDAY, friday=WORKDAY
@@ -46,7 +66,8 @@ class InstanceSettings(Document):
 
     ``new_ticket_addresses``: the team list told of every new ticket. ``languages``: those that
     mails are written in, the first one for who has none of them. ``timezone``: that of tickets
-    without a client.
+    without a client, and of the dates of invoices. ``default_rate``: for an hour, where neither the
+    client nor the agent has one. ``payment_terms``: days, where the client has none of its own.
     """
 
     ticket_prefix: str = "TCK-"
@@ -55,6 +76,10 @@ class InstanceSettings(Document):
     new_ticket_addresses: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     timezone: str = "UTC"
+    invoice_prefix: str = "INV-"
+    seller: Seller = Seller()
+    default_rate: Money | None = None
+    payment_terms: int = 30
 
 
 class PolicySettings(Document):
@@ -63,7 +88,8 @@ class PolicySettings(Document):
     ``client_notifications``: whether clients are told of new and of closed tickets. ``from_name``,
     ``from_address``: who mails come from (None: as notify-svc is told). ``reopen_days``: so long a
     client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
-    what the reminder says (None: what its template says).
+    what the reminder says (None: what its template says). ``tax_rate``: percent of what is
+    invoiced. ``invoice_lines``: one for each ticket, or for each time entry.
     """
 
     client_notifications: bool = True
@@ -74,6 +100,9 @@ class PolicySettings(Document):
     chaser_text: str | None = None
     business_hours: BusinessHours = WORKDAYS
     holidays: tuple[date, ...] = ()
+    tax_rate: str = "0"
+    time_rounding: TimeRounding = TimeRounding()
+    invoice_lines: InvoiceLines = "ticket"
 
 
 class Settings(PolicySettings, InstanceSettings):
@@ -91,6 +120,9 @@ class PolicyChanges(Changes):
     chaser_text: str | None = None
     business_hours: BusinessHours | None = None
     holidays: tuple[date, ...] | None = None
+    tax_rate: str | None = None
+    time_rounding: TimeRounding | None = None
+    invoice_lines: InvoiceLines | None = None
 
 
 class SettingChanges(PolicyChanges):
@@ -102,6 +134,10 @@ class SettingChanges(PolicyChanges):
     new_ticket_addresses: tuple[str, ...] | None = None
     languages: tuple[str, ...] | None = None
     timezone: str | None = None
+    invoice_prefix: str | None = None
+    seller: Seller | None = None
+    default_rate: Money | None = None
+    payment_terms: int | None = None
 
 
 class ClientSettings(Document):

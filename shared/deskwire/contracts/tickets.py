@@ -116,7 +116,8 @@ class TimeEntry(Document):
 
     ``entry_id`` is the reply or note that it was written with, whose ``time_worked`` it is. It is
     nobody's (``agent``) when that was written with a key of no agent. ``client`` and ``reference``
-    are those of the ticket that it is shown on. Names are as they were when it last changed.
+    are those of the ticket that it is shown on. Names are as they were when it last changed. What
+    is on an invoice (``invoice_id``) stays as it is.
     """
 
     id: int
@@ -133,6 +134,7 @@ class TimeEntry(Document):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None = None
+    invoice_id: int | None = None
     version: int = 1
 
 

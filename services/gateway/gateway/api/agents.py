@@ -8,7 +8,7 @@ from pydantic import Field
 from deskwire.contracts.people import Agent, ChangeAgent, CreateAgent
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
-from gateway.api.fields import Address, Name, Note, RequestBody
+from gateway.api.fields import Address, Name, Note, Rate, RequestBody
 from gateway.api.pages import Page
 from gateway.api.preconditions import IF_SEEN
 from gateway.api.records import (
@@ -23,13 +23,17 @@ routes = router("/agents", "agents")
 
 
 class NewAgent(RequestBody):
+    """``rate``: where the client that it works for has none."""
+
     name: Name
     email: Address
+    rate: Rate | None = None
 
 
 class AgentChange(RequestBody):
     name: Name | None = None
     email: Address | None = None
+    rate: Rate | None = None
 
 
 class AgentQuery(NamedPaging):
@@ -61,7 +65,7 @@ async def create_agent(request: Request, new: NewAgent) -> Response:
 @routes.patch("/{agent_id:int}", response_model=Agent, openapi_extra=IF_SEEN)
 @scope("agents:write")
 async def change_agent(request: Request, agent_id: int, change: AgentChange) -> Response:
-    """Change what is given."""
+    """Change what is given; null takes the rate back."""
     caller(request).everywhere()
     return await change_record(request, ChangeAgent, agent_id, change)
 

@@ -10,13 +10,13 @@ from deskwire.contracts.tickets import Ticket
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import (
-    Amount,
     Currency,
     Language,
     Line,
     Link,
     Name,
     Notes,
+    Rate,
     RequestBody,
     Zone,
 )
@@ -33,13 +33,6 @@ from gateway.api.records import (
 from gateway.api.ticket_lists import TicketFilters, listed
 
 routes = router("/clients", "clients")
-
-
-class Rate(RequestBody):
-    """For an hour."""
-
-    amount: Amount
-    currency: Currency
 
 
 class ClientDetails(RequestBody):

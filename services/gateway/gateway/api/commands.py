@@ -7,6 +7,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from fastapi import Request, Response
 
 from deskwire.contracts.base import Command, Reply
+from deskwire.contracts.invoices import DraftedInvoice, Invoice
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
@@ -17,6 +18,7 @@ from deskwire.messaging.requests import Answer, ask
 from gateway.api.auth import caller
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
+from gateway.readmodel.invoices import keep_invoice
 from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets, keep_time
 
 Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Asset | Location | Schedule)
@@ -81,6 +83,23 @@ async def perform_merge(
 async def perform_on_time(request: Request, command: Command[KeptTime]) -> Answer[KeptTime]:
     answer = await perform(request, command)
     await keep_time(services(request).database, answer.reply)
+    return answer
+
+
+async def perform_draft(
+    request: Request, command: Command[DraftedInvoice]
+) -> Answer[DraftedInvoice]:
+    answer = await perform(request, command)
+    database = services(request).database
+    await keep_invoice(database, answer.reply.invoice)
+    if answer.reply.ticket is not None:
+        await keep_tickets(database, answer.reply.ticket)
+    return answer
+
+
+async def perform_on_invoice(request: Request, command: Command[Invoice]) -> Answer[Invoice]:
+    answer = await perform(request, command)
+    await keep_invoice(services(request).database, answer.reply)
     return answer
 
 

@@ -123,6 +123,15 @@ Amount = Annotated[
         description="a decimal number with two digits behind the point at most",
     ),
 ]
+
+
+class Rate(RequestBody):
+    """For an hour."""
+
+    amount: Amount
+    currency: Currency
+
+
 Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
 Tags = Annotated[
     tuple[Annotated[str, Field(max_length=100), AfterValidator(one_line)], ...],

@@ -1,12 +1,13 @@
 """The instance's settings: one document, changed only by who has seen it."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.contracts.settings import (
+    InvoiceLines,
     SettingChanges,
     SettingHistoryItem,
     Settings,
@@ -16,7 +17,17 @@ from deskwire.contracts.settings import (
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import make_record, told_of
-from gateway.api.fields import A_YEAR, Address, Addresses, Hours, Name, RequestBody, Text
+from gateway.api.fields import (
+    A_YEAR,
+    Address,
+    Addresses,
+    Hours,
+    Line,
+    Name,
+    Rate,
+    RequestBody,
+    Text,
+)
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import version_seen
 from gateway.api.records import require
@@ -29,6 +40,21 @@ routes = router("/settings", "settings")
 Intervals = Annotated[
     tuple[Annotated[str, Field(max_length=11, examples=["09:00-17:00"])], ...],
     Field(max_length=10),
+]
+Prefix = Annotated[
+    str,
+    Field(
+        max_length=20,
+        pattern=r"^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z._-])?$",
+        description="does not end in a digit",
+    ),
+]
+Percent = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]{1,2}(\.[0-9]{1,3})?|100)$",
+        description="a decimal number with three digits behind the point at most",
+    ),
 ]
 Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
@@ -57,6 +83,25 @@ class WeekHours(RequestBody):
     sunday: Intervals = ()
 
 
+class Rounding(RequestBody):
+    """Of the time of an invoice's line: `up` to the next multiple of the minutes, or to the
+    `nearest` one, of which a half is rounded down (ITFlow: `nearest` 15)."""
+
+    rule: Literal["exact", "up", "nearest"] = "exact"
+    minutes: int = Field(15, strict=True, ge=1, le=24 * 60)
+
+
+class SellerDetails(RequestBody):
+    """Who sends the invoices. The address, `contact` (how to ask) and `payment` (how to pay) may
+    have several lines."""
+
+    name: Name
+    address: Annotated[Text, Field(max_length=500)] | None = None
+    tax_id: Line | None = None
+    contact: Annotated[Text, Field(max_length=500)] | None = None
+    payment: Annotated[Text, Field(max_length=500)] | None = None
+
+
 class PolicyChange(RequestBody):
     """What is left out stays as it is; null takes it back."""
 
@@ -74,20 +119,28 @@ class PolicyChange(RequestBody):
     chaser_text: Annotated[Text, Field(max_length=5000)] | None = None
     business_hours: WeekHours | None = None
     holidays: Annotated[tuple[date, ...], Field(max_length=500)] | None = None
+    tax_rate: Percent | None = Field(None, description="percent of what is invoiced")
+    time_rounding: Rounding | None = None
+    invoice_lines: InvoiceLines | None = Field(None, description="one for each of these")
 
 
 class SettingsChange(PolicyChange):
     """What is left out stays as it is; null is the default again."""
 
-    ticket_prefix: (
-        Annotated[str, Field(max_length=20, pattern=r"^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z._-])?$")]
-        | None
-    ) = Field(None, description="of new tickets; does not end in a digit")
+    ticket_prefix: Prefix | None = Field(None, description="of new tickets")
     email_parsing: bool | None = Field(None, description="whether mails become tickets and replies")
     unknown_senders: UnknownSenders | None = None
     new_ticket_addresses: Addresses | None = Field(None, description="told of every new ticket")
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] | None = None
     timezone: Annotated[str, Field(max_length=100, examples=["Europe/Berlin"])] | None = None
+    invoice_prefix: Prefix | None = Field(None, description="of new invoices")
+    seller: SellerDetails | None = None
+    default_rate: Rate | None = Field(
+        None, description="where neither the client nor the agent has one"
+    )
+    payment_terms: int | None = Field(
+        None, strict=True, ge=0, le=3650, description="days, where the client has no `net_terms`"
+    )
 
 
 class SettingHistoryQuery(Paging):

@@ -31,6 +31,7 @@ from gateway.readmodel.tables import (
     ENTRIES,
     HISTORY,
     INBOUND,
+    INVOICES,
     RECORDS,
     SETTING_HISTORY,
     TICKETS,
@@ -45,8 +46,11 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "not": operator.ne,
     "after": operator.gt,
     "before": operator.lt,
+    "from": operator.ge,
 }
-Shape = Literal["one", "many", "none", "none or many", "after", "before", "not", "any of", "words"]
+Shape = Literal[
+    "one", "many", "none", "none or many", "after", "before", "from", "not", "any of", "words"
+]  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +79,7 @@ TIME_LIST = Listing(TIME_ENTRIES, {"started_at": TIME_ENTRIES.c.started_at})
 HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
 SETTING_HISTORY_LIST = Listing(SETTING_HISTORY, {"id": SETTING_HISTORY.c.id})
 RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id, "name": RECORDS.c.name})
+INVOICE_LIST = Listing(INVOICES, {"number": INVOICES.c.number})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
 INBOUND_LIST = Listing(INBOUND, {"seen_at": INBOUND.c.seen_at})
 

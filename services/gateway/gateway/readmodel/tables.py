@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Identity,
     Index,
     Integer,
@@ -193,6 +194,23 @@ TIME_ENTRIES = Table(
         "agent_id",
         postgresql_where=text("seconds IS NULL AND deleted_at IS NULL"),
     ),
+)
+
+INVOICES = Table(
+    "invoices",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+    Column("client_id", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("issued", Boolean, nullable=False),  # at any time
+    Column("date", Date, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("doc", Text, nullable=False),
+    Index("invoices_number", "number"),  # GET /invoices
+    Index("invoices_client", "client_id", "number"),  # client_id=, and every bound key's lists
+    Index("invoices_date", "date"),  # from=, to=
+    Index("invoices_draft", "number", postgresql_where=text("state = 'draft'")),  # state=draft
 )
 
 SETTING_HISTORY = Table(

@@ -54,6 +54,16 @@ def person_columns(values: Values) -> dict[str, Any]:
     return {**values, "email_key": None if email is None else email_key(email)}
 
 
+def agent_columns(values: Values) -> dict[str, Any]:
+    """An agent's rate has a currency of its own."""
+    columns = person_columns(values)
+    if "rate" in columns:
+        rate = columns["rate"]
+        columns["rate"] = rate and Decimal(rate.amount)
+        columns["currency"] = rate and rate.currency
+    return columns
+
+
 def domain_columns(values: Values) -> dict[str, Any]:
     return {**values, "name": domain_key(values["name"])} if "name" in values else dict(values)
 

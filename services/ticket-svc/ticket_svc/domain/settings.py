@@ -3,10 +3,12 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
+from deskwire.contracts.people import Money
 from deskwire.contracts.settings import (
     AutoClose,
     BusinessHours,
@@ -15,6 +17,7 @@ from deskwire.contracts.settings import (
     Settings,
 )
 from deskwire.errors import Invalid
+from ticket_svc.domain.invoicing import is_decimal
 from ticket_svc.domain.senders import domain_key
 
 _INTERVAL = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])-((?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)")
@@ -71,6 +74,18 @@ def _from_address(value: str) -> str:
     return address
 
 
+def _tax_rate(value: str) -> str:
+    if not is_decimal(value, digits=3) or Decimal(value) > 100:
+        raise Invalid("must be 0 to 100 with three digits at most", field="tax_rate")
+    return value
+
+
+def _default_rate(value: Money) -> Money:
+    if not is_decimal(value.amount, digits=2):
+        raise Invalid("must be a number from 0 with two digits at most", field="default_rate")
+    return value
+
+
 def _languages(value: tuple[str, ...]) -> tuple[str, ...]:
     if len({tag.lower() for tag in value}) < len(value):
         raise Invalid("names a language twice", field="languages")
@@ -96,9 +111,11 @@ def _zones() -> frozenset[str]:
 RULES: Mapping[str, Callable[[Any], Any]] = {
     "auto_close": _auto_close,
     "business_hours": business_hours,
+    "default_rate": _default_rate,
     "from_address": _from_address,
     "holidays": _holidays,
     "languages": _languages,
+    "tax_rate": _tax_rate,
     "timezone": _timezone,
 }
 """Beyond types and sizes, which the gateway looks at."""

@@ -32,6 +32,12 @@ def check_own(time: TimeEntry, by: Author) -> None:
         raise Forbidden("an agent changes no other agent's time")
 
 
+def check_not_invoiced(time: TimeEntry) -> None:
+    """Raises `Conflict`: what a client is asked to pay for stays as it was told."""
+    if time.invoice_id is not None:
+        raise Conflict(f"this time is on the invoice {time.invoice_id}: make that void first")
+
+
 def check_time(seconds: int | None, started_at: datetime, now: datetime) -> None:
     """Raises `Invalid`. Times may overlap: one who waits for a machine works on the next ticket."""
     if seconds is not None and not 1 <= seconds <= LONGEST_TIME:

@@ -3,6 +3,7 @@
 from functools import partial
 
 from deskwire.contracts import attachments as attachment_contracts
+from deskwire.contracts import invoices as invoice_contracts
 from deskwire.contracts import people as people_contracts
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
@@ -17,6 +18,7 @@ from ticket_svc.handlers import (
     attachments,
     changes,
     entries,
+    invoicing,
     mail,
     merging,
     records,
@@ -60,6 +62,10 @@ def handlers(signer: Signer) -> Handlers:
         time_contracts.RemoveTime: timekeeping.remove_time,
         time_contracts.StartTimer: timekeeping.start_timer,
         time_contracts.StopTimer: timekeeping.stop_timer,
+        invoice_contracts.InvoiceTicket: invoicing.invoice_ticket,
+        invoice_contracts.InvoiceClient: invoicing.invoice_client,
+        invoice_contracts.IssueInvoice: invoicing.issue_invoice,
+        invoice_contracts.VoidInvoice: invoicing.void_invoice,
         settings_contracts.UpdateSettings: settings.update_settings,
         settings_contracts.UpdateClientSettings: settings.update_client_settings,
         ReplayDocuments: replaying(KINDS),

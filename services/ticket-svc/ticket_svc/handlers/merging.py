@@ -215,12 +215,15 @@ async def _below(ticket_id: int, tx: Transaction) -> list[int]:
 
 
 async def _show(tx: Transaction, origins: Sequence[int], before: int, now: int) -> None:
-    """Show the entries and times of some tickets on another one."""
+    """Show the entries and times of some tickets on another one. Raises `Conflict` when time that
+    is invoiced would be another client's."""
     values = {"source_id": before, "target_id": now, "origins": list(origins)}
     for row in await tx.fetch(merges.MOVE_ENTRIES, **values):
         tx.emit(EntryChanged(entry=documents.entry(row)))
     for row in await tx.fetch(merges.MOVE_TIME, **values):
         tx.emit(TimeChanged(time=timekeeping.time_entry(row)))
+    if invoice := await tx.fetch_value(merges.ASTRAY, ticket_id=now):
+        raise Conflict(f"time on {invoice} would be another client's: make that void first")
     await tx.execute(changes.RECOUNT, ids=[before, now])
 
 

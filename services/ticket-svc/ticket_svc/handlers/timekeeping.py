@@ -46,6 +46,7 @@ async def change_time(command: contracts.ChangeTime, tx: Transaction) -> KeptTim
     wanted = rules.differences(before, command.changes.values, datetime.now(UTC))
     if not wanted:
         return KeptTime(time=before)
+    rules.check_not_invoiced(before)
     if "agent_id" in wanted:
         await _agent(wanted["agent_id"], command.actor, tx)
     values = rules.current_values(before) | wanted
@@ -55,6 +56,7 @@ async def change_time(command: contracts.ChangeTime, tx: Transaction) -> KeptTim
 
 async def remove_time(command: contracts.RemoveTime, tx: Transaction) -> KeptTime:
     before = await _own_time(command, tx)
+    rules.check_not_invoiced(before)
     row = await tx.fetch_row(timekeeping.REMOVE, time_id=before.id)
     return await _kept(before, timekeeping.time_entry(row), command.actor, tx)
 

@@ -33,12 +33,19 @@ TIME_WORKED = """
      WHERE ticket_id = t.id AND deleted_at IS NULL)
 """
 
+INVOICE_IDS = """
+    ARRAY(SELECT DISTINCT it.invoice_id FROM time_entries te
+          JOIN invoiced_time it ON it.time_entry_id = te.id AND it.freed_at IS NULL
+          WHERE te.ticket_id = t.id ORDER BY 1)
+"""
+
 # What is shown on a ticket decides its counts; an opening is no reply.
 RECOUNT = compiled(
     text(f"""
     UPDATE tickets t SET
         entry_count = (SELECT count(*) FROM entries WHERE ticket_id = t.id),
         time_worked = {TIME_WORKED},
+        invoice_ids = {INVOICE_IDS},
         last_reply_at = last.created_at,
         last_reply_kind = last.kind,
         last_reply_by = CAST(last.author AS json) ->> 'name'

@@ -70,6 +70,17 @@ MOVE_ENTRIES = compiled(
     """)
 )
 
+# Time that is on an invoice of another client than that of the ticket where it is shown.
+ASTRAY = compiled(
+    text("""
+    SELECT i.prefix || i.number AS reference FROM time_entries ti
+    JOIN tickets t ON t.id = ti.ticket_id
+    JOIN invoiced_time it ON it.time_entry_id = ti.id AND it.freed_at IS NULL
+    JOIN invoices i ON i.id = it.invoice_id AND i.client_id IS DISTINCT FROM t.client_id
+    WHERE ti.ticket_id = :ticket_id ORDER BY i.number LIMIT 1
+    """)
+)
+
 MOVE_TIME = compiled(
     text(f"""
     WITH ti AS (

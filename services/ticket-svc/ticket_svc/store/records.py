@@ -137,11 +137,18 @@ async def _kept(
     return kind.document(row)
 
 
+def rate_of(row: asyncpg.Record) -> contracts.Money | None:
+    """From the columns `rate` and `currency`."""
+    rate, currency = row["rate"], row["currency"]
+    return None if rate is None else contracts.Money(amount=str(rate), currency=currency)
+
+
 def _client(row: asyncpg.Record) -> contracts.Client:
-    values = dict(row)
-    if values["rate"] is not None:
-        values["rate"] = contracts.Money(amount=str(values["rate"]), currency=values["currency"])
-    return contracts.Client.model_validate(values)
+    return contracts.Client.model_validate(dict(row) | {"rate": rate_of(row)})
+
+
+def _agent(row: asyncpg.Record) -> contracts.Agent:
+    return contracts.Agent.model_validate(dict(row) | {"rate": rate_of(row)})
 
 
 CLIENT = Kind(
@@ -171,9 +178,9 @@ DOMAIN = Kind(
 AGENT = Kind(
     "agent",
     tables.agents,
-    lambda row: contracts.Agent.model_validate(dict(row)),
+    _agent,
     lambda agent: contracts.AgentChanged(agent=agent),
-    records.person_columns,
+    records.agent_columns,
     client="CAST(NULL AS bigint)",
     shown=frozenset({"name", "email"}),
 )

@@ -4,10 +4,11 @@ from typing import Any
 
 from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import tickets as contracts
+from deskwire.contracts.invoices import InvoiceChanged
 from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.messaging.replay import Kind, page
-from ticket_svc.store import clocks, documents, history, records, setting_history
+from ticket_svc.store import clocks, documents, history, invoices, records, setting_history
 from ticket_svc.store import settings as settings_store
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.timekeeping import TIME, TIME_JOINS, time_entry
@@ -60,6 +61,10 @@ KINDS = {
     "time": Kind(
         page(f"SELECT {TIME} FROM time_entries ti {TIME_JOINS}", "ti.id"),
         lambda row: TimeChanged(time=time_entry(row)),
+    ),
+    "invoice": Kind(
+        page(invoices.INVOICE, "i.id"),
+        lambda row: InvoiceChanged(invoice=invoices.invoice(row)),
     ),
     "history": Kind(
         page("SELECT * FROM history"),

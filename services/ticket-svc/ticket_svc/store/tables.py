@@ -156,6 +156,8 @@ agents = Table(
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False),
+    Column("rate", Numeric(15, 2)),
+    Column("currency", Text),
     *_kept(),
 )
 _only_one("agents_unique_email", agents.c.email_key)
@@ -214,6 +216,7 @@ tickets = Table(
     Column("merged_into", BigInteger, ForeignKey("tickets.id")),
     Column("merged_from", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("follows", BigInteger, ForeignKey("tickets.id")),
+    Column("invoice_ids", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("entry_count", Integer, nullable=False, server_default="1"),
     Column("last_reply_at", TIME),
     Column("last_reply_kind", Text),
@@ -227,6 +230,12 @@ tickets = Table(
     Column("clock", Text),  # what it waits for; null: nothing
     _version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
+)
+Index(  # a client's tickets that were closed in a month
+    "tickets_closed",
+    tickets.c.client_id,
+    tickets.c.closed_at,
+    postgresql_where=tickets.c.closed_at.is_not(None),
 )
 # Tickets that show a name which is another now, newest first.
 for _shown in (tickets.c.client_id, tickets.c.contact_id, tickets.c.assigned_to):
@@ -298,6 +307,69 @@ Index(  # an agent's one timer
     time_entries.c.agent_id,
     unique=True,
     postgresql_where=text("seconds IS NULL AND deleted_at IS NULL"),
+)
+
+invoices = Table(
+    "invoices",
+    metadata,
+    _id(),
+    Column("number", BigInteger, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="draft"),
+    Column("client_id", BigInteger, ForeignKey("clients.id"), nullable=False),
+    Column("client_name", Text, nullable=False),
+    # as they were when it was last changed
+    Column("seller", Text, nullable=False),
+    Column("buyer", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("date", Date, nullable=False),
+    Column("due", Date, nullable=False),
+    Column("currency", Text, nullable=False),
+    _created(),
+    Column("created_by", Text, nullable=False),
+    Column("updated_at", TIME, nullable=False, server_default=func.now()),
+    Column("issued_at", TIME),
+    Column("voided_at", TIME),
+    Column("void_reason", Text),
+    _version(),
+    UniqueConstraint("number", name="invoices_unique_number"),
+)
+
+invoice_lines = Table(
+    "invoice_lines",
+    metadata,
+    _id(),
+    Column("invoice_id", BigInteger, ForeignKey("invoices.id"), nullable=False),
+    Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("agent_id", BigInteger, ForeignKey("agents.id")),
+    Column("agent_name", Text),
+    Column("time_entry_id", BigInteger, ForeignKey("time_entries.id")),
+    Column("worked_from", Date, nullable=False),
+    Column("worked_to", Date, nullable=False),
+    Column("seconds", BigInteger, nullable=False),
+    *(
+        Column(name, Numeric, nullable=False)
+        for name in ("quantity", "rate", "amount", "tax_rate", "tax")
+    ),
+    Index("invoice_lines_invoice", "invoice_id", "id"),  # an invoice's document
+)
+
+invoiced_time = Table(
+    "invoiced_time",
+    metadata,
+    Column("line_id", BigInteger, ForeignKey("invoice_lines.id"), primary_key=True),
+    Column("time_entry_id", BigInteger, ForeignKey("time_entries.id"), primary_key=True),
+    Column("invoice_id", BigInteger, ForeignKey("invoices.id"), nullable=False),
+    Column("freed_at", TIME),  # when its invoice was made void
+    Index("invoiced_time_invoice", "invoice_id"),  # what is freed with it
+)
+Index(  # no minute is billed twice; a time entry's invoice
+    "invoiced_time_once",
+    invoiced_time.c.time_entry_id,
+    unique=True,
+    postgresql_where=invoiced_time.c.freed_at.is_(None),
 )
 
 attachments = Table(

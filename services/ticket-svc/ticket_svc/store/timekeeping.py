@@ -10,7 +10,9 @@ from deskwire.db import compiled
 TIME = """
     ti.id, ti.ticket_id, ti.origin_ticket_id, ti.entry_id, ti.agent_id, ti.seconds, ti.started_at,
     ti.billable, ti.note, ti.created_at, ti.updated_at, ti.deleted_at, ti.version,
-    t.prefix, t.number, t.client_id, cl.name AS client_name, ag.name AS agent_name
+    t.prefix, t.number, t.client_id, cl.name AS client_name, ag.name AS agent_name,
+    (SELECT invoice_id FROM invoiced_time
+     WHERE time_entry_id = ti.id AND freed_at IS NULL) AS invoice_id
 """
 """The columns of a time entry's document, from `ti` and `TIME_JOINS`."""
 
@@ -123,6 +125,7 @@ def time_entry(row: asyncpg.Record) -> TimeEntry:
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         deleted_at=row["deleted_at"],
+        invoice_id=row["invoice_id"],
         version=row["version"],
     )
 

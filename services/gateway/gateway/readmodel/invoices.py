@@ -1,0 +1,68 @@
+"""Invoices: kept and read. A client sees those that were issued, also when they are void now."""
+
+from typing import Any
+
+import asyncpg
+from sqlalchemy import text
+
+from deskwire.contracts.invoices import Invoice
+from deskwire.db import Database, compiled
+from gateway.readmodel.documents import text_of
+from gateway.readmodel.lists import Filter
+from gateway.readmodel.reading import LARGEST_ID
+
+# As those of `writing.py`: one array per column, the newest version wins.
+KEEP_INVOICES = compiled(
+    text("""
+    INSERT INTO invoices AS target (id, number, client_id, state, issued, date, version, doc)
+    SELECT DISTINCT ON (id) * FROM unnest(
+        CAST(:id AS bigint[]), CAST(:number AS bigint[]), CAST(:client_id AS bigint[]),
+        CAST(:state AS text[]), CAST(:issued AS boolean[]), CAST(:date AS date[]),
+        CAST(:version AS integer[]), CAST(:doc AS text[])
+    ) AS new (id, number, client_id, state, issued, date, version, doc)
+    WHERE NOT EXISTS (SELECT FROM invoices i WHERE i.id = new.id AND i.version >= new.version)
+    ORDER BY id, version DESC
+    ON CONFLICT (id) DO UPDATE SET
+        state = excluded.state, issued = excluded.issued, date = excluded.date,
+        version = excluded.version, doc = excluded.doc
+    WHERE target.version < excluded.version
+    """)
+)
+
+_GET = compiled(
+    text("""
+    SELECT version, doc FROM invoices
+    WHERE id = :id AND (CAST(:within AS bigint) IS NULL OR client_id = :within AND issued)
+    """)
+)
+
+
+def invoice_row(invoice: Invoice) -> dict[str, Any]:
+    return {
+        "id": invoice.id,
+        "number": invoice.number,
+        "client_id": invoice.client.id,
+        "state": invoice.state,
+        "issued": invoice.issued_at is not None,
+        "date": invoice.date,
+        "version": invoice.version,
+        "doc": text_of(invoice),
+    }
+
+
+async def keep_invoice(database: Database, invoice: Invoice) -> None:
+    row = invoice_row(invoice)
+    await database.execute(KEEP_INVOICES, **{name: [value] for name, value in row.items()})
+
+
+async def invoice(database: Database, id: int, within: int | None) -> asyncpg.Record | None:
+    if id > LARGEST_ID:
+        return None
+    return await database.fetch_one(_GET, id=id, within=within)
+
+
+def seen_by(within: int | None) -> list[Filter]:
+    """What of a list is left for a key of the client; None: all of it."""
+    if within is None:
+        return []
+    return [Filter("client_id", "one", within), Filter("issued", "one", value=True)]
