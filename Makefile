@@ -54,7 +54,7 @@ mail-report: $(ready) ## How well mails of other projects are understood, and wh
 migrate: $(ready) ## Bring the databases to the newest schema
 	@$(bin)/deskwire migrate
 
-docs: $(ready) ## Write docs/asyncapi.json and docs/openapi.json from the code
+docs: $(ready) ## Write docs/asyncapi.json, messages.md and openapi.json from the code
 	@$(bin)/deskwire docs
 
 lock: $(ready) ## Resolve requirements.lock anew from the pyproject files

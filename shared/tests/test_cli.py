@@ -467,7 +467,9 @@ async def test_docs(tmp_path: Path) -> None:
     await deskwire(*folder)
     assert json.loads((tmp_path / "asyncapi.json").read_text())["asyncapi"] == "3.0.0"
     assert json.loads((tmp_path / "openapi.json").read_text())["openapi"].startswith("3.")
-    assert (await deskwire(*folder, "--check")).lines() == ["fresh: asyncapi.json openapi.json"]
+    assert "| `ticket.opened.v1` | TicketOpened |" in (tmp_path / "messages.md").read_text()
+    fresh = "fresh: asyncapi.json messages.md openapi.json"
+    assert (await deskwire(*folder, "--check")).lines() == [fresh]
     (tmp_path / "asyncapi.json").write_text("{}")
     assert "asyncapi.json in" in (await deskwire(*folder, "--check")).refused()
     assert (tmp_path / "asyncapi.json").read_text() == "{}"

@@ -19,9 +19,9 @@ def docs(
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="Where; docs of the checkout.")] = None,
 ) -> None:
-    """Write asyncapi.json and openapi.json."""
+    """Write asyncapi.json, messages.md and openapi.json."""
     place = folder or checkout() / "docs"
-    fresh = {place / name: _text(document) for name, document in _documents().items()}
+    fresh = {place / name: text for name, text in _documents().items()}
     stale = [path for path, text in fresh.items() if not path.exists() or path.read_text() != text]
     if check and stale:
         names = ", ".join(path.name for path in stale)
@@ -34,14 +34,16 @@ def docs(
         say("fresh:", *(path.name for path in fresh))
 
 
-def _documents() -> dict[str, Any]:
+def _documents() -> dict[str, str]:
     from deskwire.asyncapi import asyncapi_document
+    from deskwire.messages import messages_page
 
     return {
-        "asyncapi.json": asyncapi_document(),
-        "openapi.json": GATEWAY.module("api").openapi_document(),
+        "asyncapi.json": _json(asyncapi_document()),
+        "messages.md": messages_page(),
+        "openapi.json": _json(GATEWAY.module("api").openapi_document()),
     }
 
 
-def _text(document: Any) -> str:
+def _json(document: Any) -> str:
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
