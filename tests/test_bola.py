@@ -27,7 +27,7 @@ OURS, THEIRS, INTERNAL = "zzours", "zztheirs", "zzinternal"
 
 MISSING = 987_654_321
 
-OF_NO_CLIENT = {"agent", "key", "upload"}
+OF_NO_CLIENT = {"agent", "delivery", "key", "upload"}
 
 KINDS = {
     "agent_id": "agent",
@@ -41,6 +41,7 @@ KINDS = {
     "client_id": "client",
     "contact_id": "contact",
     "contact_location_id": "location",
+    "delivery_id": "delivery",
     "domain_id": "domain",
     "entry_id": "entry",
     "ids": "ticket",
@@ -161,6 +162,14 @@ async def agent(side: Side) -> int:
     return int(made["id"])
 
 
+async def delivery(side: Side) -> int:
+    """The mail that tells its contact of the ticket."""
+    place = f"/tickets/{await side.make('ticket')}/mails"
+    while not (mails := (await side.running.api("GET", place)).json["data"]):
+        await asyncio.sleep(0.05)
+    return int(mails[0]["id"])
+
+
 async def time(side: Side) -> int:
     values = {"agent_id": await side.make("agent"), "seconds": 60, "note": INTERNAL}
     made = await side.posted(f"/tickets/{await side.make('ticket')}/time", **values)
@@ -199,6 +208,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "attachment": attachment,
     "client": client,
     "contact": contact,
+    "delivery": delivery,
     "domain": domain,
     "entry": entry,
     "invoice": invoice,

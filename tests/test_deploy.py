@@ -28,7 +28,7 @@ JOBS = {"topology", *(f"migrate-{service}" for service in SERVICES)}
 READS = {  # who consumes what
     "gateway": {topology.GATEWAY},
     "mail-ingest-svc": {topology.MAIL_INGEST_SVC, topology.MAIL_INGEST_REQUESTS},
-    "notify-svc": {topology.NOTIFY_SVC},
+    "notify-svc": {topology.NOTIFY_SVC, topology.NOTIFY_REQUESTS},
     "scheduler-svc": {topology.SCHEDULER_SVC, topology.SCHEDULER_REQUESTS},
     "ticket-svc": {topology.TICKET_SVC, topology.TICKET_REQUESTS},
 }

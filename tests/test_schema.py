@@ -15,7 +15,7 @@ from deskwire.testing import FreshDatabase
 METADATA = {
     "ticket-svc": "ticket_svc.store.tables",
     "mail-ingest-svc": "mail_ingest_svc.store.tables",
-    "notify-svc": "notify_svc.store",
+    "notify-svc": "notify_svc.store.tables",
     "scheduler-svc": "scheduler_svc.store",
     "gateway": "gateway.readmodel.tables",
 }

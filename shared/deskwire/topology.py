@@ -93,7 +93,22 @@ MAIL_INGEST_REQUESTS = Queue(
     requests=True,
 )
 NOTIFY_SVC = Queue(
-    "notify-svc", (tickets.TicketOpened, tickets.TicketReplied, replay.ReplayDocuments)
+    "notify-svc",
+    (
+        tickets.TicketOpened,
+        tickets.TicketReplied,
+        tickets.TicketNoted,
+        tickets.TicketChanged,
+        tickets.TicketChased,
+        tickets.TicketMerged,
+        people.AgentChanged,
+        replay.ReplayDocuments,
+    ),
+)
+NOTIFY_REQUESTS = Queue(
+    "notify.requests",
+    (notifications.SetAgentNotifications, notifications.RetryDelivery),
+    requests=True,
 )
 SCHEDULER_SVC = Queue("scheduler-svc", (schedules.SetAlarm, replay.ReplayDocuments))
 SCHEDULER_REQUESTS = Queue("scheduler.requests", (schedules.CreateSchedule,), requests=True)
@@ -123,6 +138,7 @@ GATEWAY = Queue(
         schedules.ScheduleChanged,
         notifications.DeliveryChanged,
         mail.InboundChanged,
+        notifications.AgentNotificationsChanged,
     ),
 )
 
@@ -132,6 +148,7 @@ QUEUES = (
     MAIL_INGEST_SVC,
     MAIL_INGEST_REQUESTS,
     NOTIFY_SVC,
+    NOTIFY_REQUESTS,
     SCHEDULER_SVC,
     SCHEDULER_REQUESTS,
     GATEWAY,

@@ -5,7 +5,7 @@ from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted, InvoiceEvent
 from deskwire.contracts.mail import InboundChanged
-from deskwire.contracts.notifications import DeliveryChanged
+from deskwire.contracts.notifications import AgentNotificationsChanged, DeliveryChanged
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.contracts.timekeeping import TimeChanged
@@ -120,6 +120,10 @@ async def keep_inbound(event: InboundChanged, tx: Transaction) -> None:
     tx.append(KEEP_INBOUND, **inbound_row(event.mail))
 
 
+async def keep_notifications(event: AgentNotificationsChanged, tx: Transaction) -> None:
+    _keep_record(event.notifications, tx)
+
+
 async def fill_if_empty(outbox: Outbox) -> None:
     """On the first start, or with a new database, have everything told that was before."""
     async with outbox.transaction() as tx:
@@ -167,4 +171,5 @@ HANDLERS: Handlers = {
     ScheduleChanged: keep_schedule,
     DeliveryChanged: keep_delivery,
     InboundChanged: keep_inbound,
+    AgentNotificationsChanged: keep_notifications,
 }

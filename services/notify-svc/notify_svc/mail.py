@@ -1,47 +1,29 @@
-"""Turns a delivery into the mail that is sent: the same bytes at every attempt.
-
-One folder a mail, `templates/<name>/{subject.txt,body.txt,body.html.j2}`, in English; another
-language joins as `templates/<name>/<language>/`. Texts of tickets are values, never templates.
-"""
+"""Turns a delivery into the mail that is sent: the same bytes at every attempt."""
 
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from dataclasses import field as field_of
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
-from pathlib import Path
-from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError
-from jinja2.sandbox import SandboxedEnvironment
-from markupsafe import Markup
+from jinja2 import TemplateError
 
-from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
-from deskwire.html import clean_html, clean_text, html_of
-from notify_svc.domain import AUTOMATIC, Mail, Notice
+from notify_svc.contents import Contents, contents
+from notify_svc.domain.mails import Digest, Mail, Notice, Template
 from notify_svc.mime import alternatives, field, mailbox, one_line, words
 from notify_svc.settings import Settings
+from notify_svc.wording import NotSaid, Wording
 
-DELIMITER = "##- Please type your reply above this line -##"
-"""mail-ingest-svc cuts an answer here: everything below it is ours."""
+WRITTEN_BY_PEOPLE: frozenset[Template] = frozenset({"public-reply"})
+"""A machine wrote the others: nothing automatic must answer them (RFC 3834)."""
 
-_ANSWERED = frozenset({"ticket-created", "public-reply"})
 _LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without the brackets
 _ADDRESS = re.compile(r"[^\s<>@\"(),:;\\\[\]\x00-\x1f\x7f]+@[^\s<>@\"(),:;\\\[\]\x00-\x1f\x7f]+")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,900}>")  # what fits on a line and can stand in a header
-_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
-
-_ENVIRONMENT = SandboxedEnvironment(
-    loader=FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=lambda name: name is not None and name.endswith(".html.j2"),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    keep_trailing_newline=True,
-)
 
 
 class CannotRender(Exception):
@@ -57,6 +39,7 @@ class Letterhead:
     reply_address: str
     plus_addressing: bool = True
     ticket_url: str | None = None
+    wording: Wording = field_of(default_factory=Wording)
 
     @classmethod
     def of(cls, settings: Settings) -> "Letterhead":
@@ -68,11 +51,14 @@ class Letterhead:
             ),
             plus_addressing=settings.plus_addressing,
             ticket_url=settings.ticket_url,
+            wording=Wording(settings.templates),
         )
 
-    def reply_to(self, token: str) -> str:
+    def reply_to(self, notice: Notice | Digest) -> str:
+        if not self.plus_addressing or isinstance(notice, Digest):
+            return self.reply_address
         local, _, domain = self.reply_address.rpartition("@")
-        return f"{local}+{token}@{domain}" if self.plus_addressing else self.reply_address
+        return f"{local}+{notice.token}@{domain}"
 
     def of_sender(self, sender: MailSender) -> "Letterhead":
         """As the desk's settings have it; answers go where they always go, where they are read."""
@@ -109,7 +95,7 @@ def render(mail: Mail, letterhead: Letterhead, *, delivery: int, created_at: dat
         raise CannotRender(f"{recipient} is our own address: the mail would come back as a ticket")
     try:
         content = _content(mail, letterhead, recipient, created_at)
-    except (TemplateError, ValueError) as error:
+    except (TemplateError, NotSaid, ValueError) as error:
         raise CannotRender(f"{mail.template}: {error}") from error
     return Letter(
         name=f"{int(created_at.timestamp())}.{delivery}.deskwire",
@@ -149,70 +135,44 @@ def _without_plus(address: str) -> str:
 
 
 def _content(mail: Mail, letterhead: Letterhead, recipient: str, created_at: datetime) -> bytes:
-    values = _values(mail, letterhead)
-    subject = _filled(mail, "subject.txt", values)
+    said = contents(
+        mail, letterhead.wording, sender_name=letterhead.name, ticket_url=letterhead.ticket_url
+    )
     return alternatives(
-        [field(*one) for one in _headers(mail, letterhead, recipient, subject, created_at)],
+        [field(*one) for one in _headers(mail, letterhead, recipient, said, created_at)],
         boundary=f"=_{sha256(f'{mail.message_id} {recipient}'.encode()).hexdigest()[:32]}",
-        text=_filled(mail, "body.txt", values),
-        html=_filled(mail, "body.html.j2", values),
+        text=said.text,
+        html=said.html,
     )
 
 
 def _headers(
-    mail: Mail, letterhead: Letterhead, recipient: str, subject: str, created_at: datetime
+    mail: Mail, letterhead: Letterhead, recipient: str, said: Contents, created_at: datetime
 ) -> Iterator[tuple[str, str]]:
     notice, name = mail.notice, letterhead.name
     utf8 = not recipient.isascii()
     yield "From", mailbox(name, letterhead.address, utf8=utf8)
     yield "To", mailbox(notice.to_name, recipient, utf8=utf8)
-    yield "Reply-To", mailbox(name, letterhead.reply_to(notice.token), utf8=utf8)
-    yield "Subject", words(subject, utf8=utf8)
+    yield "Reply-To", mailbox(name, letterhead.reply_to(notice), utf8=utf8)
+    yield "Subject", words(said.subject, utf8=utf8)
     yield "Date", format_datetime(created_at.astimezone(UTC))
     yield "Message-ID", mail.message_id
+    if isinstance(notice, Notice):
+        yield from _place_in_thread(notice)
+    yield "Content-Language", said.language
+    yield "X-Deskwire-Loop", letterhead.reply_address
+    if mail.template not in WRITTEN_BY_PEOPLE:
+        yield "Auto-Submitted", "auto-generated"
+        yield "X-Auto-Response-Suppress", "All"
+
+
+def _place_in_thread(notice: Notice) -> Iterator[tuple[str, str]]:
     if answered := _message_ids([notice.in_reply_to or ""]):
         yield "In-Reply-To", answered
     if references := _message_ids(notice.references):
         yield "References", references
-    yield "X-Deskwire-Loop", letterhead.reply_address
-    if mail.template in AUTOMATIC:
-        yield "Auto-Submitted", "auto-generated"
-        yield "X-Auto-Response-Suppress", "All"
 
 
 def _message_ids(ids: Iterable[str]) -> str:
     """Other people's Message-IDs, as far as they are some."""
     return " ".join(one for one in ids if _MESSAGE_ID.fullmatch(one))
-
-
-def _filled(mail: Mail, file: str, values: dict[str, Any]) -> str:
-    return _ENVIRONMENT.get_template(f"{mail.template}/{file}").render(values)
-
-
-def _values(mail: Mail, letterhead: Letterhead) -> dict[str, Any]:
-    notice = mail.notice
-    answered = {"delimiter": DELIMITER} if mail.template in _ANSWERED else {}
-    return answered | {
-        "sender_name": letterhead.name,
-        "reference": notice.reference,
-        "subject": one_line(notice.subject),
-        "client": one_line(notice.client),
-        "contact": one_line(notice.contact),
-        "author": one_line(notice.author),
-        "to_name": one_line(notice.to_name),
-        "priority": notice.priority,
-        "source": notice.source,
-        "text": clean_text(notice.body.text).strip(),
-        "html": _html(notice.body),
-        "link": _link(notice, letterhead.ticket_url),
-    }
-
-
-def _link(notice: Notice, ticket_url: str | None) -> str:
-    return ticket_url.replace("{id}", str(notice.ticket_id)) if ticket_url else ""
-
-
-def _html(body: Body) -> Markup:
-    """Cleaned here once more, whatever the ticket holds; pictures would need their attachments."""
-    html = body.html or html_of(clean_text(body.text).strip())
-    return Markup(clean_html(_IMAGE.sub("", html)))  # noqa: S704  # cleaned in this line

@@ -9,8 +9,8 @@ from deskwire.messaging.broker import connect
 from deskwire.messaging.consumer import consuming
 from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
-from deskwire.topology import NOTIFY_SVC
-from notify_svc.handlers import HANDLERS
+from deskwire.topology import NOTIFY_REQUESTS, NOTIFY_SVC
+from notify_svc.handlers import HANDLERS, ask_for_agents
 from notify_svc.sender import sending
 from notify_svc.settings import Settings
 
@@ -20,14 +20,16 @@ NAME = "notify-svc"
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
     wake = asyncio.Event()
+    queues = (NOTIFY_SVC, NOTIFY_REQUESTS)
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
         Outbox(database, broker, service=NAME, after_commit=wake.set).relaying() as outbox,
         sending(settings, outbox, wake),
-        consuming(HANDLERS, (NOTIFY_SVC,), broker, outbox, drain=settings.shutdown_seconds),
+        consuming(HANDLERS, queues, broker, outbox, drain=settings.shutdown_seconds),
         health.serving(settings.health_port, database, broker),
     ):
+        await ask_for_agents(outbox)
         yield
 
 

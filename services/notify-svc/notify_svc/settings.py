@@ -1,5 +1,7 @@
 """What notify-svc can be told."""
 
+from pathlib import Path
+
 from pydantic import Field
 
 from deskwire.settings import ServiceSettings
@@ -15,6 +17,9 @@ class Settings(ServiceSettings):
     )
     ticket_url: str | None = Field(
         None, description="where an agent sees a ticket: https://desk.example.com/tickets/{id}"
+    )
+    templates: Path | None = Field(
+        None, description="a folder with sentences and templates of mails, before those that are"
     )
     smtp_connections: int = Field(4, ge=1, le=50, description="how many mails are sent at once")
     uncertain_retry_seconds: float = Field(

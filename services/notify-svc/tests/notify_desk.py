@@ -18,7 +18,7 @@ from deskwire.contracts.tickets import Entry, MailThread, Ticket, TicketOpened, 
 from deskwire.messaging.broker import Broker, connect
 from deskwire.messaging.broker import Delivery as Handed
 from deskwire.messaging.envelope import unwrap, wrap
-from deskwire.topology import GATEWAY
+from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, SCHEDULER_SVC, TICKET_SVC
 from notify_svc.main import running
 from notify_svc.settings import Settings
 
@@ -115,6 +115,7 @@ class Desk:
         self.broker = broker
         self.database = database
         self.told: list[Delivery] = []
+        self.heard_all: list[Message] = []
         self._changed = asyncio.Event()
 
     async def tell(self, event: Message, *, id: UUID | None = None) -> None:
@@ -124,6 +125,7 @@ class Desk:
     async def hear(self, batch: Sequence[Handed]) -> None:
         for handed in batch:
             message = unwrap(handed.envelope)
+            self.heard_all.append(message)
             if isinstance(message, DeliveryChanged):
                 self.told.append(message.delivery)
         self._changed.set()
@@ -135,6 +137,13 @@ class Desk:
                 self._changed.clear()
                 await self._changed.wait()
         return found[-1]
+
+    async def hears(self, kind: type[Message], *, count: int) -> None:
+        """Returns when so many events of a kind were told."""
+        async with asyncio.timeout(20):
+            while len([one for one in self.heard_all if isinstance(one, kind)]) < count:
+                self._changed.clear()
+                await self._changed.wait()
 
     async def state(self, state: str, *, count: int = 1) -> Delivery:
         return await self.heard(lambda delivery: delivery.state == state, count=count)
@@ -168,10 +177,17 @@ def settings(database_url: str, smtp_url: str, **more: Any) -> Settings:
 async def desk_of(told: Settings) -> AsyncIterator[Desk]:
     """A running notify-svc."""
     async with (
-        running(told),
         connect(told.broker_url) as broker,
+        broker.consume(TICKET_SVC, ignore),  # the other owners have nothing to tell
+        broker.consume(SCHEDULER_SVC, ignore),
+        broker.consume(MAIL_INGEST_SVC, ignore),
+        running(told),
         db.connect(told.database_url, size=2) as database,
     ):
         desk = Desk(broker, database)
         async with broker.consume(GATEWAY, desk.hear):
             yield desk
+
+
+async def ignore(_batch: Sequence[Handed]) -> None:
+    pass

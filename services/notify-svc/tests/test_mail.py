@@ -15,15 +15,17 @@ from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
 from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
-from notify_svc.domain import Told, mails
-from notify_svc.mail import DELIMITER, CannotRender, Letterhead, ascii_domain, render
+from notify_svc.domain.mails import Told
+from notify_svc.domain.rules import mails
+from notify_svc.mail import CannotRender, Letterhead, ascii_domain, render
 from notify_svc.settings import Settings
 
+DELIMITER = "##- Please type your reply above this line -##"
 HEAD = Letterhead("Example Support", "support@example.com", "support@example.com")
 
 
 def raw(event: Told, which: int = 0, head: Letterhead = HEAD) -> bytes:
-    return render(list(mails(event))[which], head, delivery=7, created_at=NOON).content
+    return render(list(mails(event, {}))[which], head, delivery=7, created_at=NOON).content
 
 
 def mail(event: Told, which: int = 0, head: Letterhead = HEAD) -> EmailMessage:
@@ -78,7 +80,7 @@ def test_the_settings_say_who_a_mail_comes_from() -> None:
     told = MailSender(name="Acme\r\nBcc: x desk", address="acme@desk.example.com")
     thread_of_acme = replied().thread.model_copy(update={"sender": told})
     event = replied().model_copy(update={"thread": thread_of_acme})
-    letter = render(next(iter(mails(event))), HEAD, delivery=7, created_at=NOON)
+    letter = render(next(iter(mails(event, {}))), HEAD, delivery=7, created_at=NOON)
     found = parsed(letter.content)
     assert found["From"] == '"Acme Bcc: x desk" <acme@desk.example.com>'
     assert letter.sender == "acme@desk.example.com"
@@ -168,7 +170,7 @@ def test_no_text_becomes_a_header() -> None:
         assert set(found.keys()) <= {
             *("From", "To", "Reply-To", "Date", "Message-ID", "In-Reply-To", "References"),
             *("X-Deskwire-Loop", "Auto-Submitted", "X-Auto-Response-Suppress", "Subject"),
-            *("MIME-Version", "Content-Type"),
+            *("MIME-Version", "Content-Type", "Content-Language"),
         }
         (to,) = found["To"].addresses
         assert to.addr_spec == ("alice@client.test", "t@example.com")[which]

@@ -1,8 +1,6 @@
 """From an event to the mail server, and what is said of it."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -12,11 +10,11 @@ from notify_desk import ANN, Desk, desk_of, opened, parsed, replied, settings
 
 from deskwire.blobs import open_blobs
 from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import RetryDelivery
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.errors import Conflict, NotFound
 from deskwire.local import Smtp
-from deskwire.messaging.broker import Delivery
-from deskwire.topology import SCHEDULER_SVC, TICKET_SVC
+from deskwire.messaging.requests import ask
 from notify_svc import store
 from notify_svc.sender import queue
 from notify_svc.settings import Settings
@@ -238,23 +236,12 @@ async def test_operators_see_and_repeat_deliveries(desk: Desk, smtp_server: Smtp
     assert [one.id for one in await store.recent(desk.database)] == [sent.id, failed.id]
     assert await store.recent(desk.database, limit=1) == [sent]
     assert await store.recent(desk.database, "failed") == [failed]
-    assert (await store.retry(desk.database, failed.id)).state == "queued"
+    assert (await ask(desk.broker, RetryDelivery(id=failed.id))).reply.state == "queued"
     await desk.heard(lambda told: told.id == failed.id and told.state == "sent")
     with pytest.raises(Conflict, match="is sent"):
-        await store.retry(desk.database, failed.id)
+        await ask(desk.broker, RetryDelivery(id=failed.id))
     with pytest.raises(NotFound):
-        await store.retry(desk.database, 999)
-
-
-@asynccontextmanager
-async def others(desk: Desk) -> AsyncIterator[None]:
-    """The other owners, who have nothing to tell."""
-    async with desk.broker.consume(TICKET_SVC, ignore), desk.broker.consume(SCHEDULER_SVC, ignore):
-        yield
-
-
-async def ignore(_batch: Sequence[Delivery]) -> None:
-    pass
+        await ask(desk.broker, RetryDelivery(id=999))
 
 
 async def test_deliveries_can_be_told_anew(desk: Desk) -> None:
@@ -262,7 +249,6 @@ async def test_deliveries_can_be_told_anew(desk: Desk) -> None:
     await desk.state("sent", count=2)
     before = sorted(desk.told, key=lambda told: told.id)
     desk.told.clear()
-    async with others(desk):
-        await desk.tell(ReplayDocuments())
-        await desk.state("sent", count=2)
+    await desk.tell(ReplayDocuments())
+    await desk.state("sent", count=2)
     assert sorted(desk.told, key=lambda told: told.id) == before

@@ -1,19 +1,43 @@
-"""What notify-svc owns: deliveries."""
+"""What notify-svc owns: deliveries, and when agents want to be told of what."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
-from deskwire.contracts.base import Document, Event
+from deskwire.contracts.base import Command, Document, Event
 
 DeliveryState = Literal["queued", "sending", "sent", "failed", "uncertain"]
 
+AgentEvent = Literal[
+    "assigned",
+    "unassigned",
+    "client-reply",
+    "agent-reply",
+    "note",
+    "mention",
+    "reopened",
+    "closed",
+    "merged",
+    "undelivered",
+]
+"""What agents are told of; all but ``mention`` are about tickets that are (or were) assigned to
+them, and done by somebody else. ``undelivered``: a mail to the client's people did not go out."""
+
+Telling = Literal["off", "now", "hourly", "daily", "weekly"]
+"""Not at all, by a mail of its own at once, or in a digest."""
+
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
 
 class Delivery(Document):
-    """One mail to one recipient. ``uncertain``: the server may have it, its answer was lost."""
+    """One mail to one recipient. ``uncertain``: the server may have it, its answer was lost.
+
+    ``ticket_id`` is None for a digest, which is about several.
+    """
 
     id: int
     template: str
-    ticket_id: int
+    ticket_id: int | None = None
     recipient: str
     state: DeliveryState
     attempts: int
@@ -23,6 +47,57 @@ class Delivery(Document):
     sent_at: datetime | None = None
     next_attempt_at: datetime | None = None
     version: int
+
+
+class QuietHours(Document):
+    """Wall clock times ``22:00``; past midnight when the end is before the start."""
+
+    start: str
+    end: str
+
+
+class AgentNotifications(Document):
+    """When an agent is told of what. What ``events`` does not name is told at once.
+
+    ``timezone`` is of all hours here; ``digest_hour`` is when daily and weekly digests go out.
+    ``language`` None: the team's. In quiet hours nothing goes out; it waits for their end.
+    """
+
+    agent_id: int
+    events: Mapping[AgentEvent, Telling] = {}
+    quiet_hours: QuietHours | None = None
+    timezone: str = "UTC"
+    digest_hour: int = 8
+    digest_day: Weekday = "monday"
+    language: str | None = None
+    version: int = 0
+
+
+# Commands.
+
+
+class SetAgentNotifications(Command[AgentNotifications], name="notifications.set.v1"):
+    """All of it anew. ``if_version`` is what the caller saw (None: whatever it is now)."""
+
+    notifications: AgentNotifications
+    if_version: int | None = None
+
+
+class RetryDelivery(Command[Delivery], name="delivery.retry.v1"):
+    """Send it now and with fresh patience; one that is out is a conflict."""
+
+    id: int
+
+
+# Events.
+
+
+class AgentNotificationsChanged(Event, name="notifications.changed.v1"):
+    notifications: AgentNotifications
+
+    @property
+    def aggregate(self) -> str:
+        return f"agent:{self.notifications.agent_id}"
 
 
 class DeliveryChanged(Event, name="mail.delivery.v1"):

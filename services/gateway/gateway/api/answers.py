@@ -1,6 +1,7 @@
 """Single documents as they go out: with an ETag, and 304 to those who have it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import asyncpg
 import structlog
@@ -46,7 +47,9 @@ def matches(wanted: str, version: int | str) -> bool:
     return "*" in tags or f'"{version}"' in tags
 
 
-def found(request: Request, row: asyncpg.Record, doc: str | None = None) -> Found:
+def found(
+    request: Request, row: asyncpg.Record | Mapping[str, Any], doc: str | None = None
+) -> Found:
     """The row's document, or ``doc`` in its place."""
     version = row["version"]
     wanted = next((v for name, v in request.scope["headers"] if name == b"if-none-match"), None)

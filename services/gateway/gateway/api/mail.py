@@ -3,12 +3,20 @@
 from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
+from pydantic import Field
 
-from deskwire.contracts.notifications import Delivery, DeliveryState
+from deskwire.contracts.notifications import Delivery, DeliveryState, RetryDelivery
+from deskwire.errors import NotFound
 from gateway.api import pages
 from gateway.api.auth import caller, router, scope
+from gateway.api.commands import perform, told_of
+from gateway.api.fields import Note
 from gateway.api.pages import Page, Paging, Several
+from gateway.api.services import services
+from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, among
+from gateway.readmodel.reading import LARGEST_ID
+from gateway.readmodel.writing import keep_delivery
 
 routes = router("/mail", "mail")
 
@@ -17,6 +25,8 @@ class DeliveryQuery(Paging):
     sort: Literal["id", "-id"] = "-id"
     state: Several[DeliveryState] | None = None
     ticket_id: Several[pages.Id] | None = None
+    template: Several[Note] | None = None
+    recipient: Several[Note] | None = Field(None, description="the address, whatever its case")
 
 
 @routes.get("/outbound", response_model=Page[Delivery])
@@ -24,6 +34,28 @@ class DeliveryQuery(Paging):
 async def list_deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
     """Deliveries, with the mail server's answers. Only with a key that is not bound to a client."""
     caller(request).everywhere()
-    given = {"state": query.state, "ticket_id": query.ticket_id}
+    given = {
+        "state": query.state,
+        "ticket_id": query.ticket_id,
+        "template": query.template,
+        "recipient": query.recipient and [each.casefold() for each in query.recipient],
+    }
     filters = [among(column, values) for column, values in given.items() if values]
     return await pages.listed(request, DELIVERY_LIST, query, sort=query.sort, filters=filters)
+
+
+@routes.post("/outbound/{delivery_id:int}/retry", response_model=Delivery)
+@scope("mail:write")
+async def retry_delivery(request: Request, delivery_id: int) -> Response:
+    """Send it now, and for three days more if need be; 409 when it is out already.
+
+    One that is `uncertain` may be a second time with its recipient. Only with a key that is not
+    bound to a client.
+    """
+    caller(request).everywhere()
+    if delivery_id > LARGEST_ID:
+        raise NotFound(f"there is no delivery {delivery_id}")
+    answer = await perform(request, RetryDelivery(id=delivery_id))
+    await keep_delivery(services(request).database, answer.reply)
+    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
+    return Response(text_of(answer.reply), headers=headers, media_type="application/json")

@@ -257,12 +257,16 @@ DELIVERIES = Table(
     "deliveries",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
-    Column("ticket_id", BigInteger, nullable=False),
+    Column("ticket_id", BigInteger),
     Column("state", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
     Column("version", Integer, nullable=False),
     Column("doc", Text, nullable=False),
     Index("deliveries_ticket", "ticket_id", "id"),  # GET /mail/outbound?ticket_id=
     Index("deliveries_state", "state", "id"),  # GET /mail/outbound?state=
+    Index("deliveries_template", "template", "id"),  # GET /mail/outbound?template=
+    Index("deliveries_recipient", "recipient", "id"),  # GET /mail/outbound?recipient=
 )
 
 INBOUND = Table(

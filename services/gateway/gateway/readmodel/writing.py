@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from deskwire.contracts.notifications import Delivery
+from deskwire.contracts.notifications import AgentNotifications, Delivery
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import ClientSettings, SettingHistoryItem, Settings
@@ -21,7 +21,18 @@ from gateway.readmodel.lookups import lookups
 from gateway.readmodel.timekeeping import keep_times
 from gateway.readmodel.words import sort_key, words
 
-Record = Client | Contact | Domain | Agent | Asset | Location | Settings | ClientSettings | Schedule
+Record = (
+    Client
+    | Contact
+    | Domain
+    | Agent
+    | Asset
+    | Location
+    | Settings
+    | ClientSettings
+    | Schedule
+    | AgentNotifications
+)
 
 KINDS: dict[type[Record], str] = {
     Client: "client",
@@ -33,6 +44,7 @@ KINDS: dict[type[Record], str] = {
     Settings: "settings",
     ClientSettings: "client_settings",
     Schedule: "schedule",
+    AgentNotifications: "notifications",
 }
 SETTINGS_ID = 1
 
@@ -114,11 +126,12 @@ KEEP_RECORDS = compiled(
 
 KEEP_DELIVERIES = compiled(
     text("""
-    INSERT INTO deliveries AS target (id, ticket_id, state, version, doc)
+    INSERT INTO deliveries AS target (id, ticket_id, state, template, recipient, version, doc)
     SELECT DISTINCT ON (id) * FROM unnest(
         CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:state AS text[]),
-        CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (id, ticket_id, state, version, doc)
+        CAST(:template AS text[]), CAST(:recipient AS text[]), CAST(:version AS integer[]),
+        CAST(:doc AS text[])
+    ) AS new (id, ticket_id, state, template, recipient, version, doc)
     WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.id = new.id AND d.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
@@ -223,6 +236,8 @@ def _id_of(record: Record) -> int:
             return SETTINGS_ID
         case ClientSettings():
             return record.client_id
+        case AgentNotifications():
+            return record.agent_id
     return record.id
 
 
@@ -242,6 +257,8 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
         "id": delivery.id,
         "ticket_id": delivery.ticket_id,
         "state": delivery.state,
+        "template": delivery.template,
+        "recipient": delivery.recipient.casefold(),
         "version": delivery.version,
         "doc": text_of(delivery),
     }
@@ -268,6 +285,11 @@ async def keep_time(database: Database, kept: KeptTime) -> None:
     if kept.entry is not None:
         row = {name: [value] for name, value in entry_row(kept.entry).items()}
         await database.execute(KEEP_ENTRIES, **row)
+
+
+async def keep_delivery(database: Database, delivery: Delivery) -> None:
+    row = {name: [value] for name, value in delivery_row(delivery).items()}
+    await database.execute(KEEP_DELIVERIES, **row)
 
 
 async def keep_record(database: Database, record: Record) -> None:

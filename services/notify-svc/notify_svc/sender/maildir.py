@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from deskwire.errors import SetupError
-from notify_svc.domain import Result, Sent, Unreachable
+from notify_svc.domain.attempts import Result, Sent, Unreachable
 from notify_svc.mail import Letter
 
 

@@ -14,19 +14,20 @@ import asyncpg
 import structlog
 from prometheus_client import Counter
 
-from deskwire.blobs import BlobError, Blobs, open_blobs
-from deskwire.contracts.mail import Body
+from deskwire.blobs import open_blobs
 from deskwire.contracts.notifications import Delivery, DeliveryChanged
 from deskwire.db import LOST_CONNECTION
-from deskwire.errors import NotFound
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
-from notify_svc import store
-from notify_svc.domain import Mail, NotTried, Result, Unsendable, Verdict, judge
-from notify_svc.mail import CannotRender, Letter, Letterhead, render
+from notify_svc.domain.attempts import NotTried, Result, Unsendable, Verdict, judge
+from notify_svc.domain.rules import undelivered
+from notify_svc.handlers import queue_for_agents
+from notify_svc.mail import CannotRender, Letterhead
+from notify_svc.sender.letters import Writer
 from notify_svc.sender.transport import Line, Server, open_server
 from notify_svc.settings import Settings
-from notify_svc.store import Claimed
+from notify_svc.store import deliveries
+from notify_svc.store.deliveries import Claimed
 
 log = structlog.get_logger()
 
@@ -51,8 +52,7 @@ async def sending(settings: Settings, outbox: Outbox, wake: asyncio.Event) -> As
     sender = Sender(
         outbox,
         wake,
-        letterhead,
-        blobs=open_blobs(settings.blob_url),
+        Writer(letterhead, open_blobs(settings.blob_url), outbox.database),
         uncertain_retry=settings.uncertain_retry_seconds,
         connections=settings.smtp_connections,
     )
@@ -65,16 +65,14 @@ class Sender:
         self,
         outbox: Outbox,
         wake: asyncio.Event,
-        letterhead: Letterhead,
+        writer: Writer,
         *,
-        blobs: Blobs,
         uncertain_retry: float,
         connections: int,
     ) -> None:
         self._outbox = outbox
         self._wake = wake
-        self._letterhead = letterhead
-        self._blobs = blobs
+        self._writer = writer
         self._uncertain_retry = uncertain_retry
         self._connections = connections
         self._worker: UUID = uuid4()
@@ -123,7 +121,7 @@ class Sender:
         room = self._connections * IN_HAND - len(self._in_hand)
         claims: Sequence[Claimed] = ()
         if room:
-            claims = await store.claim(
+            claims = await deliveries.claim(
                 self._outbox.database, worker=self._worker, room=room, lease=LEASE_SECONDS
             )
         for claimed in claims:
@@ -138,8 +136,10 @@ class Sender:
         """Ours go on; those that nobody keeps are of a sender that is gone."""
         in_hand = list(self._in_hand)
         async with self._outbox.transaction() as tx:
-            await tx.execute(store.KEEP, worker=self._worker, in_hand=in_hand, lease=LEASE_SECONDS)
-            self._tell(await store.abandoned(tx, in_hand), tx)
+            await tx.execute(
+                deliveries.KEEP, worker=self._worker, in_hand=in_hand, lease=LEASE_SECONDS
+            )
+            self._tell(await deliveries.abandoned(tx, in_hand), tx)
         await asyncio.sleep(LEASE_SECONDS / 3)
 
     # --- sending
@@ -166,27 +166,10 @@ class Sender:
             REPEATED.inc()
             log.warning("delivery repeated", delivery=claimed.id, attempt=claimed.attempts)
         try:
-            letter = await self._letter(claimed)
+            letter = await self._writer.letter(claimed)
         except CannotRender as error:
             return Unsendable(str(error))
         return await line.send(letter)
-
-    async def _letter(self, claimed: Claimed) -> Letter:
-        mail = claimed.mail
-        if mail.notice.body.blob_id is None:
-            return self._written(claimed, mail)
-        long = mail.saying(await self._whole(mail.notice.body))
-        return await asyncio.to_thread(self._written, claimed, long)
-
-    async def _whole(self, body: Body) -> Body:
-        try:
-            return await self._blobs.unfold(body)
-        except (NotFound, BlobError) as error:
-            log.error("text of a mail is gone", blob=body.blob_id, cause=str(error))
-            return Body(text=f"{body.text}\n\n[...]")
-
-    def _written(self, claimed: Claimed, mail: Mail) -> Letter:
-        return render(mail, self._letterhead, delivery=claimed.id, created_at=claimed.created_at)
 
     # --- settling
 
@@ -209,15 +192,26 @@ class Sender:
             await self._judged.wait()
         verdicts = list(self._verdicts)
         async with self._outbox.transaction() as tx:
-            self._tell(await store.settle(tx, self._worker, verdicts), tx)
+            settled = await deliveries.settle(tx, self._worker, verdicts)
+            self._tell(settled, tx)
+            await self._tell_agents([claimed for claimed, _ in verdicts], settled, tx)
         del self._verdicts[: len(verdicts)]
         self._in_hand.difference_update(claimed.id for claimed, _ in verdicts)
         self._settled.set()
         self._wake.set()
 
-    def _tell(self, deliveries: Sequence[Delivery], tx: Transaction) -> None:
+    async def _tell_agents(
+        self, claims: Sequence[Claimed], settled: Sequence[Delivery], tx: Transaction
+    ) -> None:
+        """Whoever has the ticket hears that its people did not get a mail."""
+        failed = {delivery.id: delivery for delivery in settled if delivery.state == "failed"}
+        for claimed in claims:
+            if claimed.id in failed and (mail := undelivered(claimed.mail, failed[claimed.id])):
+                await queue_for_agents([mail], tx)
+
+    def _tell(self, settled: Sequence[Delivery], tx: Transaction) -> None:
         """What is final or in doubt, and the first time that a mail has to wait."""
-        for delivery in deliveries:
+        for delivery in settled:
             DELIVERIES.labels(delivery.state).inc()
             if delivery.state != "queued" or delivery.attempts == 1:
                 tx.emit(DeliveryChanged(delivery=delivery))

@@ -12,7 +12,7 @@ import aiosmtplib
 import structlog
 
 from deskwire.errors import SetupError
-from notify_svc.domain import Ambiguous, Refused, Result, Sent, Unreachable, Unsendable
+from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable, Unsendable
 from notify_svc.mail import Letter
 
 log = structlog.get_logger()

@@ -4,7 +4,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from deskwire.errors import SetupError
-from notify_svc.domain import Result
+from notify_svc.domain.attempts import Result
 from notify_svc.mail import Letter
 
 

@@ -1,0 +1,169 @@
+"""What stands in a mail: subject, text and HTML. Texts of tickets are values, never templates."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import groupby
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_datetime, format_skeleton
+from markupsafe import Markup
+
+from deskwire.contracts.mail import DELIMITER_END, DELIMITER_START, Body
+from deskwire.html import clean_html, clean_text, html_of
+from notify_svc.domain.mails import (
+    CLIENT_TEMPLATES,
+    Digest,
+    DigestItem,
+    Mail,
+    Notice,
+    Template,
+)
+from notify_svc.mime import one_line
+from notify_svc.wording import Sentences, Wording
+
+SHOWN_IN_DIGEST = 200
+"""More than so many events of a digest are counted only."""
+
+WRITTEN_TO_READER: frozenset[Template] = frozenset({"public-reply", "ticket-closed"})
+"""Their text is the mail; in the others it is quoted."""
+
+_IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+
+Values = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    language: str
+    subject: str
+    text: str
+    html: str
+
+
+def contents(mail: Mail, wording: Wording, *, sender_name: str, ticket_url: str | None) -> Contents:
+    """Raises `NotSaid` or a `TemplateError` for what the templates do not have."""
+    said = wording.of(mail.template, mail.notice.language)
+    values: Values = {"sender_name": sender_name, "language": said.language}
+    if isinstance(mail.notice, Digest):
+        values |= _of_digest(mail.notice, wording, ticket_url)
+    else:
+        values |= _of_notice(mail, mail.notice, said, sender_name, ticket_url)
+    subject = one_line(said.say("subject", values))
+    values["title"] = subject
+    text, html = partial(said.say, values=values), partial(said.say_html, values=values)
+    return Contents(
+        language=said.language,
+        subject=subject,
+        text=wording.filled(mail.template, "body.txt", values | {"say": text}),
+        html=wording.filled(mail.template, "body.html.j2", values | {"say": html}),
+    )
+
+
+def _of_notice(
+    mail: Mail, notice: Notice, said: Sentences, sender_name: str, ticket_url: str | None
+) -> Values:
+    client = one_line(notice.client)
+    body = Body(text=notice.answer) if notice.answer else notice.body
+    values: Values = {
+        "variant": notice.variant,
+        "reference": notice.reference,
+        "into": notice.into,
+        "subject": one_line(notice.subject),
+        "client": client,
+        "of_client": f"{client} - " if client else "",
+        "contact": one_line(notice.contact),
+        "author": one_line(notice.author) or sender_name,
+        "assignee": one_line(notice.assignee.name) if notice.assignee else "",
+        "to_name": one_line(notice.to_name),
+        "failed": one_line(notice.failed),
+        "priority": said.find(notice.priority),
+        "source": notice.source,
+        "lead": one_line(notice.lead),
+        "closes_at": _day(notice.closes_at, notice.timezone, said.language),
+        "text": clean_text(body.text).strip(),
+        "html": _html(body),
+        "quoted": mail.template not in WRITTEN_TO_READER,
+        "delimiter": "",
+        "link": "",
+    }
+    if mail.template in CLIENT_TEMPLATES:
+        return values | {"delimiter": f"{DELIMITER_START} {said.find('delimiter')} {DELIMITER_END}"}
+    values |= {"link": _link(notice, ticket_url)}
+    facts = list(_facts(values, said))
+    return values | {"facts": facts, "width": max(len(label) for label, _ in facts) + 2}
+
+
+def _day(at: datetime | None, timezone: str, language: str) -> str:
+    """On the wall calendar of the client: Tuesday, March 3."""
+    if at is None:
+        return ""
+    return format_skeleton("EEEEMMMMd", at.astimezone(ZoneInfo(timezone)), locale=language)
+
+
+def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:
+    """What agents see of the ticket, as far as it is known."""
+    facts = values | {"contact": values["contact"] or values["author"], "ticket": values["link"]}
+    known_anyway = said.template in ("new-ticket", "assigned")
+    for name in ("client", "contact", "assignee", "priority", "ticket"):
+        if facts[name] and not (known_anyway and name == "assignee"):
+            yield said.find(f"label_{name}"), facts[name]
+
+
+def _link(notice: Notice, ticket_url: str | None) -> str:
+    return ticket_url.replace("{id}", str(notice.ticket_id)) if ticket_url else ""
+
+
+def _html(body: Body) -> Markup:
+    """Cleaned here once more, whatever the ticket holds; pictures would need their attachments."""
+    html = body.html or html_of(clean_text(body.text).strip())
+    return Markup(clean_html(_IMAGE.sub("", html)))  # noqa: S704  # cleaned in this line
+
+
+# --- digests
+
+
+def _of_digest(digest: Digest, wording: Wording, ticket_url: str | None) -> Values:
+    shown = sorted(digest.items[:SHOWN_IN_DIGEST], key=lambda item: item.notice.ticket_id)
+    tickets = [
+        _ticket(list(items), digest, wording, ticket_url)
+        for _, items in groupby(shown, key=lambda item: item.notice.ticket_id)
+    ]
+    return {
+        "count": len(digest.items),
+        "left": len(digest.items) - len(shown),
+        "tickets": tickets,
+        "to_name": one_line(digest.to_name),
+        "delimiter": "",
+    }
+
+
+def _ticket(
+    items: Sequence[DigestItem], digest: Digest, wording: Wording, ticket_url: str | None
+) -> Values:
+    notice = items[-1].notice
+    return {
+        "reference": notice.into or notice.reference,
+        "subject": one_line(notice.subject),
+        "link": _link(notice, ticket_url),
+        "lines": [_line(item, digest, wording) for item in items],
+    }
+
+
+def _line(item: DigestItem, digest: Digest, wording: Wording) -> Values:
+    said = wording.of("digest", digest.language)
+    notice = item.notice
+    values = {
+        "author": one_line(notice.author) or one_line(notice.contact) or "Deskwire",
+        "reference": notice.reference,
+        "into": notice.into,
+        "failed": one_line(notice.failed),
+    }
+    at = item.at.astimezone(ZoneInfo(digest.timezone))
+    return {
+        "at": format_datetime(at, "EEE HH:mm", locale=said.language),
+        "says": said.say(item.event, values),
+    }

@@ -1,0 +1,202 @@
+"""What an event means for mails: when there is one, to whom, and with which text."""
+
+import re
+from dataclasses import dataclass
+
+from deskwire.contracts.mail import Body
+from deskwire.contracts.people import Author
+from deskwire.contracts.tickets import Ticket, TicketChased, TicketMerged, TicketNoted, TicketOpened
+from notify_svc.domain.agents import Agent, Agents, mentioned
+from notify_svc.domain.mails import Told, actor, change, entry_of
+
+_ROBOT = re.compile(r"(?:mailer-daemon|postmaster|no-?reply|do-?not-?reply)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    email: str
+    name: str = ""
+    agent_id: int | None = None
+
+    def is_(self, author: Author) -> bool:
+        if author.type == "agent" and author.id is not None and author.id == self.agent_id:
+            return True
+        return (author.email or "").casefold() == self.email.casefold()
+
+
+# --- when
+
+
+def client_hears(event: Told) -> bool:
+    return event.notify_client
+
+
+def by_contact(event: Told) -> bool:
+    return actor(event).type == "contact"
+
+
+def not_by_stranger(event: Told) -> bool:
+    """Else anybody could have mails sent to whom they like."""
+    return actor(event).type != "unknown"
+
+
+def public(event: Told) -> bool:
+    return (entry := entry_of(event)) is not None and entry.kind == "public"
+
+
+def by_client(event: Told) -> bool:
+    return (entry := entry_of(event)) is not None and entry.kind == "client" and entry.verified
+
+
+def unverified(event: Told) -> bool:
+    return (entry := entry_of(event)) is not None and not entry.verified
+
+
+def verified(event: Told) -> bool:
+    return not unverified(event)
+
+
+def closes(event: Told) -> bool:
+    return _status(event)[1] == "closed"
+
+
+def reopens(event: Told) -> bool:
+    before, after = _status(event)
+    return before == "closed" and after != "closed"
+
+
+def waits_for_answer(event: Told) -> bool:
+    """And is closed without one."""
+    return event.ticket.status == "auto-close" and event.ticket.auto_close is not None
+
+
+def unanswered(event: Told) -> bool:
+    """It was waited for an answer long enough."""
+    return _status(event)[0] == "auto-close" and actor(event).type == "system"
+
+
+def closes_source(event: Told) -> bool:
+    return isinstance(event, TicketMerged) and event.closed
+
+
+def _status(event: Told) -> tuple[object, object]:
+    item = change(event, "status")
+    return (item.old, item.new) if item else (None, None)
+
+
+# --- whom
+
+
+def contact(event: Told, _agents: Agents) -> list[Recipient]:
+    return _contact(event.ticket)
+
+
+def contact_to_confirm(event: Told, agents: Agents) -> list[Recipient]:
+    return [one for one in contact(event, agents) if not _ROBOT.match(one.email)]
+
+
+def watchers(event: Told, _agents: Agents) -> list[Recipient]:
+    return _watchers(event.ticket)
+
+
+def client_side(event: Told, _agents: Agents) -> list[Recipient]:
+    return [*_contact(event.ticket), *_watchers(event.ticket)]
+
+
+def source_side(event: Told, _agents: Agents) -> list[Recipient]:
+    if not isinstance(event, TicketMerged):
+        return []
+    return [*_contact(event.source), *_watchers(event.source)]
+
+
+def team(event: Told, _agents: Agents) -> list[Recipient]:
+    return [Recipient(email) for email in event.team] if isinstance(event, TicketOpened) else []
+
+
+def assignee(event: Told, agents: Agents) -> list[Recipient]:
+    return _assignee(event.ticket, agents)
+
+
+def assignee_now(event: Told, agents: Agents) -> list[Recipient]:
+    return assignee(event, agents) if change(event, "assigned_to") else []
+
+
+def assignee_before(event: Told, agents: Agents) -> list[Recipient]:
+    before = agents.get(assigned_before(event) or 0)
+    return _agent(before) if before else []
+
+
+def source_assignee(event: Told, agents: Agents) -> list[Recipient]:
+    return _assignee(event.source, agents) if isinstance(event, TicketMerged) else []
+
+
+def mentioned_agents(event: Told, agents: Agents) -> list[Recipient]:
+    names = set(called(event))
+    found = [agent for agent in agents.values() if names.intersection(agent.handles)]
+    return [recipient for agent in found for recipient in _agent(agent)]
+
+
+# --- what text
+
+
+def nothing(_event: Told) -> Body:
+    return Body(text="")
+
+
+def opening(event: Told) -> Body:
+    return event.ticket.body
+
+
+def opening_unless_mailed(event: Told) -> Body:
+    """Who has just written it knows it."""
+    return nothing(event) if event.ticket.source == "email" else opening(event)
+
+
+def entry(event: Told) -> Body:
+    added = entry_of(event)
+    return added.body if added else nothing(event)
+
+
+def last_reply(event: Told) -> Body:
+    said = isinstance(event, TicketChased) and event.entry
+    return said.body if said else nothing(event)
+
+
+def reason(event: Told) -> Body:
+    return Body(text=event.reason) if isinstance(event, TicketMerged) else nothing(event)
+
+
+# --- both
+
+
+def _contact(ticket: Ticket) -> list[Recipient]:
+    person = ticket.contact
+    return [Recipient(person.email, person.name)] if person and person.email else []
+
+
+def _watchers(ticket: Ticket) -> list[Recipient]:
+    return [Recipient(email) for email in ticket.watchers]
+
+
+def _assignee(ticket: Ticket, agents: Agents) -> list[Recipient]:
+    """As the team's list has it; as the ticket does while that is not known here."""
+    person = ticket.assigned_to
+    if person is None:
+        return []
+    if agent := agents.get(person.id):
+        return _agent(agent)
+    return [Recipient(person.email, person.name, person.id)] if person.email else []
+
+
+def _agent(agent: Agent) -> list[Recipient]:
+    return [] if agent.archived else [Recipient(agent.email, agent.name, agent.id)]
+
+
+def assigned_before(event: Told) -> int | None:
+    item = change(event, "assigned_to")
+    before = item.old.get("id") if item and isinstance(item.old, dict) else None
+    return before if isinstance(before, int) else None
+
+
+def called(event: Told) -> list[str]:
+    return mentioned(event.entry.body) if isinstance(event, TicketNoted) else []

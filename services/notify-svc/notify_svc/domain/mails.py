@@ -1,0 +1,189 @@
+"""What a mail is: which one, to whom, and all that it says."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+from deskwire.contracts.base import Document
+from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import AgentEvent, Telling
+from deskwire.contracts.people import Author, Person
+from deskwire.contracts.tickets import (
+    Entry,
+    HistoryItem,
+    MailSender,
+    MailThread,
+    TicketChanged,
+    TicketChased,
+    TicketMerged,
+    TicketNoted,
+    TicketOpened,
+    TicketReplied,
+)
+from notify_svc.domain.agents import Agent
+
+ClientTemplate = Literal[
+    "ticket-created", "public-reply", "chaser", "ticket-closed", "ticket-merged"
+]
+Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest"]
+
+CLIENT_TEMPLATES: frozenset[Template] = frozenset(get_args(ClientTemplate))
+AGENT_TEMPLATES: frozenset[Template] = frozenset(get_args(AgentEvent))
+
+Told = TicketOpened | TicketReplied | TicketNoted | TicketChanged | TicketChased | TicketMerged
+
+
+class Notice(Document):
+    """What a mail says: everything that its template may show and its headers need.
+
+    ``variant`` is which of a mail's sentences fit; ``author`` who did what is told of; ``into`` the
+    ticket that this one was merged into; ``answer`` what a server said of a mail to ``failed``;
+    ``lead`` what the desk says in place of the first sentence.
+    """
+
+    ticket_id: int
+    reference: str
+    subject: str
+    client: str = ""
+    contact: str = ""
+    assignee: Person | None = None
+    priority: str
+    source: str
+    author: str = ""
+    to_name: str = ""
+    into: str = ""
+    failed: str = ""
+    answer: str = ""
+    lead: str = ""
+    closes_at: datetime | None = None
+    variant: str = ""
+    timezone: str = "UTC"
+    language: str = "en"
+    team_language: str = "en"
+    body: Body
+    token: str
+    in_reply_to: str | None = None
+    references: tuple[str, ...] = ()
+    sender: MailSender = MailSender()
+
+
+class DigestItem(Document):
+    event: AgentEvent
+    at: datetime
+    notice: Notice
+
+
+class Digest(Document):
+    """What one agent is told of at once; ``items`` are there when it goes out."""
+
+    to_name: str = ""
+    every: Telling
+    language: str = "en"
+    timezone: str = "UTC"
+    sender: MailSender = MailSender()
+    items: tuple[DigestItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to one recipient. It exists once for what it is about, whatever is told twice.
+
+    ``about`` is an entry, or a version of a ticket; ``agent_id`` is whose preferences say when it
+    goes out.
+    """
+
+    about: str
+    template: Template
+    recipient: str
+    message_id: str
+    notice: Notice | Digest
+    agent_id: int | None = None
+
+    def saying(self, **values: Any) -> "Mail":
+        return replace(self, notice=self.notice.model_copy(update=values))
+
+
+def entry_of(event: Told) -> Entry | None:
+    """The entry that was added."""
+    if isinstance(event, TicketOpened | TicketReplied | TicketNoted):
+        return event.entry
+    return None
+
+
+def actor(event: Told) -> Author:
+    """Who did what the event tells of."""
+    if entry := entry_of(event):
+        return entry.author
+    return event.history[0].by if event.history else Author(type="system")
+
+
+def change(event: Told, field: str) -> HistoryItem | None:
+    return next((item for item in event.history if item.field == field), None)
+
+
+def about(event: Told) -> str:
+    if entry := entry_of(event):
+        return f"entry:{entry.id}"
+    return f"ticket:{event.ticket.id}:{event.ticket.version}"
+
+
+def notice(event: Told, thread: MailThread) -> Notice:
+    """What all mails about it say. Of a merge they speak of the ticket that is gone."""
+    ticket = event.source if isinstance(event, TicketMerged) else event.ticket
+    return Notice(
+        ticket_id=event.ticket.id,
+        reference=ticket.reference,
+        subject=ticket.subject,
+        client=ticket.client.name if ticket.client else "",
+        contact=ticket.contact.name if ticket.contact else "",
+        assignee=event.ticket.assigned_to,
+        priority=ticket.priority,
+        source=ticket.source,
+        author=actor(event).name,
+        into=event.ticket.reference if isinstance(event, TicketMerged) else "",
+        lead=(event.text or "") if isinstance(event, TicketChased) else "",
+        closes_at=ticket.auto_close and ticket.auto_close.closes_at,
+        timezone=thread.timezone,
+        team_language=thread.team_language,
+        body=Body(text=""),
+        token=thread.token,
+        in_reply_to=thread.in_reply_to,
+        references=thread.references,
+        sender=thread.sender,
+    )
+
+
+def message_id(template: Template, event: Told, thread: MailThread) -> str:
+    """Clients get an entry's own Message-ID, which later mails refer to; every other mail has one
+    with the same token, by which an answer is known too."""
+    if entry_of(event) is None:
+        return derived_id(f"{template}.{event.ticket.version}", thread.message_id)
+    if template in CLIENT_TEMPLATES:
+        return thread.message_id
+    return derived_id("new" if template == "new-ticket" else template, thread.message_id)
+
+
+def derived_id(prefix: str, message_id: str) -> str:
+    return f"<{prefix}.{message_id[1:]}"
+
+
+def digest(mail: Mail, agent: Agent, every: Telling, due: datetime) -> Mail:
+    """The digest of an agent that takes up what the mail would say."""
+    notice = mail.notice
+    said = Digest(
+        to_name=agent.name,
+        every=every,
+        language=notice.language,
+        timezone=agent.wants.timezone,
+        sender=notice.sender,
+    )
+    stamp = int(due.timestamp())
+    domain = mail.message_id.rpartition("@")[2]
+    return Mail(
+        about=f"digest:{agent.id}:{stamp}",
+        template="digest",
+        recipient=mail.recipient,
+        message_id=f"<digest.{agent.id}.{stamp}@{domain}",
+        notice=said,
+        agent_id=agent.id,
+    )

@@ -1,0 +1,230 @@
+"""Who gets which mail: one table. The first rule that names somebody is the one for them.
+
+Nobody is told of what they did themselves, but a contact that their ticket is there. Internal
+notes are for agents alone. Clients that hear nothing of new and closed tickets get replies.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import Delivery
+from deskwire.contracts.tickets import (
+    MailThread,
+    TicketChanged,
+    TicketChased,
+    TicketMerged,
+    TicketNoted,
+    TicketOpened,
+    TicketReplied,
+)
+from notify_svc.domain.agents import Agent, Agents
+from notify_svc.domain.events import (
+    Recipient,
+    assigned_before,
+    assignee,
+    assignee_before,
+    assignee_now,
+    by_client,
+    by_contact,
+    called,
+    client_hears,
+    client_side,
+    closes,
+    closes_source,
+    contact_to_confirm,
+    entry,
+    last_reply,
+    mentioned_agents,
+    not_by_stranger,
+    nothing,
+    opening,
+    opening_unless_mailed,
+    public,
+    reason,
+    reopens,
+    source_assignee,
+    source_side,
+    team,
+    unanswered,
+    unverified,
+    verified,
+    waits_for_answer,
+    watchers,
+)
+from notify_svc.domain.mails import (
+    CLIENT_TEMPLATES,
+    Digest,
+    Mail,
+    Template,
+    Told,
+    about,
+    actor,
+    derived_id,
+    message_id,
+    notice,
+)
+
+When = Callable[[Told], bool]
+Whom = Callable[[Told, Agents], list[Recipient]]
+Shown = Callable[[Told], Body]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """``shows`` is the text in it; ``variant``: which of the mail's sentences fit;
+    ``acknowledges``: who did it is told, too."""
+
+    event: type[Told]
+    when: tuple[When, ...]
+    template: Template
+    whom: Whom
+    shows: Shown
+    variant: str = ""
+    acknowledges: bool = False
+
+
+RULES = (
+    # a ticket is there
+    Rule(TicketOpened, (), "assigned", assignee, opening),
+    Rule(
+        TicketOpened,
+        (client_hears, by_contact),
+        "ticket-created",
+        contact_to_confirm,
+        opening_unless_mailed,
+        acknowledges=True,
+    ),
+    Rule(
+        TicketOpened,
+        (client_hears, not_by_stranger),
+        "ticket-created",
+        contact_to_confirm,
+        opening,
+        variant="opened",
+    ),
+    Rule(
+        TicketOpened,
+        (client_hears, not_by_stranger),
+        "ticket-created",
+        watchers,
+        opening,
+        variant="watcher",
+    ),
+    Rule(TicketOpened, (), "new-ticket", team, opening),
+    # it is answered
+    Rule(TicketReplied, (public, closes), "ticket-closed", client_side, entry, "replied"),
+    Rule(TicketReplied, (public, waits_for_answer), "public-reply", client_side, entry, "waiting"),
+    Rule(TicketReplied, (public,), "public-reply", client_side, entry),
+    Rule(TicketReplied, (by_client,), "public-reply", watchers, entry),
+    Rule(TicketReplied, (by_client, reopens), "client-reply", assignee, entry, "reopened"),
+    Rule(TicketReplied, (by_client,), "client-reply", assignee, entry),
+    Rule(TicketReplied, (public,), "agent-reply", assignee, entry),
+    Rule(TicketReplied, (closes, client_hears), "ticket-closed", client_side, nothing),
+    # a note is written
+    Rule(TicketNoted, (verified,), "mention", mentioned_agents, entry),
+    Rule(TicketNoted, (unverified,), "client-reply", assignee, entry, "unverified"),
+    Rule(TicketNoted, (), "note", assignee, entry),
+    Rule(TicketNoted, (closes, client_hears), "ticket-closed", client_side, nothing),
+    # it is somebody else's, closed, or open again
+    Rule(TicketChanged, (), "assigned", assignee_now, opening),
+    Rule(TicketChanged, (), "unassigned", assignee_before, nothing),
+    Rule(TicketChanged, (closes,), "closed", assignee, nothing),
+    Rule(
+        TicketChanged,
+        (closes, client_hears, unanswered),
+        "ticket-closed",
+        client_side,
+        nothing,
+        variant="unanswered",
+    ),
+    Rule(TicketChanged, (closes, client_hears), "ticket-closed", client_side, nothing),
+    Rule(TicketChanged, (reopens,), "reopened", assignee, nothing),
+    # its client does not answer
+    Rule(TicketChased, (), "chaser", contact_to_confirm, last_reply),
+    # it goes on elsewhere
+    Rule(TicketMerged, (closes_source, client_hears), "ticket-merged", source_side, nothing),
+    Rule(TicketMerged, (), "merged", assignee, reason),
+    Rule(TicketMerged, (), "merged", source_assignee, reason),
+)
+
+
+def mails(event: Told, agents: Agents) -> Iterator[Mail]:
+    """``agents``: those that `asked_for` names, with their preferences."""
+    thread = event.thread
+    if thread is None:
+        return
+    told: set[str] = set()
+    by = actor(event)
+    for rule in RULES:
+        if not isinstance(event, rule.event) or not all(when(event) for when in rule.when):
+            continue
+        for recipient in rule.whom(event, agents):
+            key = recipient.email.casefold()
+            if key in told or (recipient.is_(by) and not rule.acknowledges):
+                continue
+            told.add(key)
+            yield _mail(event, thread, rule, recipient, agents)
+
+
+def asked_for(event: Told) -> tuple[list[int], list[str]]:
+    """The ids and the handles of the agents who may have to be told."""
+    if event.thread is None:
+        return [], []
+    persons = [event.ticket.assigned_to]
+    if isinstance(event, TicketMerged):
+        persons.append(event.source.assigned_to)
+    ids = {person.id for person in persons if person}
+    if before := assigned_before(event):
+        ids.add(before)
+    return sorted(ids), called(event)
+
+
+def _mail(
+    event: Told, thread: MailThread, rule: Rule, recipient: Recipient, agents: Agents
+) -> Mail:
+    said = {
+        "to_name": recipient.name,
+        "variant": rule.variant,
+        "body": rule.shows(event),
+        "language": _language(rule.template, thread, agents.get(recipient.agent_id or 0)),
+    }
+    return Mail(
+        about=about(event),
+        template=rule.template,
+        recipient=recipient.email,
+        message_id=message_id(rule.template, event, thread),
+        notice=notice(event, thread).model_copy(update=said),
+        agent_id=recipient.agent_id,
+    )
+
+
+def _language(template: Template, thread: MailThread, agent: Agent | None) -> str:
+    if template in CLIENT_TEMPLATES:
+        return thread.language
+    return (agent and agent.wants.language) or thread.team_language
+
+
+def undelivered(mail: Mail, delivery: Delivery) -> Mail | None:
+    """What the ticket's agent is told when a mail to the client's people is not going out."""
+    notice = mail.notice
+    if mail.template not in CLIENT_TEMPLATES or isinstance(notice, Digest):
+        return None
+    agent = notice.assignee
+    if agent is None or agent.email is None:
+        return None
+    said = {
+        "to_name": agent.name,
+        "failed": mail.recipient,
+        "answer": delivery.answer or "",
+        "body": Body(text=""),
+        "language": notice.team_language,
+    }
+    return Mail(
+        about=f"delivery:{delivery.id}",
+        template="undelivered",
+        recipient=agent.email,
+        message_id=derived_id(f"undelivered.{delivery.id}", mail.message_id),
+        notice=notice.model_copy(update=said),
+        agent_id=agent.id,
+    )

@@ -1,0 +1,105 @@
+"""The tables, for statements and for the test that holds them against the migrations."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+
+from deskwire.messaging.schema import messaging_tables
+
+metadata = MetaData()
+messaging_tables(metadata)
+
+TIME = TIMESTAMP(timezone=True)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("about", Text, nullable=False),
+    Column("ticket_id", BigInteger),
+    Column("template", Text, nullable=False),
+    Column("recipient", Text, nullable=False),
+    Column("message_id", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default="queued"),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("ambiguous", Integer, nullable=False, server_default="0"),
+    Column("next_attempt_at", TIME, server_default=func.now()),
+    Column("leased_by", Uuid),
+    Column("lease_until", TIME),
+    Column("answer", Text),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("queued_at", TIME, nullable=False, server_default=func.now()),
+    Column("sent_at", TIME),
+    Column("version", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("about", "template", "recipient", name="deliveries_once"),
+    CheckConstraint(
+        "(state = 'sending') = (leased_by IS NOT NULL AND lease_until IS NOT NULL)",
+        name="deliveries_sending_is_leased",
+    ),
+)
+_waiting = deliveries.c.state.in_(["queued", "uncertain"])
+_unfinished = deliveries.c.state.in_(["queued", "sending"])
+Index(
+    "deliveries_due",  # CLAIM: what is to be sent now
+    deliveries.c.next_attempt_at,
+    deliveries.c.id,
+    postgresql_where=_waiting,
+)
+Index(
+    "deliveries_in_order",  # CLAIM: whether an earlier mail of the ticket is not out yet
+    deliveries.c.ticket_id,
+    deliveries.c.recipient,
+    deliveries.c.id,
+    postgresql_where=_unfinished,
+)
+Index(
+    "deliveries_by_state",  # RECENT_IN_STATE, and KEEP and ABANDONED for those being sent
+    deliveries.c.state,
+    deliveries.c.id,
+)
+
+agents = Table(
+    "agents",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("email", Text, nullable=False),
+    Column("handles", ARRAY(Text), nullable=False),
+    Column("archived", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+Index("agents_by_handle", agents.c.handles, postgresql_using="gin")  # AGENTS: who is mentioned
+
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("agent_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("doc", Text, nullable=False),
+    Column("version", Integer, nullable=False, server_default="1"),
+)
+
+digest_items = Table(
+    "digest_items",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
+    Column("event", Text, nullable=False),
+    Column("context", Text, nullable=False),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+)
+Index("digest_items_of", digest_items.c.delivery_id, digest_items.c.id)  # ITEMS, in their order

@@ -1,0 +1,273 @@
+"""Every event, every kind of recipient, every setting: who gets which mail."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from notify_desk import NOON, entry, thread, ticket
+
+from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import AgentNotifications
+from deskwire.contracts.people import Author, Person, Through
+from deskwire.contracts.tickets import (
+    HistoryItem,
+    TicketChanged,
+    TicketChased,
+    TicketMerged,
+    TicketNoted,
+    TicketOpened,
+    TicketReplied,
+)
+from notify_svc.domain.agents import Agent
+from notify_svc.domain.mails import CLIENT_TEMPLATES, Mail, Notice, Told
+from notify_svc.domain.rules import asked_for, mails
+
+# Who takes part in all of it, by the names of the matrix's columns.
+PEOPLE = {
+    "contact": "alice@client.test",
+    "watcher": "wim@client.test",
+    "team": "team@example.com",
+    "agent": "bob@example.com",
+    "before": "cem@example.com",
+    "called": "dee@example.com",
+}
+AGENTS = {
+    id: Agent(id, name, f"{name.lower()}@example.com", AgentNotifications(agent_id=id))
+    for id, name in ((2, "Bob"), (3, "Cem"), (4, "Dee"))
+}
+ACTORS: Mapping[str, Author] = {
+    "contact": Author(type="contact", id=5, name="Alice", email="Alice@Client.test"),
+    "watcher": Author(type="unknown", name="Wim", email="wim@client.test"),
+    "team": Author(type="agent", id=9, name="Tea", email="team@example.com"),
+    "agent": Author(type="agent", id=2, name="Bob"),
+    "before": Author(type="agent", id=3, name="Cem", email="elsewhere@example.com"),
+    "called": Author(type="agent", id=4, name="Dee"),
+    "other": Author(type="agent", id=1, name="Ann", email="ann@example.com"),
+    "system": Author(type="system"),
+    "stranger": Author(type="unknown", name="Eve", email="eve@elsewhere.test"),
+}
+WHOLE: dict[str, Any] = {
+    "watchers": (PEOPLE["watcher"],),
+    "assigned_to": Person(id=2, name="Bob", email=PEOPLE["agent"]),
+    "body": Body(text="It burns."),
+}
+SECRET = "The client does not pay. @dee"
+
+
+def history(by: Author, **fields: tuple[Any, ...]) -> tuple[HistoryItem, ...]:
+    return tuple(
+        HistoryItem(
+            id=number,
+            ticket_id=12,
+            at=NOON,
+            by=by,
+            through=Through(type="system"),
+            field=field,
+            old=old,
+            new=new,
+        )
+        for number, (field, (old, new)) in enumerate(fields.items(), start=1)
+    )
+
+
+def opened(by: Author, told: bool) -> Told:
+    about = ticket(created_by=by, **WHOLE)
+    kind = "public" if by.type in ("agent", "system") else "client"
+    first = entry(1, kind=kind, author=by, body=about.body, opening=True)
+    team = (PEOPLE["team"],)
+    return TicketOpened(ticket=about, entry=first, thread=thread(1), notify_client=told, team=team)
+
+
+def added(
+    event: type[TicketReplied] | type[TicketNoted], *status: str, **fields: Any
+) -> Callable[[Author, bool], Told]:
+    def make(by: Author, told: bool) -> Told:
+        text = Body(text=SECRET if event is TicketNoted else "Water is on its way.")
+        added = entry(2, author=by, **{"body": text} | fields)
+        changes = {"status": status} if status else {}
+        return event(
+            ticket=ticket(**WHOLE),
+            entry=added,
+            thread=thread(2),
+            history=history(by, **changes),
+            notify_client=told,
+        )
+
+    return make
+
+
+def changed(**fields: tuple[Any, Any]) -> Callable[[Author, bool], Told]:
+    def make(by: Author, told: bool) -> Told:
+        items = history(by, **fields)
+        mailed = thread(1) if items else None
+        about = ticket(version=7, **WHOLE)
+        return TicketChanged(ticket=about, history=items, thread=mailed, notify_client=told)
+
+    return make
+
+
+def chased(by: Author, told: bool) -> Told:
+    last = entry(2, author=ACTORS["other"], body=Body(text="Is it out?"))
+    about = ticket(version=7, **WHOLE)
+    return TicketChased(ticket=about, entry=last, thread=thread(1), notify_client=told)
+
+
+def merged(*, closed: bool) -> Callable[[Author, bool], Told]:
+    def make(by: Author, told: bool) -> Told:
+        return TicketMerged(
+            ticket=ticket(id=10, reference="TCK-10", watchers=("else@client.test",)),
+            source=ticket(**WHOLE),
+            history=history(by, merged_from=(None, {"id": 12, "name": "TCK-12"})),
+            thread=thread(1),
+            closed=closed,
+            notify_client=told,
+        )
+
+    return make
+
+
+BEFORE = ({"id": 3, "name": "Cem"}, {"id": 2, "name": "Bob"})
+EVENTS: Mapping[str, Callable[[Author, bool], Told]] = {
+    "opened": opened,
+    "public reply": added(TicketReplied),
+    "reply, waiting": added(TicketReplied, "open", "auto-close"),
+    "reply, closed": added(TicketReplied, "open", "closed"),
+    "client": added(TicketReplied, kind="client"),
+    "client, reopened": added(TicketReplied, "closed", "open", kind="client"),
+    "client, closed": added(TicketReplied, "open", "closed", kind="client"),
+    "note": added(TicketNoted, kind="internal"),
+    "note, closed": added(TicketNoted, "open", "closed", kind="internal"),
+    "stranger": added(TicketNoted, kind="internal", verified=False),
+    "closed": changed(status=("open", "closed")),
+    "reopened": changed(status=("closed", "open")),
+    "on hold": changed(status=("open", "hold")),
+    "assigned": changed(assigned_to=BEFORE),
+    "assigned, closed": changed(status=("open", "closed"), assigned_to=BEFORE),
+    "chased": chased,
+    "merged": merged(closed=True),
+    "merged, closed": merged(closed=False),
+    "told anew": changed(),
+}
+
+# Written out by hand; `*`: only when the client hears of new and closed tickets.
+MATRIX = """
+opened          | ticket-created*| ticket-created*| new-ticket| assigned    |            |
+public reply    | public-reply   | public-reply   |           | agent-reply |            |
+reply, waiting  | public-reply   | public-reply   |           | agent-reply |            |
+reply, closed   | ticket-closed  | ticket-closed  |           | agent-reply |            |
+client          |                | public-reply   |           | client-reply|            |
+client, reopened|                | public-reply   |           | client-reply|            |
+client, closed  | ticket-closed* | public-reply   |           | client-reply|            |
+note            |                |                |           | note        |           | mention
+note, closed    | ticket-closed* | ticket-closed* |           | note        |           | mention
+stranger        |                |                |           | client-reply|            |
+closed          | ticket-closed* | ticket-closed* |           | closed      |            |
+reopened        |                |                |           | reopened    |            |
+on hold         |                |                |           |             |            |
+assigned        |                |                |           | assigned    | unassigned |
+assigned, closed| ticket-closed* | ticket-closed* |           | assigned    | unassigned |
+chased          | chaser         |                |           |             |            |
+merged          | ticket-merged* | ticket-merged* |           | merged      |            |
+merged, closed  |                |                |           | merged      |            |
+told anew       |                |                |           |             |            |
+"""
+EXPECTED = {
+    cells[0].strip(): dict(zip(PEOPLE, map(str.strip, cells[1:]), strict=True))
+    for cells in (line.split("|") for line in MATRIX.strip().splitlines())
+}
+CASES = [(event, actor, told) for event in EVENTS for actor in ACTORS for told in (True, False)]
+
+
+def sent(event: Told) -> list[Mail]:
+    ids, handles = asked_for(event)
+    asked = {
+        agent.id: agent
+        for agent in AGENTS.values()
+        if agent.id in ids or set(agent.handles) & set(handles)
+    }
+    return list(mails(event, asked))
+
+
+@pytest.mark.parametrize(("event", "actor", "told"), CASES)
+def test_who_gets_which_mail(event: str, actor: str, told: bool) -> None:
+    found = {mail.recipient: mail.template for mail in sent(EVENTS[event](ACTORS[actor], told))}
+    expected = {
+        PEOPLE[name]: template.rstrip("*")
+        for name, template in EXPECTED[event].items()
+        if template and (told or not template.endswith("*"))
+    }
+    acknowledged = event == "chased" or (event == "opened" and actor == "contact")
+    if actor in PEOPLE and not acknowledged:
+        expected.pop(PEOPLE[actor], None)
+    if event == "opened" and ACTORS[actor].type == "unknown":
+        expected = {email: of for email, of in expected.items() if of != "ticket-created"}
+    assert found.pop("else@client.test", None) is None
+    assert found == expected
+
+
+def test_every_event_is_in_the_matrix() -> None:
+    assert set(EXPECTED) == set(EVENTS)
+
+
+@pytest.mark.parametrize(("event", "actor", "told"), CASES)
+def test_notes_are_never_told_to_clients(event: str, actor: str, told: bool) -> None:
+    for mail in sent(EVENTS[event](ACTORS[actor], told)):
+        if mail.template in CLIENT_TEMPLATES:
+            assert SECRET not in mail.notice.model_dump_json()
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_each_mail_has_a_message_id_that_names_the_ticket(event: str) -> None:
+    found = sent(EVENTS[event](ACTORS["other"], True))
+    assert all(mail.message_id.startswith("<") for mail in found)
+    assert all("e1-abcdefghijklmnop@" in m.message_id or "e2-" in m.message_id for m in found)
+    assert len({(mail.about, mail.template, mail.recipient) for mail in found}) == len(found)
+
+
+def test_two_changes_of_a_ticket_are_two_mails() -> None:
+    first = changed(status=("open", "closed"))(ACTORS["other"], True)
+    again = first.model_copy(update={"ticket": first.ticket.model_copy(update={"version": 9})})
+    one, two = sent(first)[0], sent(again)[0]
+    assert one.message_id != two.message_id
+    assert one.about != two.about
+
+
+@pytest.mark.parametrize("name", ["no-reply@client.test", "Postmaster@client.test"])
+def test_robots_are_not_told_that_their_ticket_is_there(name: str) -> None:
+    event = opened(ACTORS["other"], True)
+    about = event.ticket.model_copy(update={"contact": Person(id=5, name="Shop", email=name)})
+    assert name not in [mail.recipient for mail in sent(event.model_copy(update={"ticket": about}))]
+
+
+def test_an_agent_is_told_where_the_team_list_has_them_and_archived_ones_are_not() -> None:
+    event = changed(status=("open", "closed"))(ACTORS["other"], True)
+    moved = Agent(2, "Bob", "bob@new.example.com", AgentNotifications(agent_id=2))
+    told = [mail.recipient for mail in mails(event, {2: moved})]
+    assert "bob@new.example.com" in told
+    gone = Agent(2, "Bob", "bob@example.com", AgentNotifications(agent_id=2), archived=True)
+    assert "bob@example.com" not in [mail.recipient for mail in mails(event, {2: gone})]
+    unknown = [mail.recipient for mail in mails(event, {})]
+    assert "bob@example.com" in unknown
+
+
+def test_clients_and_agents_read_their_own_language() -> None:
+    event = added(TicketReplied)(ACTORS["other"], True)
+    assert isinstance(event, TicketReplied)
+    speaks = event.thread.model_copy(update={"language": "nl", "team_language": "de"})
+    event = event.model_copy(update={"thread": speaks})
+    assert {m.recipient: m.notice.language for m in mails(event, AGENTS)} == {
+        PEOPLE["contact"]: "nl",
+        PEOPLE["watcher"]: "nl",
+        PEOPLE["agent"]: "de",
+    }
+    french = AgentNotifications(agent_id=2, language="fr")
+    known = {2: Agent(2, "Bob", PEOPLE["agent"], french)}
+    assert [m.notice.language for m in mails(event, known)] == ["nl", "nl", "fr"]
+
+
+def test_a_mail_knows_all_that_it_says() -> None:
+    event = added(TicketReplied)(ACTORS["other"], True)
+    mail = sent(event)[0]
+    assert isinstance(mail.notice, Notice)
+    assert (mail.about, mail.notice.to_name, mail.notice.author) == ("entry:2", "Alice", "Ann")
+    assert mail.notice.body.text == "Water is on its way."

@@ -1,0 +1,139 @@
+"""Who is told of what, from outside: over HTTP, and by mail as it arrives at an SMTP server."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any, get_args
+from uuid import uuid4
+
+import pytest
+from whole import Whole, drop, mail, maildir, told, until, whole
+
+from deskwire.contracts.notifications import AgentEvent
+from deskwire.local import Smtp
+from deskwire.testing import FreshDatabase
+
+ANN, ALICE = "ann@example.com", "alice@client.test"
+
+
+@dataclass
+class Desk:
+    running: Whole
+    smtp: Smtp
+    inbox: Path
+    ann: int
+
+    async def mail_to(self, recipient: str, containing: str) -> EmailMessage:
+        async def arrived() -> EmailMessage | None:
+            for taken in self.smtp.mails:
+                if recipient in taken.recipients and containing.encode() in taken.raw:
+                    return message_from_bytes(taken.raw, policy=policy.default)
+            return None
+
+        found: EmailMessage = await until(arrived)
+        return found
+
+    def subjects_to(self, recipient: str) -> list[str]:
+        mails = (message_from_bytes(m.raw) for m in self.smtp.mails if recipient in m.recipients)
+        return [mail["Subject"].partition(" - ")[0] for mail in mails]
+
+    async def ticket(self, **fields: Any) -> str:
+        """The path of a new one."""
+        body = {"subject": "Scanner", "body": "It hums.", "client_id": self.running.client_id}
+        return f"/tickets/{(await self.running.created('/tickets', body | fields))['id']}"
+
+    async def outbound(self, query: str) -> list[Any]:
+        answer = await self.running.api("GET", f"/mail/outbound?{query}")
+        assert answer.status == 200, answer.body
+        return list(answer.json["data"])
+
+
+@pytest.fixture
+async def desk(
+    fresh_database: FreshDatabase, smtp_server: Smtp, tmp_path: Path
+) -> AsyncIterator[Desk]:
+    inbox = maildir(tmp_path / "inbox")
+    settings = told(
+        f"memory://{uuid4()}", tmp_path, mailboxes=[f"maildir:{inbox}"], smtp_url=smtp_server.url
+    )
+    async with whole(fresh_database, settings) as running:
+        agents = (await running.api("GET", "/agents")).json["data"]
+        yield Desk(running, smtp_server, inbox, agents[0]["id"])
+
+
+async def test_both_sides_are_told_what_concerns_them(desk: Desk) -> None:
+    place = await desk.ticket()
+    created = await desk.mail_to(ALICE, "Ticket created")
+    answer = await desk.running.api("POST", f"{place}/assign", {"agent_id": desk.ann})
+    assert answer.status == 200, answer.body
+    assigned = await desk.mail_to(ANN, "Assigned to you")
+    assert "It hums." in assigned.as_string()
+    drop(desk.inbox, mail("hm", "It sings now.", To=created["Reply-To"]).as_bytes())
+    await desk.mail_to(ANN, "It sings now.")
+    await desk.running.created(f"{place}/entries", {"kind": "internal", "body": "No money."})
+    await desk.mail_to(ANN, "left a note")
+    assert (await desk.running.api("POST", f"{place}/close", {})).status == 200
+    closed = await desk.mail_to(ALICE, "Ticket closed")
+    await desk.mail_to(ANN, "has closed this ticket")
+    drop(desk.inbox, mail("no", "It is not solved.", To=closed["Reply-To"]).as_bytes())
+    await desk.mail_to(ANN, "the ticket is open again")
+    await desk.running.settled()
+    assert desk.subjects_to(ALICE) == ["Ticket created", "Ticket closed"]
+    assert desk.subjects_to(ANN) == [
+        "Assigned to you",
+        "Client replied",
+        "Note",
+        "Closed",
+        "Client replied",
+    ]
+
+
+async def test_agents_choose_what_they_are_told(desk: Desk) -> None:
+    place = f"/agents/{desk.ann}/notifications"
+    first = await desk.running.api("GET", place)
+    assert first.headers["etag"] == '"0"'
+    assert first.json["events"] == dict.fromkeys(get_args(AgentEvent), "now")
+    choices = {
+        "events": {"note": "off", "assigned": "hourly"},
+        "quiet_hours": {"start": "22:00", "end": "07:00"},
+        "timezone": "Europe/Berlin",
+    }
+    put = await desk.running.api("PUT", place, choices, If_Match='"0"')
+    assert put.status == 200, put.body
+    assert put.json["events"]["note"] == "off"
+    assert (await desk.running.api("GET", place)).json == put.json
+    for wrong in ({"timezone": "Mars/Base"}, {"events": {"tea": "now"}}, {"digest_hour": 24}):
+        assert (await desk.running.api("PUT", place, wrong)).status == 422
+    assert (await desk.running.api("PUT", place, choices, If_Match='"0"')).status == 412
+    ticket = await desk.ticket(assigned_to=desk.ann)
+    await desk.running.created(f"{ticket}/entries", {"kind": "internal", "body": "hm"})
+    waiting = await desk.running.query("notify-svc", "SELECT * FROM digest_items")
+    assert [row["event"] for row in waiting] == ["assigned"]
+    await desk.mail_to(ALICE, "Ticket created")
+    assert desk.subjects_to(ANN) == []
+
+
+async def test_deliveries_are_found_and_sent_again(desk: Desk) -> None:
+    desk.smtp.script = lambda command, address: (
+        "550 5.1.1 unknown" if (command, address) == ("RCPT", ALICE) else None
+    )
+    ticket = await desk.ticket(assigned_to=desk.ann)
+    failed = (await until(lambda: desk.outbound("state=failed")))[0]
+    assert (failed["template"], failed["recipient"]) == ("ticket-created", ALICE)
+    assert failed["answer"] == "550 5.1.1 unknown"
+    assert "did not reach" in (await desk.mail_to(ANN, "Mail not delivered")).as_string()
+    assert [one["id"] for one in await desk.outbound("recipient=ALICE@client.test")] == [
+        failed["id"]
+    ]
+    found = await desk.outbound(f"template=undelivered,assigned&ticket_id={ticket.split('/')[-1]}")
+    assert {one["template"] for one in found} == {"undelivered", "assigned"}
+    desk.smtp.clear()
+    again = await desk.running.api("POST", f"/mail/outbound/{failed['id']}/retry")
+    assert (again.status, again.json["state"]) == (200, "queued"), again.body
+    await desk.mail_to(ALICE, "Ticket created")
+    await until(lambda: desk.outbound("state=sent&template=ticket-created"))
+    again = await desk.running.api("POST", f"/mail/outbound/{failed['id']}/retry")
+    assert again.status == 409
+    assert (await desk.running.api("POST", "/mail/outbound/999/retry")).status == 404
