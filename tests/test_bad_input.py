@@ -34,6 +34,10 @@ async def caller(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterator
             await running.created(
                 "/tickets", {"subject": "s", "body": "b", "client_id": running.client_id}
             )
+        ticket = {"subject": "s", "body": "b"}
+        await running.created(
+            "/scheduled-tickets", {"name": "n", "cron": "0 9 * * *", "ticket": ticket}
+        )
         yield Caller(running.told["port"], running.key)
 
 
@@ -221,4 +225,6 @@ def different(body: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("name", "subject", "body", "note", "reason"):
         if name in made:
             return made | {name: f"x{made[name]}"}
+    if "hours" in made:
+        return made | {"hours": made["hours"] + 1}
     return made | {"agent_id": None}

@@ -51,6 +51,7 @@ KINDS = {
     "location_id": "location",
     "mail_id": "mail",
     "reference": "reference",
+    "rotation": "agent",
     "schedule_id": "schedule",
     "ticket_asset_id": "asset",
     "ticket_assigned_to": "agent",

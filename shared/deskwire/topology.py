@@ -110,8 +110,25 @@ NOTIFY_REQUESTS = Queue(
     (notifications.SetAgentNotifications, notifications.RetryDelivery),
     requests=True,
 )
-SCHEDULER_SVC = Queue("scheduler-svc", (schedules.SetAlarm, replay.ReplayDocuments))
-SCHEDULER_REQUESTS = Queue("scheduler.requests", (schedules.CreateSchedule,), requests=True)
+SCHEDULER_SVC = Queue(
+    "scheduler-svc",
+    (
+        schedules.SetAlarm,
+        settings.SettingsChanged,
+        settings.ClientSettingsChanged,
+        replay.ReplayDocuments,
+    ),
+)
+SCHEDULER_REQUESTS = Queue(
+    "scheduler.requests",
+    (
+        schedules.CreateSchedule,
+        schedules.ChangeSchedule,
+        schedules.RunSchedule,
+        schedules.PreviewSchedule,
+    ),
+    requests=True,
+)
 GATEWAY = Queue(
     "gateway",
     (

@@ -1,14 +1,14 @@
 """Looks for schedules and alarms that are due. Any number of clocks may run: what one claims the
 others skip.
 
-Only the database's clock counts. After an outage a schedule runs once, for the last of its runs
-that were missed.
+Only the database's clock counts.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
 
@@ -16,12 +16,12 @@ import asyncpg
 import structlog
 from prometheus_client import Gauge
 
-from deskwire.contracts.schedules import ScheduleChanged
-from deskwire.contracts.tickets import OpenScheduledTicket, WakeTicket
+from deskwire.contracts.schedules import Schedule, ScheduleChanged
+from deskwire.contracts.tickets import WakeTicket
 from deskwire.errors import Invalid
 from deskwire.messaging.outbox import Outbox, Transaction
 from scheduler_svc import store
-from scheduler_svc.domain import latest_run, next_run, occurrence
+from scheduler_svc.domain.runs import Run, due, order, plan_of
 
 log = structlog.get_logger()
 
@@ -76,35 +76,68 @@ async def ring(outbox: Outbox) -> int:
 async def run_due(outbox: Outbox) -> int:
     """Run up to 50 due schedules that no other clock is running; returns how many."""
     async with outbox.transaction() as tx:
-        due = await tx.fetch(store.CLAIM)
-        runs = [_run_of(row) for row in due]
-        for row in await tx.fetch(
-            store.RUN,
-            ids=[row["id"] for row in due],
-            occurrences=[name for name, _ in runs],
-            next_runs=[following for _, following in runs],
-        ):
-            _tell(row, tx)
-    return len(due)
+        rows = await tx.fetch(store.CLAIM)
+        steps = [_step(row) for row in rows]
+        new = await _fire(steps, tx)
+        for step, row in zip(steps, await _move_on(steps, new, tx), strict=True):
+            _tell(step, new, row, tx)
+    return len(rows)
 
 
-def _run_of(row: asyncpg.Record) -> tuple[str, datetime | None]:
-    """Which occurrence it is, and when the next one is."""
-    cron, timezone, due, now = row["cron"], row["timezone"], row["next_run_at"], row["now"]
-    try:
-        name = occurrence(latest_run(cron, timezone, due, now), timezone)
-        return name, next_run(cron, timezone, now)
-    except Invalid as error:
-        log.error("schedule ended", schedule_id=row["id"], cause=str(error))
-        return occurrence(due, "UTC"), None
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A schedule that is due: as it was, its runs that have come, and the next one."""
+
+    schedule: Schedule
+    come: Sequence[Run]
+    following: Run | None
 
 
-def _tell(row: asyncpg.Record, tx: Transaction) -> None:
+Occurrences = set[tuple[int, str]]
+
+
+def _step(row: asyncpg.Record) -> Step:
     schedule = store.document(row)
-    if row["fired"]:
-        tx.emit(
-            OpenScheduledTicket(
-                schedule_id=schedule.id, occurrence=row["occurrence"], ticket=schedule.ticket
-            )
-        )
-    tx.emit(ScheduleChanged(schedule=schedule))
+    try:
+        plan = plan_of(row["timing"], row["calendar"])
+        come, following = due(plan, datetime.fromisoformat(row["next_wall"]), row["now"])
+    except Invalid as error:
+        log.error("schedule ended", schedule_id=schedule.id, cause=str(error))
+        return Step(schedule, (), None)
+    left = None if schedule.count is None else schedule.count - schedule.runs
+    over = left is not None and len(come) >= left
+    return Step(schedule, come[:left], None if over else following)
+
+
+async def _fire(steps: Sequence[Step], tx: Transaction) -> Occurrences:
+    """Those that had no ticket yet."""
+    runs = [(step.schedule.id, run.occurrence) for step in steps for run in step.come]
+    ids, names = [id for id, _ in runs], [name for _, name in runs]
+    rows = await tx.fetch(store.FIRE, ids=ids, occurrences=names)
+    return {(row["schedule_id"], row["occurrence"]) for row in rows}
+
+
+async def _move_on(
+    steps: Sequence[Step], new: Occurrences, tx: Transaction
+) -> Sequence[asyncpg.Record]:
+    """The schedules as they are now, in the order of the steps."""
+    following = [store.next_columns(step.following) for step in steps]
+    rows = await tx.fetch(
+        store.MOVE_ON,
+        ids=[step.schedule.id for step in steps],
+        fired=[len(_tickets(step, new)) for step in steps],
+        next_walls=[columns["next_wall"] for columns in following],
+        next_runs=[columns["next_run_at"] for columns in following],
+    )
+    by_id = {row["id"]: row for row in rows}
+    return [by_id[step.schedule.id] for step in steps]
+
+
+def _tickets(step: Step, new: Occurrences) -> list[Run]:
+    return [run for run in step.come if (step.schedule.id, run.occurrence) in new]
+
+
+def _tell(step: Step, new: Occurrences, row: asyncpg.Record, tx: Transaction) -> None:
+    for number, run in enumerate(_tickets(step, new), step.schedule.runs):
+        tx.emit(order(step.schedule, run.occurrence, number, run))
+    tx.emit(ScheduleChanged(schedule=store.document(row)))

@@ -12,6 +12,7 @@ from deskwire.topology import SCHEDULER_REQUESTS, SCHEDULER_SVC
 from scheduler_svc.clock import ticking
 from scheduler_svc.handlers import HANDLERS
 from scheduler_svc.settings import Settings
+from scheduler_svc.store import TIDY_OCCURRENCES
 
 NAME = "scheduler-svc"
 
@@ -22,7 +23,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
-        Outbox(database, broker, service=NAME).relaying() as outbox,
+        Outbox(database, broker, service=NAME, tidy=(TIDY_OCCURRENCES,)).relaying() as outbox,
         consuming(HANDLERS, queues, broker, outbox, drain=settings.shutdown_seconds),
         ticking(outbox, longest=settings.tick_seconds),
         health.serving(settings.health_port, database, broker),

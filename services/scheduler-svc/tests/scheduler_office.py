@@ -8,9 +8,15 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from deskwire import db
-from deskwire.contracts.base import Message
+from deskwire.contracts.base import Command, Message, Reply
 from deskwire.contracts.mail import Body
-from deskwire.contracts.schedules import CreateSchedule, Schedule, ScheduleChanged
+from deskwire.contracts.schedules import (
+    ChangeSchedule,
+    CreateSchedule,
+    Schedule,
+    ScheduleChanged,
+    ScheduleChanges,
+)
 from deskwire.contracts.tickets import OpenTicket
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.messaging.envelope import unwrap
@@ -58,7 +64,14 @@ class Office:
 
     async def schedule(self, cron: str = "0 9 * * mon", timezone: str = "UTC") -> Schedule:
         command = CreateSchedule(name="Backups", cron=cron, timezone=timezone, ticket=TICKET)
+        return await self.ask(command)
+
+    async def ask(self, command: Command[Reply]) -> Reply:
         return (await ask(self.broker, command)).reply
+
+    async def change(self, id: int, **changes: object) -> Schedule:
+        wanted = ScheduleChanges.model_validate(changes)
+        return await self.ask(ChangeSchedule(id=id, changes=wanted))
 
     async def schedules(self, count: int, cron: str = "0 9 * * mon") -> list[int]:
         """Made by one scheduler that has stopped since."""
@@ -72,7 +85,12 @@ class Office:
         return [dict(row) for row in await self.database.pool.fetch(statement, *values)]
 
     async def make_due(self, since: timedelta = timedelta(seconds=1)) -> None:
-        await self.sql("UPDATE schedules SET next_run_at = now() - $1::interval", since)
+        """As if none of them had run for so long, and eight days before."""
+        await self.sql(
+            "UPDATE schedules SET next_run_at = now() - $1::interval, next_wall ="
+            " to_char(now() - $1::interval - interval '8 days', 'YYYY-MM-DD\"T\"HH24:MI')",
+            since,
+        )
 
     def outbox(self) -> Outbox:
         return Outbox(self.database, self.broker, service="scheduler-svc")

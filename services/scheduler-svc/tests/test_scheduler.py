@@ -2,14 +2,24 @@
 
 import asyncio
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from scheduler_office import TICKET, Office
 
-from deskwire.contracts.schedules import CreateSchedule, ScheduleChanged
+from deskwire.contracts.schedules import (
+    ChangeSchedule,
+    CreateSchedule,
+    PreviewSchedule,
+    RunSchedule,
+    ScheduleChanged,
+    ScheduleChanges,
+    Timing,
+)
+from deskwire.contracts.settings import ClientSettings, ClientSettingsChanged, PolicyChanges
 from deskwire.contracts.tickets import OpenScheduledTicket
-from deskwire.errors import Invalid
+from deskwire.errors import Invalid, NotFound, StaleVersion
+from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask
 from scheduler_svc.clock import LAG, run_due, tick
 from scheduler_svc.main import running
@@ -56,7 +66,9 @@ async def test_what_is_due_opens_one_ticket(office: Office) -> None:
         _, changed = await office.wait_for(ScheduleChanged, 2)
     assert order.schedule_id == schedule.id
     assert order.ticket == schedule.ticket
-    assert changed.schedule == schedule.model_copy(update={"version": 2})
+    after = changed.schedule
+    assert (after.version, after.runs, after.last_run_at is not None) == (2, 1, True)
+    assert after.next_run_at == schedule.next_run_at
 
 
 async def test_two_schedulers_open_each_ticket_once(office: Office) -> None:
@@ -85,9 +97,10 @@ async def test_clocks_at_the_same_time_share_what_is_due(office: Office) -> None
 
 async def test_an_occurrence_that_was_run_is_not_run_again(office: Office) -> None:
     await office.schedules(1)
-    due = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+    timing = Timing(cron="0 9 5 1 *").model_dump_json()
     for _ in range(2):  # as after the database's clock was set back
-        await office.sql("UPDATE schedules SET cron = '0 9 5 1 *', next_run_at = $1", due)
+        await office.make_due()
+        await office.sql("UPDATE schedules SET timing = $1, next_wall = '2026-01-05T09:00'", timing)
         assert await run_due(office.outbox()) == 1
     (row,) = await office.sql("SELECT * FROM occurrences")
     orders = await office.sql("SELECT * FROM outbox WHERE type = 'ticket.open_scheduled.v1'")
@@ -111,21 +124,22 @@ async def test_after_an_outage_it_runs_once_for_the_latest_missed(office: Office
 async def test_a_rule_that_no_longer_runs_ends_and_harms_no_other(office: Office) -> None:
     broken, good = await office.schedules(2)
     await office.make_due()
-    await office.sql("UPDATE schedules SET timezone = 'Europe/Atlantis' WHERE id = $1", broken)
+    timing = Timing(cron="0 9 * * *", timezone="Europe/Atlantis").model_dump_json()
+    await office.sql("UPDATE schedules SET timing = $1 WHERE id = $2", timing, broken)
     async with running(office.settings):
         changes = await office.wait_for(ScheduleChanged, 2)
     ended = {change.schedule.id: change.schedule.next_run_at is None for change in changes}
     assert ended == {broken: True, good: False}
-    assert len(office.all(OpenScheduledTicket)) == 2
+    assert [order.schedule_id for order in office.all(OpenScheduledTicket)] == [good]
     states = await office.sql("SELECT state FROM schedules ORDER BY id")
     assert [row["state"] for row in states] == ["ended", "active"]
 
 
 async def test_a_paused_schedule_does_not_run(office: Office) -> None:
     paused, _ = await office.schedules(2)
-    await office.make_due()
-    pause = "UPDATE schedules SET state = 'paused', next_run_at = NULL WHERE id = $1"
-    await office.sql(pause, paused)
+    async with running(office.settings):
+        await office.change(paused, paused=True)
+    await office.sql("UPDATE schedules SET next_run_at = now() WHERE state = 'active'")
     assert await run_due(office.outbox()) == 1
     assert await run_due(office.outbox()) == 0
 
@@ -153,5 +167,78 @@ async def test_the_clock_goes_on_after_the_database_was_away(office: Office) -> 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        await office.sql("UPDATE schedules SET next_run_at = now()")
+        await office.make_due()
         await office.wait_for(OpenScheduledTicket)
+
+
+# --- what is made of them
+
+
+async def test_a_schedule_is_changed_paused_resumed_and_deleted(office: Office) -> None:
+    async with running(office.settings):
+        made = await office.schedule()
+        weekly = await office.change(
+            made.id, cron=None, every="weekly", starts_at="2026-01-05T09:00:00Z", count=3
+        )
+        assert (weekly.cron, weekly.every, weekly.next_run_at is None) == (None, "weekly", False)
+        named = await office.change(made.id, name="Other")
+        assert (named.name, named.next_run_at) == ("Other", weekly.next_run_at)
+        assert await office.change(made.id, name="Other") == named
+        paused = await office.change(made.id, paused=True)
+        assert (paused.state, paused.next_run_at) == ("paused", None)
+        resumed = await office.change(made.id, paused=False)
+        assert (resumed.state, resumed.next_run_at) == ("active", weekly.next_run_at)
+        for field, values in (("cron", {"cron": "x"}), ("name", {"name": " "})):
+            with pytest.raises(Invalid) as refusal:
+                await office.change(
+                    made.id, **({"every": None} if field == "cron" else {}), **values
+                )
+            assert refusal.value.field == field
+        with pytest.raises(StaleVersion):
+            await office.ask(ChangeSchedule(id=made.id, changes=ScheduleChanges(), if_version=1))
+        with pytest.raises(NotFound):
+            await office.ask(ChangeSchedule(id=made.id, changes=ScheduleChanges(), within_client=2))
+        deleted = await office.change(made.id, deleted=True)
+        assert deleted.deleted_at is not None
+        with pytest.raises(NotFound):
+            await office.change(made.id, paused=False)
+
+
+async def test_it_runs_now_and_ends_after_so_many(office: Office) -> None:
+    async with running(office.settings):
+        made = await office.change((await office.schedule()).id, count=2, rotation=(7, 8))
+        ran = await office.ask(RunSchedule(id=made.id))
+        assert (ran.runs, ran.next_run_at, ran.state) == (1, made.next_run_at, "active")
+        await office.make_due()
+        first, second = await office.wait_for(OpenScheduledTicket, 2)
+        ended = (await office.wait_for(ScheduleChanged, 4))[-1].schedule
+    assert [order.ticket.assigned_to for order in (first, second)] == [7, 8]
+    assert first.occurrence != second.occurrence
+    assert (ended.state, ended.runs, ended.next_run_at) == ("ended", 2, None)
+
+
+async def test_each_missed_run_has_its_ticket(office: Office) -> None:
+    async with running(office.settings):
+        schedule = await office.schedule("0 */8 * * *")
+        await office.change(schedule.id, catch_up="all")
+    await office.make_due(timedelta(days=1))
+    async with running(office.settings):
+        orders = await office.wait_for(OpenScheduledTicket, 27)
+        await asyncio.sleep(0.5)
+    assert len({order.occurrence for order in orders}) == len(orders) in (27, 28)
+
+
+async def test_days_off_follow_the_settings(office: Office) -> None:
+    async with running(office.settings):
+        made = await office.schedule("0 9 * * *")
+        shown = await office.change(made.id, days_off="skip")
+        first, second = (await office.ask(PreviewSchedule(id=made.id, count=2))).data
+        assert shown.next_run_at == first.at
+        settings = ClientSettings(
+            client_id=1, overrides=PolicyChanges(holidays=(first.at.date(),)), version=1
+        )
+        await office.broker.publish(wrap(ClientSettingsChanged(client_settings=settings)))
+        moved = (await office.wait_for(ScheduleChanged, 3))[-1].schedule
+        (next_one,) = (await office.ask(PreviewSchedule(id=made.id, count=1))).data
+    assert moved.next_run_at == second.at == next_one.at
+    assert moved.runs == 0

@@ -104,6 +104,11 @@ class PolicySettings(Document):
     time_rounding: TimeRounding = TimeRounding()
     invoice_lines: InvoiceLines = "ticket"
 
+    def is_off(self, day: date) -> bool:
+        """Whether it is a holiday, or a day without hours of work."""
+        weekday = tuple(BusinessHours.model_fields)[day.weekday()]
+        return day in self.holidays or not getattr(self.business_hours, weekday)
+
 
 class Settings(PolicySettings, InstanceSettings):
     version: int = 1

@@ -97,8 +97,8 @@ async def require(request: Request, kind: str, id: int) -> asyncpg.Record:
     return row
 
 
-async def list_records(request: Request, kind: str, query: RecordPaging) -> Response:
-    filters = query.filters(kind)
+async def list_records(request: Request, kind: str, query: RecordPaging, *more: Filter) -> Response:
+    filters = [*query.filters(kind), *more]
     within = caller(request).within
     if within is not None:
         filters.append(Filter("client_id", "one", within))

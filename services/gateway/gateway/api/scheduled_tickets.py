@@ -1,19 +1,50 @@
-"""Scheduled tickets: a rule, and the ticket that each occurrence opens."""
+"""Scheduled tickets: when, and the ticket that is opened each time."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.schedules import CreateSchedule, Schedule
+from deskwire.contracts.schedules import (
+    CatchUp,
+    ChangeSchedule,
+    CreateSchedule,
+    DaysOff,
+    Every,
+    Occurrences,
+    PreviewSchedule,
+    RunSchedule,
+    Schedule,
+    ScheduleChanges,
+)
+from deskwire.contracts.tickets import OpenTicket
+from deskwire.errors import Forbidden, NotFound
+from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import create_record
-from gateway.api.fields import Name, RequestBody, Text, body_of
+from gateway.api.commands import create_record, make_record, perform, told_of
+from gateway.api.fields import Ids, Moment, Name, RequestBody, Text, body_of
 from gateway.api.pages import Page
-from gateway.api.records import OfClients, list_records, read_record, require
+from gateway.api.preconditions import IF_SEEN, version_if_given
+from gateway.api.records import OfClients, list_records, require
 from gateway.api.tickets import TicketTemplate
+from gateway.readmodel.documents import text_of
+from gateway.readmodel.lists import Filter
+from gateway.readmodel.reading import LARGEST_ID
 
 routes = router("/scheduled-tickets", "scheduled tickets")
+
+Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="an IANA name")]
+Cron = Annotated[str, Field(min_length=1, max_length=500, description="as in `0 9 * * mon`")]
+Rrule = Annotated[
+    str,
+    Field(min_length=1, max_length=500, description="RFC 5545, as in `FREQ=MONTHLY;BYDAY=1MO`"),
+]
+Count = Annotated[int, Field(strict=True, ge=1, le=100_000, description="tickets, then it ends")]
+Lead = Annotated[
+    int,
+    Field(strict=True, ge=0, le=366 * 86_400, description="so long before it the ticket is opened"),
+]
+Rotation = Annotated[Ids, Field(description="agents who get one ticket after the other")]
 
 
 class ScheduledTicket(TicketTemplate):
@@ -21,10 +52,51 @@ class ScheduledTicket(TicketTemplate):
 
 
 class NewSchedule(RequestBody):
+    """One of `cron`, `every` and `rrule`. The latter two begin at `starts_at`, whose time of day in
+    the zone is theirs; `every` stays at the end of the month when it begins there."""
+
     name: Name
-    cron: Name = Field(description="as in `0 9 * * mon`")
-    timezone: str = Field("UTC", pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="an IANA name")
+    cron: Cron | None = None
+    every: Every | None = None
+    rrule: Rrule | None = None
+    timezone: Zone = "UTC"
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    count: Count | None = None
+    lead_seconds: Lead = 0
+    days_off: DaysOff = Field(
+        "open",
+        description="on a holiday of the client's or a day without hours of work it is opened, "
+        "left out, or opened on the day of work before or after",
+    )
+    catch_up: CatchUp = Field("last", description="what has its ticket late, after an outage")
+    rotation: Rotation = ()
     ticket: ScheduledTicket
+
+
+class ScheduleChange(RequestBody):
+    """What is left out stays as it is; null takes back. With another rule the others are null."""
+
+    name: Name | None = None
+    cron: Cron | None = None
+    every: Every | None = None
+    rrule: Rrule | None = None
+    timezone: Zone | None = None
+    starts_at: Moment | None = None
+    ends_at: Moment | None = None
+    count: Count | None = None
+    lead_seconds: Lead | None = None
+    days_off: DaysOff | None = None
+    catch_up: CatchUp | None = None
+    rotation: Rotation | None = None
+    ticket: ScheduledTicket | None = None
+
+
+class Preview(RequestBody):
+    count: int = Field(10, ge=1, le=100)
+
+
+NOT_DELETED = Filter("archived", "one", value=False)
 
 
 @routes.get("", response_model=Page[Schedule])
@@ -33,33 +105,114 @@ async def list_scheduled_tickets(
     request: Request, query: Annotated[OfClients, Query()]
 ) -> Response:
     """The scheduled tickets."""
-    return await list_records(request, "schedule", query)
+    return await list_records(request, "schedule", query, NOT_DELETED)
 
 
 @routes.get("/{schedule_id:int}", response_model=Schedule)
 @scope("scheduled-tickets:read")
 async def read_scheduled_ticket(request: Request, schedule_id: int) -> Response:
     """One scheduled ticket."""
-    return await read_record(request, "schedule", schedule_id)
+    row = await require(request, "schedule", schedule_id)
+    if row["archived"]:
+        raise NotFound(f"there is no schedule {schedule_id}")
+    return answers.found(request, row)
+
+
+@routes.get("/{schedule_id:int}/preview", response_model=Occurrences)
+@scope("scheduled-tickets:read")
+async def preview_scheduled_ticket(
+    request: Request, schedule_id: int, query: Annotated[Preview, Query()]
+) -> Response:
+    """The next runs, as holidays and hours of work are now."""
+    command = PreviewSchedule(
+        id=_known(schedule_id), count=query.count, within_client=caller(request).within
+    )
+    reply = (await perform(request, command)).reply
+    return Response(text_of(reply), media_type="application/json")
 
 
 @routes.post("", status_code=201, response_model=Schedule)
 @scope("scheduled-tickets:write")
 async def create_scheduled_ticket(request: Request, new: NewSchedule) -> Response:
     """Schedule a ticket."""
-    ticket = new.ticket.command(await body_of(new.ticket.body), caller(request))
-    await _require(request, new.ticket)
-    command = CreateSchedule(
-        name=new.name,
-        cron=new.cron,
-        timezone=new.timezone,
-        ticket=ticket.model_copy(update={"source": "schedule"}),
-    )
+    values = {name: getattr(new, name) for name in new.model_fields_set - {"ticket"}}
+    await _require_agents(request, new.rotation)
+    command = CreateSchedule(**values, ticket=await _ticket(request, new.ticket))
     return await create_record(request, command, "/api/v1/scheduled-tickets")
 
 
-async def _require(request: Request, template: TicketTemplate) -> None:
+@routes.patch("/{schedule_id:int}", response_model=Schedule, openapi_extra=IF_SEEN)
+@scope("scheduled-tickets:write")
+async def change_scheduled_ticket(
+    request: Request, schedule_id: int, change: ScheduleChange
+) -> Response:
+    """Change what is given. With another rule or time it runs as if it were new from now on."""
+    values = {name: getattr(change, name) for name in change.model_fields_set}
+    kept = {"name", "timezone", "lead_seconds", "days_off", "catch_up", "rotation", "ticket"}
+    values = {n: v for n, v in values.items() if v is not None or n not in kept}
+    if change.rotation:
+        await _require_agents(request, change.rotation)
+    if change.ticket is not None:
+        values["ticket"] = await _ticket(request, change.ticket)
+    return await _changed(request, schedule_id, **values)
+
+
+@routes.post("/{schedule_id:int}/pause", response_model=Schedule, openapi_extra=IF_SEEN)
+@scope("scheduled-tickets:write")
+async def pause_scheduled_ticket(request: Request, schedule_id: int) -> Response:
+    """No ticket is opened until it is resumed."""
+    return await _changed(request, schedule_id, paused=True)
+
+
+@routes.post("/{schedule_id:int}/resume", response_model=Schedule, openapi_extra=IF_SEEN)
+@scope("scheduled-tickets:write")
+async def resume_scheduled_ticket(request: Request, schedule_id: int) -> Response:
+    """It goes on with its next run; those that it was paused for were not missed."""
+    return await _changed(request, schedule_id, paused=False)
+
+
+@routes.post("/{schedule_id:int}/run", status_code=202, response_model=Schedule)
+@scope("scheduled-tickets:write")
+async def run_scheduled_ticket(request: Request, schedule_id: int) -> Response:
+    """Open a ticket now. It counts as a run, and the next one stays when it is."""
+    command = RunSchedule(id=_known(schedule_id), within_client=caller(request).within)
+    return await _done(request, command, status=202)
+
+
+@routes.delete("/{schedule_id:int}", response_model=Schedule, openapi_extra=IF_SEEN)
+@scope("scheduled-tickets:write")
+async def delete_scheduled_ticket(request: Request, schedule_id: int) -> Response:
+    """Open no more of it. Its tickets stay."""
+    return await _changed(request, schedule_id, deleted=True)
+
+
+async def _changed(request: Request, schedule_id: int, **values: Any) -> Response:
+    command = ChangeSchedule(
+        id=_known(schedule_id),
+        changes=ScheduleChanges(**values),
+        if_version=version_if_given(request),
+        within_client=caller(request).within,
+    )
+    return await _done(request, command)
+
+
+async def _done(
+    request: Request, command: ChangeSchedule | RunSchedule, status: int = 200
+) -> Response:
+    answer = await make_record(request, command)
+    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
+    return Response(text_of(answer.reply), status, headers, media_type="application/json")
+
+
+def _known(schedule_id: int) -> int:
+    if schedule_id > LARGEST_ID:
+        raise NotFound(f"there is no schedule {schedule_id}")
+    return schedule_id
+
+
+async def _ticket(request: Request, template: ScheduledTicket) -> OpenTicket:
     """Raises `NotFound` for what no ticket could be opened with, years later and unseen."""
+    ticket = template.command(await body_of(template.body), caller(request))
     named = [
         ("client", template.client_id),
         ("contact", template.contact_id),
@@ -69,3 +222,11 @@ async def _require(request: Request, template: TicketTemplate) -> None:
     for kind, id in named:
         if id is not None:
             await require(request, kind, id)
+    return ticket.model_copy(update={"source": "schedule"})
+
+
+async def _require_agents(request: Request, rotation: tuple[int, ...]) -> None:
+    if rotation and caller(request).within is not None:
+        raise Forbidden("a key bound to a client assigns nobody")
+    for agent_id in rotation:
+        await require(request, "agent", agent_id)

@@ -223,11 +223,16 @@ def record_row(record: Record) -> dict[str, Any]:
         "client_id": _client_of(record),
         "version": record.version,
         "doc": text_of(record),
-        "archived": getattr(record, "archived_at", None) is not None,
+        "archived": _is_gone(record),
         "lookups": lookups(record),
         "name": sort_key(getattr(record, "name", "")),
         "words": words(kind, record),
     }
+
+
+def _is_gone(record: Record) -> bool:
+    gone = record.deleted_at if isinstance(record, Schedule) else None
+    return (gone or getattr(record, "archived_at", None)) is not None
 
 
 def _id_of(record: Record) -> int:

@@ -1,0 +1,1 @@
+"""The rules of scheduled tickets. Pure: the time is an argument."""
