@@ -37,6 +37,7 @@ VIOLATIONS = [
     ("smtp-library", "notify_svc.handlers", "import aiosmtplib"),
     ("http-library", "gateway.projector", "import fastapi"),
     ("http-library", "deskwire.db", "from fastapi import FastAPI"),
+    ("pdf-library", "gateway.api", "import reportlab"),
     ("outbox-only", "ticket_svc.handlers", "from deskwire.messaging import rabbit"),
     ("outbox-only", "gateway.main", "import deskwire.messaging.memory"),
     ("pure-rules", "ticket_svc.domain", "import sqlalchemy"),

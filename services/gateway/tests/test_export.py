@@ -8,7 +8,7 @@ import socket
 import pytest
 from gateway_api import Desk
 
-from gateway.api import export
+from gateway.api import spreadsheets
 from gateway.api.ticket_lists import Asked
 
 TICKETS = "/api/v1/tickets"
@@ -128,7 +128,7 @@ async def test_who_leaves_or_takes_nothing_is_let_go(
         return await page(self, *given)  # type: ignore[arg-type]  # as they came
 
     monkeypatch.setattr(Asked, "page", counted)
-    monkeypatch.setattr(export, "SEND_SECONDS", 0.5)
+    monkeypatch.setattr(spreadsheets, "SEND_SECONDS", 0.5)
     _reader, writer = await asking(full_desk)
     async with asyncio.timeout(10):
         while not asked:
@@ -137,7 +137,7 @@ async def test_who_leaves_or_takes_nothing_is_let_go(
         writer.close()
     await asyncio.sleep(1.5)
     so_far = len(asked)
-    assert so_far < MANY / export.ROWS / 2
+    assert so_far < MANY / spreadsheets.ROWS / 2
     assert await full_desk.database.pool.fetchval(BUSY) == 1  # who asks
     await asyncio.sleep(0.5)
     assert len(asked) == so_far

@@ -43,6 +43,8 @@ class Examples:
             return self.of(self._schemas[_referred(schema)], owner=_referred(schema))
         if kinds := schema.get("anyOf") or schema.get("oneOf"):
             return self._of_several(kinds, name)
+        if "examples" in schema:
+            return schema["examples"][0]
         for given in ("const", "default"):
             if given in schema:
                 return schema[given]

@@ -1,45 +1,25 @@
-"""Tickets as a table for spreadsheets: CSV (RFC 4180) in UTF-8 with a byte order mark."""
+"""The filtered list of tickets as a table for spreadsheets."""
 
-import asyncio
-import csv
-import io
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
-import structlog
 from fastapi import Query, Request, Response
-from starlette.types import Receive, Scope, Send
 
-from deskwire.db import Database
 from gateway.api.auth import caller, router, scope
 from gateway.api.services import services
-from gateway.api.streaming import SEND_SECONDS, disconnected
-from gateway.api.ticket_lists import Asked, OfClients, TicketSelection, asked
+from gateway.api.spreadsheets import Columns, CsvStream, streamed, table
+from gateway.api.ticket_lists import OfClients, TicketSelection, asked
 
 routes = router("/tickets", "tickets")
-log = structlog.get_logger()
-
-ROWS = 200
-"""Read and sent at once: between two such pages no connection to the database is held."""
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a cell begins with that a spreadsheet would run (OWASP, CSV injection)."""
-
-HEADERS = [
-    (b"content-type", b"text/csv; charset=utf-8"),
-    (b"content-disposition", b'attachment; filename="tickets.csv"'),
-]
-
-
-TABLE: dict[str, Any] = {"content": {"text/csv": {"schema": {"type": "string", "format": "csv"}}}}
 
 
 def _of(name: str, part: str) -> Callable[[Mapping[str, Any]], Any]:
     return lambda ticket: ticket[name] and ticket[name][part]
 
 
-COLUMNS: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
+COLUMNS: Columns = {
     "id": lambda ticket: ticket["id"],
     "reference": lambda ticket: ticket["reference"],
     "subject": lambda ticket: ticket["subject"],
@@ -72,43 +52,11 @@ class Export(OfClients, TicketSelection):
     """All tickets of a list, without pages."""
 
 
-class CsvStream(Response):
-    """Sends until all is sent, the client leaves, or takes nothing any more."""
-
-    media_type = "text/csv"
-
-    def __init__(self, parts: AsyncIterator[bytes], first: bytes) -> None:
-        super().__init__()
-        self._parts = parts
-        self._first = first
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["streams"] = True
-        leaving = asyncio.create_task(disconnected(receive))
-        try:
-            await send({"type": "http.response.start", "status": 200, "headers": [*HEADERS]})
-            await _send(send, self._first)
-            async for part in self._parts:
-                if leaving.done():
-                    return
-                await _send(send, part)
-            await send({"type": "http.response.body", "body": b""})
-        except TimeoutError:
-            log.warning("export given up: nobody takes it")
-        finally:
-            leaving.cancel()
-
-
-async def _send(send: Send, part: bytes) -> None:
-    async with asyncio.timeout(SEND_SECONDS):
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-
-
 @routes.get(
     "/export.csv",
     status_code=200,
     response_class=CsvStream,
-    responses={200: TABLE},
+    responses=table("id,reference,subject,status", "12,TCK-12,Printer offline,open"),
 )
 @scope("tickets:read")
 async def export_tickets(request: Request, query: Annotated[Export, Query()]) -> Response:
@@ -122,29 +70,5 @@ async def export_tickets(request: Request, query: Annotated[Export, Query()]) ->
     """
     database, within = services(request).lists, caller(request).within
     of = await asked(database, query, query.filters(within), within)
-    parts = _parts(database, of)
-    return CsvStream(parts, await anext(parts))
-
-
-async def _parts(database: Database, of: Asked) -> AsyncIterator[bytes]:
-    head = "\ufeff" + _lines([list(COLUMNS)])
-    page = await of.page(database, ROWS, None)
-    yield (head + _table([row["doc"] for row in page.rows])).encode()
-    while page.next is not None:
-        page = await of.page(database, ROWS, page.next)
-        yield _table([row["doc"] for row in page.rows]).encode()
-
-
-def _table(docs: Sequence[str]) -> str:
-    tickets = map(orjson.loads, docs)
-    return _lines([[_cell(column(each)) for column in COLUMNS.values()] for each in tickets])
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value
-
-
-def _lines(rows: Sequence[Sequence[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue()
+    page = partial(of.page, database)
+    return await streamed("tickets.csv", COLUMNS, page, lambda doc: [orjson.loads(doc)])

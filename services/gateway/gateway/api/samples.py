@@ -242,7 +242,6 @@ SAMPLES: Mapping[str, Any] = {
 """By name, or by the schema's name and the field's where a name alone says something else."""
 
 BY_FORMAT = {
-    "csv": "\ufeffid,reference,subject,status\r\n12,TCK-12,Printer offline,open\r\n",
     "date-time": "2026-03-02T09:00:00Z",
     "date": "2026-03-02",
     "binary": "",
