@@ -157,6 +157,7 @@ async def test_files_over_http(desk: Desk) -> None:
     assert [(await api.get(f"{draft}.pdf")).status for api in (bound, desk.api)] == [404, 200]
     assert (await desk.api.get(f"{INVOICES}/99.pdf")).status == 404
 
+    rows: list[dict[str, str]] = []
     for api, query, numbers in (
         (desk.api, "", ["INV-1", "INV-1", "INV-2", "INV-2"]),
         (desk.api, "?state=draft", ["INV-2", "INV-2"]),
