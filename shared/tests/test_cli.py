@@ -462,6 +462,18 @@ async def test_what_is_understood_of_mails_in_files(tmp_path: Path) -> None:
     assert len((await deskwire("mail", "parse", str(mail))).lines()) == 2
 
 
+async def test_mails_are_tried_and_shown_before_anybody_gets_them(tmp_path: Path) -> None:
+    (line,) = (await deskwire("templates", "check")).lines()
+    assert line.endswith("mails in de, en, es, fr, nl can be written")
+    pages = tmp_path / "pages"
+    await deskwire("templates", "preview", str(pages), "--language", "de")
+    assert "Ticket geschlossen" in (pages / "index.html").read_text()
+    (tmp_path / "languages").mkdir()
+    (tmp_path / "languages" / "de.toml").write_text('[note]\nlead = "{nobody}"')
+    refused = (await deskwire("templates", "check", TEMPLATES=str(tmp_path))).refused()
+    assert "mail note in de" in refused
+
+
 async def test_docs(tmp_path: Path) -> None:
     folder = ("docs", "--folder", str(tmp_path))
     await deskwire(*folder)

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_datetime, format_skeleton
+from babel.dates import format_date, format_datetime
 from markupsafe import Markup
 
 from deskwire.contracts.mail import DELIMITER_END, DELIMITER_START, Body
@@ -68,6 +68,7 @@ def _of_notice(
 ) -> Values:
     client = one_line(notice.client)
     body = Body(text=notice.answer) if notice.answer else notice.body
+    quoted = mail.template not in WRITTEN_TO_READER
     values: Values = {
         "variant": notice.variant,
         "reference": notice.reference,
@@ -82,11 +83,11 @@ def _of_notice(
         "failed": one_line(notice.failed),
         "priority": said.find(notice.priority),
         "source": notice.source,
-        "lead": one_line(notice.lead),
+        "lead": clean_text(notice.lead).strip(),
         "closes_at": _day(notice.closes_at, notice.timezone, said.language),
-        "text": clean_text(body.text).strip(),
+        "text": _text(body, quoted=quoted),
         "html": _html(body),
-        "quoted": mail.template not in WRITTEN_TO_READER,
+        "quoted": quoted,
         "delimiter": "",
         "link": "",
     }
@@ -98,10 +99,10 @@ def _of_notice(
 
 
 def _day(at: datetime | None, timezone: str, language: str) -> str:
-    """On the wall calendar of the client: Tuesday, March 3."""
+    """On the wall calendar of the client: Tuesday, March 3, 2026."""
     if at is None:
         return ""
-    return format_skeleton("EEEEMMMMd", at.astimezone(ZoneInfo(timezone)), locale=language)
+    return format_date(at.astimezone(ZoneInfo(timezone)), "full", locale=language)
 
 
 def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:
@@ -115,6 +116,11 @@ def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:
 
 def _link(notice: Notice, ticket_url: str | None) -> str:
     return ticket_url.replace("{id}", str(notice.ticket_id)) if ticket_url else ""
+
+
+def _text(body: Body, *, quoted: bool) -> str:
+    text = clean_text(body.text).strip()
+    return "\n".join(f"> {line}".rstrip() for line in text.split("\n")) if quoted and text else text
 
 
 def _html(body: Body) -> Markup:

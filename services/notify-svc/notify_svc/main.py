@@ -11,14 +11,18 @@ from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
 from deskwire.topology import NOTIFY_REQUESTS, NOTIFY_SVC
 from notify_svc.handlers import HANDLERS, ask_for_agents
+from notify_svc.previews import check
 from notify_svc.sender import sending
 from notify_svc.settings import Settings
+from notify_svc.wording import Wording
 
 NAME = "notify-svc"
 
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
+    if settings.templates:
+        check(Wording(settings.templates))
     wake = asyncio.Event()
     queues = (NOTIFY_SVC, NOTIFY_REQUESTS)
     async with (

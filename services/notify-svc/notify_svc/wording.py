@@ -16,6 +16,7 @@ from typing import Any
 
 from babel import Locale, UnknownLocaleError
 from jinja2 import ChoiceLoader, FileSystemLoader, StrictUndefined
+from jinja2 import Template as JinjaTemplate
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
@@ -48,8 +49,11 @@ class Wording:
     folder: Path | None = None
     languages: Mapping[str, Catalogue] = field(init=False)
     _environment: SandboxedEnvironment = field(init=False)
+    _found: dict[tuple[str, str], JinjaTemplate] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.folder and not self.folder.is_dir():
+            raise SetupError(f"DESKWIRE_TEMPLATES: there is no folder {self.folder}")
         folders = [self.folder, PACKAGE] if self.folder else [PACKAGE]
         loader = ChoiceLoader([FileSystemLoader(folder / "templates") for folder in folders])
         object.__setattr__(self, "languages", _catalogues(folders))
@@ -59,13 +63,15 @@ class Wording:
         """In that language, in ``de`` for ``de-AT``, or in English."""
         for tag in (language, language.partition("-")[0], FALLBACK):
             if catalogue := self.languages.get(tag.casefold()):
-                return Sentences(template, tag.partition("-")[0], catalogue)
+                return Sentences(template, tag.partition("-")[0].lower(), catalogue)
         raise NotSaid(f"there is no language {FALLBACK}")
 
     def filled(self, template: Template, file: str, values: Values) -> str:
         """The mail's own template, or that of its audience."""
-        names = [f"{template}/{file}", f"{audience(template)}/{file}"]
-        return self._environment.select_template(names).render(values)
+        if (template, file) not in self._found:
+            names = [f"{template}/{file}", f"{audience(template)}/{file}"]
+            self._found[template, file] = self._environment.select_template(names)
+        return self._found[template, file].render(values)
 
 
 @dataclass(frozen=True)
@@ -140,6 +146,7 @@ def _locale(language: str) -> Locale:
 def _environment(loader: ChoiceLoader) -> SandboxedEnvironment:
     return SandboxedEnvironment(
         loader=loader,
+        auto_reload=False,
         autoescape=lambda name: name is not None and name.endswith(".html.j2"),
         undefined=StrictUndefined,
         trim_blocks=True,

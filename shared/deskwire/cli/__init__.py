@@ -10,6 +10,7 @@ from deskwire.cli import (
     migrate,
     outbox,
     reproject,
+    templates,
     topology,
     up,
 )
@@ -27,3 +28,4 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(mail.app, name="mail")
+app.add_typer(templates.app, name="templates")

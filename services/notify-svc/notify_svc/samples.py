@@ -1,0 +1,84 @@
+"""Every mail that there is, with made-up people: to look at, and to try templates on."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_args
+
+from deskwire.contracts.mail import Body
+from deskwire.contracts.notifications import AgentEvent
+from deskwire.contracts.people import Person
+from notify_svc.domain.mails import Digest, DigestItem, Mail, Notice, Template
+from notify_svc.domain.rules import RULES
+
+TOKEN = "e2-abcdefgh23456722"  # noqa: S105  # a made-up one, of no use to anybody
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+REPLY = Body(
+    text="The toner arrives tomorrow.\n\nCould you try the other tray until then?",
+    html="<p>The toner arrives tomorrow.</p><p>Could you try the <b>other tray</b> until then?</p>",
+)
+OPENING = Body(text="Hi,\n\nsince this morning it blinks red and prints nothing.\n\nAnn")
+TEXTS: dict[Template, Body] = {
+    **dict.fromkeys(("public-reply", "chaser", "agent-reply"), REPLY),
+    "client-reply": Body(text="The other tray works, thank you!"),
+    "note": Body(text="Toner ordered, number 4711."),
+    "mention": Body(text="@bob can you take this one?"),
+    "merged": Body(text="The same fault"),
+    **dict.fromkeys(("ticket-created", "new-ticket", "assigned"), OPENING),
+}
+
+
+def samples(language: str) -> Iterator[tuple[str, Mail]]:
+    """By name: the mail's, and its variant's."""
+    kinds = dict.fromkeys((rule.template, rule.variant) for rule in RULES)
+    for template, variant in (*kinds, ("undelivered", "")):
+        yield (
+            f"{template}-{variant}".rstrip("-"),
+            _mail(template, _notice(template, variant, language)),
+        )
+    yield "digest", _mail("digest", _digest(language))
+
+
+def _mail(template: Template, said: Notice | Digest) -> Mail:
+    agent = template in get_args(AgentEvent) or template in ("digest", "new-ticket")
+    to = "bob@example.com" if agent else "ann@acme.example"
+    return Mail("sample", template, to, f"<{template}.{TOKEN}@example.com>", said)
+
+
+def _notice(template: Template, variant: str, language: str) -> Notice:
+    text = TEXTS.get(template, Body(text=""))
+    failed: dict[str, Any] = {"failed": "ann@acme.example", "answer": "550 5.1.1 unknown user"}
+    values = failed if template == "undelivered" else {}
+    return Notice(
+        ticket_id=12,
+        reference="TCK-12",
+        subject="Printer on the second floor is offline",
+        client="Acme Bakery",
+        contact="Ann Baker",
+        assignee=Person(id=2, name="Bob", email="bob@example.com"),
+        priority="high",
+        source="api",
+        author="Ann Baker" if template in ("client-reply", "new-ticket") else "Carol",
+        to_name="Ann Baker",
+        into="TCK-9" if template in ("merged", "ticket-merged") else "",
+        closes_at=NOW + timedelta(days=2),
+        variant=variant,
+        language=language,
+        body=REPLY if variant == "replied" else text,
+        token=TOKEN,
+        **values,
+    )
+
+
+def _digest(language: str) -> Digest:
+    events: tuple[AgentEvent, ...] = get_args(AgentEvent)
+    items = tuple(
+        DigestItem(
+            event=event,
+            at=NOW + timedelta(minutes=7 * number),
+            notice=_notice(event, "", language).model_copy(
+                update={"ticket_id": 12 + number % 3, "reference": f"TCK-{12 + number % 3}"}
+            ),
+        )
+        for number, event in enumerate(events)
+    )
+    return Digest(to_name="Bob", every="daily", language=language, items=items)

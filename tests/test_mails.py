@@ -1,0 +1,110 @@
+"""The mails that we send, as others have them: our own ingest, and a browser as wide as a phone."""
+
+import html
+import json
+import re
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from test_docs_page import browse
+
+from mail_ingest_svc.parse import parse
+from notify_svc.domain.mails import CLIENT_TEMPLATES, Mail
+from notify_svc.mail import Letterhead, render
+from notify_svc.previews import previews
+from notify_svc.samples import NOW, TOKEN, samples
+from notify_svc.wording import Wording
+
+SUPPORT = "support@example.com"
+HEAD = Letterhead("Example Support", SUPPORT, SUPPORT)
+WORDING = Wording()
+LANGUAGES = sorted(WORDING.languages)
+MAILS = {f"{language}-{name}": mail for language in LANGUAGES for name, mail in samples(language)}
+TO_CLIENTS = {name: mail for name, mail in MAILS.items() if mail.template in CLIENT_TEMPLATES}
+
+
+def sent(mail: Mail) -> bytes:
+    return render(mail, HEAD, delivery=1, created_at=NOW).content
+
+
+@pytest.mark.parametrize("mail", MAILS.values(), ids=MAILS)
+def test_our_mails_are_known_as_our_own_and_thread(mail: Mail) -> None:
+    ours = parse(sent(mail), frozenset({SUPPORT}))
+    assert ours.kind in ("loop", "own")
+    assert ours.defects == ()
+    assert f"<{ours.message_id}>" == mail.message_id
+    if mail.template != "digest":
+        (answers_go_to,) = ours.reply_to
+        assert answers_go_to.email == f"support+{TOKEN}@example.com"
+        assert re.search(r"\[TCK-(12|9)\]", ours.subject)
+
+
+@pytest.mark.parametrize("mail", TO_CLIENTS.values(), ids=TO_CLIENTS)
+def test_what_is_written_above_our_line_is_the_answer(mail: Mail) -> None:
+    """Quoted as a mail program does that says nothing of whom it quotes."""
+    ours = message_from_bytes(sent(mail), policy=policy.default)
+    answer = EmailMessage()
+    answer["From"], answer["To"] = "ann@acme.example", ours["Reply-To"]
+    answer["Subject"], answer["In-Reply-To"] = f"Re: {ours['Subject']}", ours["Message-ID"]
+    text, page = (ours.get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None
+    assert page is not None
+    answer.set_content(f"It works, thank you!\n\n{text.get_content()}")
+    body = re.sub(r"(<body[^>]*>)", r"\1<div>It works, thank you!</div>", page.get_content())
+    answer.add_alternative(body, subtype="html")
+    reply = parse(answer.as_bytes(), frozenset({SUPPORT})).reply
+    assert reply is not None
+    assert reply.visible == "It works, thank you!"
+
+
+MEASURE = """<!DOCTYPE html><meta charset="utf-8"><body><script>
+const told = %s, found = [];
+const frames = [];
+for (const [name, page] of Object.entries(told))
+  for (const width of [600, 360])
+    for (const scheme of ["light", "dark"]) {
+      const frame = document.createElement("iframe");
+      frame.width = width; frame.height = 400;
+      frame.style.colorScheme = scheme; frame.srcdoc = page;
+      frames.push(new Promise(done => frame.onload = () => {
+        const shown = frame.contentDocument, view = frame.contentWindow;
+        const card = view.getComputedStyle(shown.querySelector(".card"));
+        found.push([name, width, scheme, shown.documentElement.scrollWidth, card.backgroundColor,
+                    card.color]);
+        done();
+      }));
+      document.body.append(frame);
+    }
+Promise.all(frames).then(() => document.body.innerText = JSON.stringify(found));
+</script></body>"""
+
+
+def luminance(colour: str) -> float:
+    """Of WCAG 2.2, from ``rgb(33, 36, 40)``."""
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted(map(luminance, (one, other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+async def test_mails_fit_a_phone_and_are_readable_at_night(tmp_path: Path) -> None:
+    pages = {
+        f"{language} {name}": said.html
+        for language in ("en", "de")
+        for name, said in previews(WORDING, language)
+    }
+    sheet = tmp_path / "sheet.html"
+    sheet.write_text(MEASURE % json.dumps(pages).replace("</", "<\\/"), encoding="utf-8")
+    page, _ = await browse(sheet.as_uri(), tmp_path / "profile")
+    found = json.loads(html.unescape(page.partition("<body>")[2].rpartition("</body>")[0]))
+    assert len(found) == len(pages) * 4
+    for name, width, scheme, wide, background, text in found:
+        assert wide <= width, name
+        assert (luminance(background) < 0.1) is (scheme == "dark"), name
+        assert contrast(background, text) >= 7, name
