@@ -23,6 +23,7 @@ BODY = {"subject": "Printer", "body": "It is on fire. " * 20, "client_id": 2}
 ENTRY = {"body": BODY["body"], "kind": "internal"}  # told to nobody, as the tickets are
 QUIET = {"name": "Quiet Client", "notifications": False}
 TEAM = ["team@example.com"]
+NO_BUDGETS = {"tickets_per_sender": 100_000, "acknowledgements_per_sender": 100_000}
 SECONDS = 8.0
 SUSTAINED_SECONDS = 60.0
 SINGLE_MAILS = 12
@@ -160,7 +161,8 @@ async def _mails(
 
 def _tell(rig: Rig, team: list[str], *, version: int) -> None:
     """Whom new tickets are told to."""
-    rig.api("PATCH", "/settings", {"new_ticket_addresses": team}, If_Match=f'"{version}"')
+    settings = {"new_ticket_addresses": team} | NO_BUDGETS
+    rig.api("PATCH", "/settings", settings, If_Match=f'"{version}"')
 
 
 def _get(url: str, rig: Rig, path: str, folder: Path, top: int = 1) -> load.Rate:

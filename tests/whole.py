@@ -26,6 +26,8 @@ from gateway.keys import create_key
 PATIENCE = 60.0
 SUPPORT = "support@example.com"
 TEAM = "team@example.com"
+NO_BUDGETS = {"tickets_per_sender": 100_000, "acknowledgements_per_sender": 100_000}
+"""Alice writes more in a test than she may in an hour."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,8 @@ class Whole:
         await self.created("/contacts", contact | {"primary": True})
         await self.created("/domains", {"client_id": self.client_id, "name": "client.test"})
         await self.created("/agents", {"name": "Ann", "email": "ann@example.com"})
-        changed = await self.api(
-            "PATCH", "/settings", {"new_ticket_addresses": [TEAM]}, If_Match='"1"'
-        )
+        settings = {"new_ticket_addresses": [TEAM]} | NO_BUDGETS
+        changed = await self.api("PATCH", "/settings", settings, If_Match='"1"')
         assert changed.status == 200, changed.body
 
     async def query(self, service: str, sql: str, *values: object) -> list[asyncpg.Record]:

@@ -67,6 +67,9 @@ FULL = {
     "ticket_prefix": "Help.Desk_A-",
     "email_parsing": False,
     "unknown_senders": "quarantine",
+    "mailboxes": [{"name": "a@b/INBOX", "parsing": False, "client_id": None, "assigned_to": None}],
+    "tickets_per_sender": 100_000,
+    "acknowledgements_per_sender": 0,
     "new_ticket_addresses": ["team@example.com"],
     "languages": ["de", "pt-BR"],
     "timezone": "Europe/Berlin",
@@ -74,6 +77,7 @@ FULL = {
     "from_name": "Help desk",
     "from_address": "help@example.com",
     "reopen_days": 3650,
+    "sender_authentication": "passed",
     "auto_close": {
         "enabled": False,
         "chaser_hours": 1,

@@ -138,6 +138,7 @@ def mail_received(
         attachments=kept,
         kind=parsed.kind,
         automatic=parsed.automatic,
+        authentication=parsed.authentication,
         undelivered=undelivered,
         bounced_id=parsed.bounced_id and _msg_id(parsed.bounced_id),
         defects=(*parsed.defects[:20], *(name for name, cut in cuts.items() if cut)),

@@ -21,6 +21,9 @@ class Settings(ServiceSettings):
     max_mail_bytes: int = Field(
         50 * 1024 * 1024, gt=0, description="of a larger mail only the headers are read"
     )
+    authserv_id: str = Field(
+        "", description="our mail server's name in its Authentication-Results; empty: none counts"
+    )
     mail_from: str | None = Field(
         None, description="the address that notify-svc writes from: its mails are known by it"
     )

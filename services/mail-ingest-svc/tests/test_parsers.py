@@ -15,14 +15,14 @@ WORKER = """
 import os, signal, sys, time
 from mail_ingest_svc.parse import mail, worker
 
-def hostile(raw, own):
+def hostile(raw, own, authserv_id):
     if b"stall" in raw:
         time.sleep(60)
     if b"spin" in raw:
         sum(range(10**11))
     if b"burst" in raw:
         os.kill(os.getpid(), signal.SIGABRT)
-    return mail.parse(raw, own)
+    return mail.parse(raw, own, authserv_id)
 
 worker.SECONDS = float(os.environ["PARSER_SECONDS"])
 worker.parse = hostile

@@ -115,8 +115,8 @@ def test_what_is_no_address(email: str) -> None:
 
 
 def test_refusals() -> None:
-    assert senders.refusal(mail()) is None
     assert senders.refusal(mail(sender=None)) == "no usable sender"
+    assert senders.refusal(mail(automatic="List-Id", kind="list")) == "list: List-Id"
     assert senders.refusal(mail(automatic="Auto-Submitted")) == "automatic mail: Auto-Submitted"
 
 

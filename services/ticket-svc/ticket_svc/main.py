@@ -15,6 +15,7 @@ from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import handlers
 from ticket_svc.settings import Settings
 from ticket_svc.store.attachments import EXPIRE
+from ticket_svc.store.people import TIDY_BUDGETS
 
 NAME = "ticket-svc"
 
@@ -27,7 +28,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
-        Outbox(database, broker, service=NAME, tidy=(EXPIRE,)).relaying() as outbox,
+        Outbox(database, broker, service=NAME, tidy=(EXPIRE, TIDY_BUDGETS)).relaying() as outbox,
         consuming(table, queues, broker, outbox, drain=settings.shutdown_seconds),
         collecting(database, blobs),
         health.serving(settings.health_port, database, broker),

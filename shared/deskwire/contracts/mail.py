@@ -62,6 +62,11 @@ class Undelivered(Document):
     hard: bool = False
 
 
+Authentication = Literal["pass", "fail", "none"]
+"""Whether the domain of the From vouches for the mail, as our own mail server has found: by DMARC,
+or by DKIM or SPF of that domain. ``none``: it was not looked at, or says nothing."""
+
+
 class MailReceived(Event, name="mail.received.v1"):
     """A mail is in the ledger. ``automatic`` names what says that no person wrote it.
 
@@ -86,6 +91,7 @@ class MailReceived(Event, name="mail.received.v1"):
     automatic: str | None = None
     undelivered: tuple[Undelivered, ...] = ()
     bounced_id: str | None = None
+    authentication: Authentication = "none"
     defects: tuple[str, ...] = ()
     accepted: bool = False
     client_id: int | None = None

@@ -132,7 +132,9 @@ class Client(Kept, ClientDetails, Named):
 
 
 class Contact(Kept, ContactDetails, OfClient):
-    pass
+    """``undeliverable``: what a mail server said of the address, if nothing will ever reach it."""
+
+    undeliverable: str | None = None
 
 
 class Domain(Kept, OfClient):
@@ -203,7 +205,9 @@ class ClientChanges(RecordChanges, ClientDetails):
 
 
 class ContactChanges(RecordChanges, ContactDetails):
-    pass
+    """``undeliverable`` can only be taken back; a new address takes it back, too."""
+
+    undeliverable: None = None
 
 
 class DomainChanges(RecordChanges):

@@ -9,6 +9,23 @@ from deskwire.contracts.base import Changes, Command, Document, Event
 from deskwire.contracts.people import Actor, Author, Money, Through
 
 UnknownSenders = Literal["ignore", "quarantine", "open"]
+SenderAuthentication = Literal["any", "not-failed", "passed"]
+"""Which mails count by what our mail server has found of their sender; others are quarantined."""
+
+
+class MailboxSettings(Document):
+    """What comes in by one mailbox, ``name`` as the ledger has it.
+
+    ``parsing``: whether it becomes tickets. ``client_id``: whose contacts unknown senders become.
+    ``assigned_to``: the agent of new tickets.
+    """
+
+    name: str
+    parsing: bool = True
+    client_id: int | None = None
+    assigned_to: int | None = None
+
+
 InvoiceLines = Literal["ticket", "entry"]
 
 
@@ -68,11 +85,17 @@ class InstanceSettings(Document):
     mails are written in, the first one for who has none of them. ``timezone``: that of tickets
     without a client, and of the dates of invoices. ``default_rate``: for an hour, where neither the
     client nor the agent has one. ``payment_terms``: days, where the client has none of its own.
+    ``tickets_per_sender``: so many new ones an hour come of one sender's mails, the others are
+    quarantined; ``acknowledgements_per_sender``: of so many an hour a sender hears who is not
+    authenticated.
     """
 
     ticket_prefix: str = "TCK-"
     email_parsing: bool = True
     unknown_senders: UnknownSenders = "ignore"
+    mailboxes: tuple[MailboxSettings, ...] = ()
+    tickets_per_sender: int = 20
+    acknowledgements_per_sender: int = 3
     new_ticket_addresses: tuple[str, ...] = ()
     languages: tuple[str, ...] = ("en",)
     timezone: str = "UTC"
@@ -96,6 +119,7 @@ class PolicySettings(Document):
     from_name: str | None = None
     from_address: str | None = None
     reopen_days: int = 14
+    sender_authentication: SenderAuthentication = "not-failed"
     auto_close: AutoClose = AutoClose()
     chaser_text: str | None = None
     business_hours: BusinessHours = WORKDAYS
@@ -121,6 +145,7 @@ class PolicyChanges(Changes):
     from_name: str | None = None
     from_address: str | None = None
     reopen_days: int | None = None
+    sender_authentication: SenderAuthentication | None = None
     auto_close: AutoClose | None = None
     chaser_text: str | None = None
     business_hours: BusinessHours | None = None
@@ -136,6 +161,9 @@ class SettingChanges(PolicyChanges):
     ticket_prefix: str | None = None
     email_parsing: bool | None = None
     unknown_senders: UnknownSenders | None = None
+    mailboxes: tuple[MailboxSettings, ...] | None = None
+    tickets_per_sender: int | None = None
+    acknowledgements_per_sender: int | None = None
     new_ticket_addresses: tuple[str, ...] | None = None
     languages: tuple[str, ...] | None = None
     timezone: str | None = None

@@ -48,6 +48,7 @@ class NewContact(ContactDetails):
 
 class ContactChange(ContactDetails):
     name: Name | None = None
+    undeliverable: None = Field(None, description="null: mail reaches the address again")
 
 
 class ContactQuery(NamedOfClients):

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from deskwire.contracts.settings import (
     InvoiceLines,
+    SenderAuthentication,
     SettingChanges,
     SettingHistoryItem,
     Settings,
@@ -22,6 +23,7 @@ from gateway.api.fields import (
     Address,
     Addresses,
     Hours,
+    Id,
     Line,
     Name,
     Rate,
@@ -102,6 +104,16 @@ class SellerDetails(RequestBody):
     payment: Annotated[Text, Field(max_length=500)] | None = None
 
 
+class MailboxRules(RequestBody):
+    """For what comes by the mailbox that `GET /mail/inbound` calls `name`: whether it becomes
+    tickets, whose contacts unknown senders become, to whom new tickets are assigned."""
+
+    name: Line
+    parsing: bool = True
+    client_id: Id | None = None
+    assigned_to: Id | None = None
+
+
 class PolicyChange(RequestBody):
     """What is left out stays as it is; null takes it back."""
 
@@ -114,6 +126,9 @@ class PolicyChange(RequestBody):
         ge=0,
         le=3650,
         description="so long an answer opens a closed ticket again, then it opens a new one",
+    )
+    sender_authentication: SenderAuthentication | None = Field(
+        None, description="which mails count, by what our mail server has found of their sender"
     )
     auto_close: AutoCloseHours | None = None
     chaser_text: Annotated[Text, Field(max_length=5000)] | None = None
@@ -130,6 +145,13 @@ class SettingsChange(PolicyChange):
     ticket_prefix: Prefix | None = Field(None, description="of new tickets")
     email_parsing: bool | None = Field(None, description="whether mails become tickets and replies")
     unknown_senders: UnknownSenders | None = None
+    mailboxes: Annotated[tuple[MailboxRules, ...], Field(max_length=200)] | None = None
+    tickets_per_sender: int | None = Field(
+        None, strict=True, ge=1, le=100_000, description="in an hour; more mails are quarantined"
+    )
+    acknowledgements_per_sender: int | None = Field(
+        None, strict=True, ge=0, le=100_000, description="in an hour, if not authenticated"
+    )
     new_ticket_addresses: Addresses | None = Field(None, description="told of every new ticket")
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] | None = None
     timezone: Annotated[str, Field(max_length=100, examples=["Europe/Berlin"])] | None = None
@@ -161,6 +183,10 @@ async def change_settings(request: Request, change: SettingsChange) -> Response:
     """Change settings. `If-Match` is required: 428 without it, 412 when they have changed since."""
     by = caller(request)
     by.everywhere()
+    for mailbox in change.mailboxes or ():
+        for kind, id in (("client", mailbox.client_id), ("agent", mailbox.assigned_to)):
+            if id is not None:
+                await require(request, kind, id)
     command = UpdateSettings(
         changes=SettingChanges(**change.model_dump(exclude_unset=True)),
         if_version=version_seen(request),

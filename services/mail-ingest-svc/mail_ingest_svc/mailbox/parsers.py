@@ -33,10 +33,10 @@ class ParserDied(DeskwireError):
 
 
 class Parsers:
-    """``own``: the addresses that Deskwire writes from."""
+    """``own``: the addresses that Deskwire writes from; ``authserv_id``: see `parse`."""
 
-    def __init__(self, own: Iterable[str] = ()) -> None:
-        self._own = sorted({address.lower() for address in own})
+    def __init__(self, own: Iterable[str] = (), authserv_id: str = "") -> None:
+        self._told = [authserv_id, *sorted({address.lower() for address in own})]
         self._places = asyncio.Semaphore(MOST)
         self._turn = asyncio.Semaphore(1)
         self._waiting: list[_Parser] = []
@@ -56,7 +56,7 @@ class Parsers:
             yield
 
     async def _parse(self, raw: bytes) -> ParsedMail:
-        parser = self._waiting.pop() if self._waiting else await _Parser.start(self._own)
+        parser = self._waiting.pop() if self._waiting else await _Parser.start(self._told)
         try:
             parsed = await parser.parse(raw)
         except BaseException:
@@ -84,11 +84,11 @@ class _Parser:
         self._answers = cast("asyncio.StreamReader", process.stdout)
 
     @classmethod
-    async def start(cls, own: Iterable[str]) -> "_Parser":
+    async def start(cls, told: Iterable[str]) -> "_Parser":
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *COMMAND,
-            *own,
+            *told,
             stdin=PIPE,
             stdout=PIPE,
             limit=READ_BYTES,

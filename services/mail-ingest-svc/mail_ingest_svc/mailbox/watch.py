@@ -34,7 +34,8 @@ async def watching(
     """Take in the mail of all mailboxes, and what is in the blobs already, until left; then end the
     chunk in work, and no more."""
     limit = settings.max_mail_bytes
-    parsers, tokens = Parsers(settings.own_addresses), Tokens(settings.oauth, outbox.database)
+    parsers = Parsers(settings.own_addresses, settings.authserv_id)
+    tokens = Tokens(settings.oauth, outbox.database)
     preparing = Preparing(blobs, parsers, limit=limit)
     kept = KeptMails(outbox, blobs, preparing, limit=limit)
     watchers = [

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from mail_ingest_svc.parse.addresses import read_addresses, read_sender
+from mail_ingest_svc.parse.authentication import read_authentication
 from mail_ingest_svc.parse.bodies import Body, read_body
 from mail_ingest_svc.parse.headers import Headers
 from mail_ingest_svc.parse.identity import read_date, read_ids, read_message_id
@@ -18,20 +19,22 @@ WRITTEN = {"person", "auto-reply", "list"}
 """Kinds of mails in which somebody may have quoted; a bounce and a report are content."""
 
 
-def parse(raw: bytes, own: frozenset[str] = frozenset()) -> ParsedMail:
+def parse(raw: bytes, own: frozenset[str] = frozenset(), authserv_id: str = "") -> ParsedMail:
     """Everything of a mail that Deskwire uses, from whatever bytes arrived as one.
 
-    ``own``: the addresses that Deskwire writes from, in lower case.
+    ``own``: the addresses that Deskwire writes from, in lower case; ``authserv_id``: what our mail
+    server calls itself where it says what it has found of the sender.
     """
     try:
-        return _parsed(raw, own)
+        return _parsed(raw, own, authserv_id)
     except Exception:  # whatever it is, the mail is shown as it came; the defect makes it findable
-        return _unreadable(raw, own)
+        return _unreadable(raw, own, authserv_id)
 
 
-def _unreadable(raw: bytes, own: frozenset[str]) -> ParsedMail:
+def _unreadable(raw: bytes, own: frozenset[str], authserv_id: str) -> ParsedMail:
     try:
-        known = _parsed(raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n", own)
+        head = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n"
+        known = _parsed(head, own, authserv_id)
     except Exception:
         known = ParsedMail()
     source = ParsedAttachment("mail.eml", "message/rfc822", raw)
@@ -41,7 +44,7 @@ def _unreadable(raw: bytes, own: frozenset[str]) -> ParsedMail:
     )
 
 
-def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:
+def _parsed(raw: bytes, own: frozenset[str], authserv_id: str) -> ParsedMail:
     tree = take_apart(raw)
     headers = tree.headers
     body = read_body(tree.parts)
@@ -68,6 +71,7 @@ def _parsed(raw: bytes, own: frozenset[str]) -> ParsedMail:
         attachments=tuple(body.attachments),
         kind=verdict.kind,
         automatic=verdict.reason or None,
+        authentication=read_authentication(headers, authserv_id, sender),
         undelivered=verdict.undelivered,
         bounced_id=verdict.original_id,
         defects=tuple(defects),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from deskwire.contracts.mail import Address, MailKind, Undelivered
+from deskwire.contracts.mail import Address, Authentication, MailKind, Undelivered
 from mail_ingest_svc.parse.reply import Reply
 
 
@@ -43,6 +43,7 @@ class ParsedMail:
     attachments: tuple[ParsedAttachment, ...] = ()
     kind: MailKind = "person"
     automatic: str | None = None
+    authentication: Authentication = "none"
     undelivered: tuple[Undelivered, ...] = ()
     bounced_id: str | None = None
     defects: tuple[str, ...] = ()

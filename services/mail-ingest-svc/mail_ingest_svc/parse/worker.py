@@ -23,7 +23,8 @@ SIZE = struct.Struct(">Q")
 
 
 def main() -> None:
-    own = frozenset(sys.argv[1:])
+    authserv_id, *addresses = sys.argv[1:]
+    own = frozenset(addresses)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its parent, after the mail in work
@@ -32,7 +33,7 @@ def main() -> None:
         (size,) = SIZE.unpack(header)
         raw = mails.read(size)
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
-        answer = pickle.dumps(parse(raw, own), protocol=5)
+        answer = pickle.dumps(parse(raw, own, authserv_id), protocol=5)
         signal.setitimer(signal.ITIMER_REAL, 0)
         answers.write(SIZE.pack(len(answer)))
         answers.write(answer)

@@ -64,6 +64,11 @@ def agent_columns(values: Values) -> dict[str, Any]:
     return columns
 
 
+def contact_columns(values: Values) -> dict[str, Any]:
+    """What was said of an address is not said of another one."""
+    return ({"undeliverable": None} if "email" in values else {}) | person_columns(values)
+
+
 def domain_columns(values: Values) -> dict[str, Any]:
     return {**values, "name": domain_key(values["name"])} if "name" in values else dict(values)
 

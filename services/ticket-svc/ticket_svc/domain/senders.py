@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from deskwire.contracts.mail import Address, MailReceived
 from deskwire.contracts.people import Author
-from deskwire.contracts.settings import UnknownSenders
+from deskwire.contracts.settings import SenderAuthentication, UnknownSenders
 from deskwire.errors import Invalid
 
 SUBJECT_CHARACTERS = 500
@@ -13,24 +13,27 @@ SUBJECT_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A registered contact, or a stranger from a domain that is registered to a client."""
+    """A registered contact, or a stranger who comes from a domain of a client (``rank`` 1) or by
+    its mailbox (2)."""
 
     client_id: int
     contact_id: int | None
     archived: bool = False
     client_archived: bool = False
+    rank: int = 0
 
 
 def opening(known: Sequence[Sender]) -> Sender | str:
     """For whom a mail opens a ticket, or why it opens none. Contacts come before domains, the
-    oldest first; whoever was archived is no stranger from the domain of the same client."""
+    oldest first, and these before mailboxes; whoever was archived is no stranger of the same
+    client."""
     if not known:
         return "unknown sender"
     gone = {sender.client_id for sender in known if sender.archived}
     live = [s for s in known if not s.archived and not s.client_archived]
     able = [s for s in live if s.contact_id is not None or s.client_id not in gone]
     if able:
-        return min(able, key=lambda s: (s.contact_id is None, s.contact_id or 0))
+        return min(able, key=lambda s: (s.contact_id is None, s.rank, s.contact_id or 0))
     return "archived contact" if gone else "archived client"
 
 
@@ -61,20 +64,36 @@ def taking_part(
 
 @dataclass(frozen=True, slots=True)
 class MailPolicy:
-    """The instance's settings of mail in."""
+    """What is in force for a mail. ``authentication``: what each client that its sender may be of
+    asks of it, or the instance."""
 
-    email_parsing: bool
+    parsing: bool
     unknown_senders: UnknownSenders
+    authentication: frozenset[SenderAuthentication]
+    tickets: int
+    acknowledgements: int
+    assigned_to: int | None
 
 
-def refusal(mail: MailReceived) -> str | None:
-    """Why no ticket may come of this mail, whoever sent it."""
-    if mail.sender is None or not is_address(mail.sender.email):
-        return "no usable sender"
-    if mail.automatic:
-        kind = "automatic mail" if mail.kind in {"person", "automatic"} else mail.kind
-        return f"{kind}: {mail.automatic}"
+def doubt(mail: MailReceived, policy: MailPolicy) -> str | None:
+    """Why somebody is to look at the mail before it counts for anything."""
+    if mail.authentication == "fail" and policy.authentication & {"not-failed", "passed"}:
+        return "the domain of the sender does not vouch for it"
+    if mail.authentication != "pass" and "passed" in policy.authentication:
+        return "the sender is not authenticated"
     return None
+
+
+def usable(sender: Address | None) -> Address | None:
+    return sender if sender is not None and is_address(sender.email) else None
+
+
+def refusal(mail: MailReceived) -> str:
+    """Why no ticket comes of a mail without a usable sender, or of a machine's."""
+    if usable(mail.sender) is None:
+        return "no usable sender"
+    kind = "automatic mail" if mail.kind in {"person", "automatic"} else mail.kind
+    return f"{kind}: {mail.automatic}"
 
 
 def is_address(email: str) -> bool:

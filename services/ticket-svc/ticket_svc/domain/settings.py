@@ -12,6 +12,7 @@ from deskwire.contracts.people import Money
 from deskwire.contracts.settings import (
     AutoClose,
     BusinessHours,
+    MailboxSettings,
     PolicyChanges,
     SettingChanges,
     Settings,
@@ -96,6 +97,12 @@ def _holidays(value: tuple[date, ...]) -> tuple[date, ...]:
     return tuple(sorted(set(value)))
 
 
+def _mailboxes(value: tuple[MailboxSettings, ...]) -> tuple[MailboxSettings, ...]:
+    if len({mailbox.name for mailbox in value}) < len(value):
+        raise Invalid("names a mailbox twice", field="mailboxes")
+    return value
+
+
 def _timezone(value: str) -> str:
     if value not in _zones():
         raise Invalid("there is no such IANA time zone", field="timezone")
@@ -115,6 +122,7 @@ RULES: Mapping[str, Callable[[Any], Any]] = {
     "from_address": _from_address,
     "holidays": _holidays,
     "languages": _languages,
+    "mailboxes": _mailboxes,
     "tax_rate": _tax_rate,
     "timezone": _timezone,
 }

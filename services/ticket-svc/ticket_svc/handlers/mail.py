@@ -1,6 +1,6 @@
 """A mail becomes a ticket, a reply, or a line in the ledger that says why not."""
 
-from typing import Literal
+from dataclasses import dataclass
 
 import asyncpg
 
@@ -11,106 +11,97 @@ from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
 from ticket_svc.domain.senders import MailPolicy, Sender
-from ticket_svc.domain.threads import (
-    Signer,
-    answered_entries,
-    foreign_references,
-    subject_references,
-)
-from ticket_svc.handlers.attachments import keep_mailed
+from ticket_svc.domain.threads import Signer
+from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
-from ticket_svc.handlers.tickets import Origin, open_ticket
-from ticket_svc.store import people, tickets
+from ticket_svc.handlers.threads import (
+    answered_thread,
+    known_senders,
+    left,
+    origin_of,
+    participates,
+)
+from ticket_svc.handlers.tickets import open_ticket
+from ticket_svc.store import people
 from ticket_svc.store.records import CONTACT
 
 SWITCHED_OFF = "e-mail to ticket is switched off"
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which a mail opens a ticket."""
+
+    assigned_to: int | None = None
+    acknowledged: bool = True
+
+
 async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> None:
-    handle = _let_in if mail.accepted else _handle
-    tx.emit(await handle(signer, mail, tx))
+    if mail.accepted:
+        tx.emit(await _let_in(signer, mail, tx))
+    elif mail.kind == "bounce":
+        tx.emit(await note_bounce(signer, mail, tx))
+    else:
+        tx.emit(await _handle(signer, mail, tx))
 
 
 async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
-    reason = senders.refusal(mail)
-    if reason is not None or mail.sender is None:
-        return _left(mail, reason or "")
-    policy, known = await _known_senders(mail.sender, tx)
-    if not policy.email_parsing:
-        return _left(mail, SWITCHED_OFF)
-    thread = await _answered_thread(signer, mail, known, tx)
+    sender = senders.usable(mail.sender)
+    if sender is not None and mail.kind == "auto-reply":
+        noted = await note_auto_reply(signer, mail, sender, tx)
+        if noted is not None:
+            return noted
+    if sender is None or mail.automatic:
+        return left(mail, senders.refusal(mail))
+    policy, known = await known_senders(mail, sender, tx)
+    if not policy.parsing:
+        return left(mail, SWITCHED_OFF)
+    if doubt := senders.doubt(mail, policy):
+        return left(mail, doubt, held=True)
+    thread = await answered_thread(signer, mail, known, tx)
     if thread is not None:
-        return _handled(mail, await _reply(signer, mail, mail.sender, thread, known, tx))
+        return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
+    return await _open_if_allowed(signer, mail, sender, policy, known, tx)
+
+
+async def _open_if_allowed(
+    signer: Signer,
+    mail: MailReceived,
+    sender: Address,
+    policy: MailPolicy,
+    known: list[Sender],
+    tx: Transaction,
+) -> MailHandled:
     opening = senders.opening(known)
-    if isinstance(opening, Sender):
-        return _handled(mail, await _open(signer, mail, mail.sender, opening, tx))
-    if not known and policy.unknown_senders == "open":
-        return _handled(mail, await _open_for_stranger(signer, mail, mail.sender, tx))
-    return _left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
+    stranger = not known and policy.unknown_senders == "open"
+    if isinstance(opening, str) and not stranger:
+        return left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
+    spent = await tx.fetch_value(people.SPEND, email_key=senders.email_key(sender.email))
+    if spent > policy.tickets:
+        return left(mail, f"more than {policy.tickets} new tickets within an hour", held=True)
+    heard = mail.authentication == "pass" or spent <= policy.acknowledgements
+    terms = Terms(policy.assigned_to, acknowledged=heard)
+    if isinstance(opening, str):
+        return _handled(mail, await _open_for_stranger(signer, mail, sender, terms, tx))
+    return _handled(mail, await _open(signer, mail, sender, opening, terms, tx))
 
 
 async def _let_in(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
     """Somebody has decided that it counts, whoever sent it and whatever the settings say."""
     client_id = mail.client_id
     if client_id is not None and not await tx.fetch_value(people.LIVE_CLIENT, client_id=client_id):
-        return _left(mail, f"there is no client {client_id}", held=True)
-    if mail.sender is None or not senders.is_address(mail.sender.email):
-        return _handled(mail, await _open_for_stranger(signer, mail, None, tx))
-    _, known = await _known_senders(mail.sender, tx)
-    thread = await _answered_thread(signer, mail, known, tx)
+        return left(mail, f"there is no client {client_id}", held=True)
+    sender = senders.usable(mail.sender)
+    if sender is None:
+        return _handled(mail, await _open_for_stranger(signer, mail, None, Terms(), tx))
+    policy, known = await known_senders(mail, sender, tx)
+    thread = await answered_thread(signer, mail, known, tx)
     if thread is not None:
-        return _handled(mail, await _reply(signer, mail, mail.sender, thread, known, tx))
-    opening = senders.accepted(known, client_id)
+        return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
+    opening, terms = senders.accepted(known, client_id), Terms(policy.assigned_to)
     if opening is None:
-        return _handled(mail, await _open_for_stranger(signer, mail, mail.sender, tx))
-    return _handled(mail, await _open(signer, mail, mail.sender, opening, tx))
-
-
-async def _known_senders(sender: Address, tx: Transaction) -> tuple[MailPolicy, list[Sender]]:
-    """What becomes of mail; the contacts with this address, and the client of its domain."""
-    key = senders.email_key(sender.email)
-    rows = await tx.fetch(people.SENDER, email_key=key, domain=senders.domain_of(key))
-    policy = MailPolicy(rows[0]["email_parsing"], rows[0]["unknown_senders"])
-    known = [
-        Sender(row["client_id"], row["contact_id"], row["archived"], row["client_archived"])
-        for row in rows
-        if row["client_id"] is not None
-    ]
-    return policy, known
-
-
-async def _answered_thread(
-    signer: Signer, mail: MailReceived, known: list[Sender], tx: Transaction
-) -> asyncpg.Record | None:
-    """The ticket that a signed token names; else one that a participant names otherwise."""
-    if entry_ids := answered_entries(mail, signer):
-        return await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids)
-    for find in (_by_foreign_reference, _by_subject):
-        thread = await find(mail, tx)
-        if thread is not None and participates(mail, thread, known):
-            return thread
-    return None
-
-
-async def _by_foreign_reference(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
-    if not (message_ids := foreign_references(mail)):
-        return None
-    return await tx.fetch_one(tickets.BY_MESSAGE_IDS, message_ids=message_ids)
-
-
-async def _by_subject(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
-    if not (named := subject_references(mail.subject)):
-        return None
-    prefixes, numbers = zip(*named, strict=True)
-    return await tx.fetch_one(tickets.BY_REFERENCES, prefixes=prefixes, numbers=numbers)
-
-
-def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:
-    """A contact of the ticket's client, or one of its watchers."""
-    if senders.taking_part(known, thread["client_id"], thread["contact_id"]) is not None:
-        return True
-    address = mail.sender.email.lower() if mail.sender else ""
-    return address in (watcher.lower() for watcher in thread["watchers"])
+        return _handled(mail, await _open_for_stranger(signer, mail, sender, terms, tx))
+    return _handled(mail, await _open(signer, mail, sender, opening, terms, tx))
 
 
 async def _reply(
@@ -138,11 +129,16 @@ async def _reply(
         author=author,
         through=Through(type="mail", id=mail.mail_id),
     )
-    return await add_entry(signer, command, tx, await _origin(mail, tx, verified=verified))
+    return await add_entry(signer, command, tx, await origin_of(mail, tx, verified=verified))
 
 
 async def _open(
-    signer: Signer, mail: MailReceived, sender: Address, known: Sender, tx: Transaction
+    signer: Signer,
+    mail: MailReceived,
+    sender: Address,
+    known: Sender,
+    terms: Terms,
+    tx: Transaction,
 ) -> TicketEntry:
     contact_id = known.contact_id
     if contact_id is None:
@@ -153,9 +149,11 @@ async def _open(
         body=mail.body,
         client_id=known.client_id,
         contact_id=contact_id,
+        assigned_to=terms.assigned_to,
         source="email",
     )
-    return await open_ticket(signer, command, tx, await _origin(mail, tx))
+    origin = await origin_of(mail, tx, acknowledged=terms.acknowledged)
+    return await open_ticket(signer, command, tx, origin)
 
 
 async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -> int:
@@ -167,7 +165,7 @@ async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -
 
 
 async def _open_for_stranger(
-    signer: Signer, mail: MailReceived, sender: Address | None, tx: Transaction
+    signer: Signer, mail: MailReceived, sender: Address | None, terms: Terms, tx: Transaction
 ) -> TicketEntry:
     """Nobody's, and of no client unless the mail was accepted for one; the sender is a watcher, who
     gets the answers."""
@@ -175,22 +173,13 @@ async def _open_for_stranger(
         subject=senders.subject_of(mail),
         body=mail.body,
         client_id=mail.client_id,
+        assigned_to=terms.assigned_to,
         watchers=(sender.email,) if sender else (),
         source="email",
         author=senders.stranger(sender),
     )
-    return await open_ticket(signer, command, tx, await _origin(mail, tx))
-
-
-async def _origin(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:
-    files = await keep_mailed(mail.attachments, tx)
-    return Origin("email", mail.message_id, files, verified)
-
-
-def _left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:
-    """In the ledger; ``held``: for somebody to look at."""
-    outcome: Literal["quarantined", "ignored"] = "quarantined" if held else "ignored"
-    return MailHandled(mail_id=mail.mail_id, outcome=outcome, reason=reason)
+    origin = await origin_of(mail, tx, acknowledged=terms.acknowledged)
+    return await open_ticket(signer, command, tx, origin)
 
 
 def _handled(mail: MailReceived, made: TicketEntry) -> MailHandled:

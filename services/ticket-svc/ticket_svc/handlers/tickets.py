@@ -19,13 +19,15 @@ SYSTEM = Author(type="system").model_dump_json()
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """How an entry came: by which way, as which mail, with which files, after which ticket."""
+    """How an entry came: by which way, as which mail, with which files, after which ticket.
+    ``acknowledged``: whether its sender may be told of it."""
 
     via: Via = "api"
     message_id: str | None = None
     attachments: tuple[StoredFile, ...] = ()
     verified: bool = True
     follows: int | None = None
+    acknowledged: bool = True
 
     @property
     def answered(self) -> list[str]:
@@ -84,7 +86,7 @@ async def open_ticket(
             ticket=ticket,
             entry=entry,
             thread=thread(signer, entry.id, origin.answered, correspondence(row)),
-            notify_client=row["notify_client"],
+            notify_client=row["notify_client"] and origin.acknowledged,
             team=tuple(row["team"]),
         )
     )

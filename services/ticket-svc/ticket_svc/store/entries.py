@@ -26,6 +26,17 @@ REDACT = compiled(
     """)
 )
 
+# What a machine says is noted once a day, else it could go on for ever.
+NOTED_TODAY = compiled(
+    text("""
+    SELECT EXISTS (
+        SELECT FROM entries
+        WHERE ticket_id = :ticket_id AND kind = 'internal' AND via = 'email'
+          AND created_at > now() - interval '1 day'
+          AND (CAST(author AS jsonb) ->> 'email' = CAST(:email AS text) OR body_text = :text))
+    """)
+)
+
 WORKED = compiled(
     text("""
     UPDATE entries SET time_worked = :seconds, version = version + 1 WHERE id = :entry_id

@@ -6,6 +6,7 @@ from sqlalchemy import text
 
 from deskwire.db import Session, compiled
 from deskwire.errors import NotFound
+from deskwire.messaging.housekeeping import ROWS
 
 # A sender from a client's domain; another mail may have made the contact at the same moment.
 INSERT_SENDER = compiled(
@@ -24,6 +25,15 @@ LIVE_CLIENT = compiled(
     text("SELECT true FROM clients WHERE id = :client_id AND archived_at IS NULL")
 )
 
+# What is so already is no change.
+MARK_UNDELIVERABLE = compiled(
+    text("""
+    UPDATE contacts SET undeliverable = :why, version = version + 1, updated_at = now()
+    WHERE email_key = :email_key AND client_id = :client_id AND undeliverable IS NULL
+    RETURNING *
+    """)
+)
+
 # For a refusal that says which one is missing: null where nothing was named, or nothing is missing.
 _MISSING = compiled(
     text("""
@@ -40,22 +50,58 @@ _MISSING = compiled(
     """)
 )
 
-# Contacts that have the address, and the client whose registered domain it is under; a row of
-# nulls when there are none. An archived one takes part in what it is on already; it opens nothing,
-# whatever its domain. With each what becomes of mail at all.
+# Contacts that have the address, the client whose registered domain it is under, and the client of
+# the mailbox; a row of nulls when there are none. An archived one takes part in what it is on
+# already; it opens nothing, whatever its domain. With each what becomes of mail at all.
 SENDER = compiled(
     text("""
+    WITH box AS (
+        SELECT CAST(m ->> 'parsing' AS boolean) AS parsing,
+               CAST(m ->> 'client_id' AS bigint) AS client_id,
+               CAST(m ->> 'assigned_to' AS bigint) AS assigned_to
+        FROM settings, jsonb_array_elements(doc -> 'mailboxes') m WHERE m ->> 'name' = :mailbox
+    )
     SELECT CAST(s.doc ->> 'email_parsing' AS boolean) AS email_parsing,
-           s.doc ->> 'unknown_senders' AS unknown_senders, known.*
+           coalesce((SELECT parsing FROM box), true) AS mailbox_parsing,
+           s.doc ->> 'unknown_senders' AS unknown_senders,
+           CAST(s.doc ->> 'tickets_per_sender' AS integer) AS tickets_per_sender,
+           CAST(s.doc ->> 'acknowledgements_per_sender' AS integer) AS acknowledgements_per_sender,
+           (SELECT a.id FROM agents a JOIN box ON a.id = box.assigned_to
+            WHERE a.archived_at IS NULL) AS assigned_to,
+           coalesce(cs.overrides ->> 'sender_authentication',
+                    s.doc ->> 'sender_authentication') AS authentication,
+           known.*
     FROM settings s LEFT JOIN (
         SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
-               cl.archived_at IS NOT NULL AS client_archived
+               cl.archived_at IS NOT NULL AS client_archived, 0 AS rank
         FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
         UNION ALL
-        SELECT client_id, NULL, false, cl.archived_at IS NOT NULL
+        SELECT client_id, NULL, false, cl.archived_at IS NOT NULL, 1
         FROM domains d JOIN clients cl ON cl.id = client_id
         WHERE d.name = :domain AND d.archived_at IS NULL
-    ) known ON true
+        UNION ALL
+        SELECT cl.id, NULL, false, cl.archived_at IS NOT NULL, 2
+        FROM box JOIN clients cl ON cl.id = box.client_id
+    ) known ON true LEFT JOIN client_settings cs ON cs.client_id = known.client_id
+    """)
+)
+
+# What a sender has opened within the hour, with this one.
+SPEND = compiled(
+    text("""
+    INSERT INTO sender_budgets AS b (email_key, hour, tickets)
+    VALUES (:email_key, date_trunc('hour', now()), 1)
+    ON CONFLICT (email_key, hour) DO UPDATE SET tickets = b.tickets + 1
+    RETURNING tickets
+    """)
+)
+
+TIDY_BUDGETS = compiled(
+    text(f"""
+    DELETE FROM sender_budgets WHERE (email_key, hour) IN (
+        SELECT email_key, hour FROM sender_budgets
+        WHERE hour < now() - interval '1 day' LIMIT {ROWS} FOR UPDATE SKIP LOCKED)
+    RETURNING email_key
     """)
 )
 

@@ -165,7 +165,7 @@ CONTACT = Kind(
     tables.contacts,
     lambda row: contracts.Contact.model_validate(dict(row)),
     lambda contact: contracts.ContactChanged(contact=contact),
-    records.person_columns,
+    records.contact_columns,
     shown=frozenset({"name", "email"}),
 )
 DOMAIN = Kind(

@@ -124,7 +124,7 @@ contacts = Table(
     _client(),
     Column("name", Text, nullable=False),
     *_texts("email", "email_key", "title", "department", "phone", "extension", "mobile", "notes"),
-    *_texts("language"),
+    *_texts("language", "undeliverable"),
     Column("primary", Boolean, nullable=False),
     *(_flag(name) for name in ("important", "billing", "technical")),
     Column("location_id", BigInteger, ForeignKey("locations.id")),
@@ -137,6 +137,15 @@ Index(  # the contact of a ticket that names none
     contacts.c.client_id,
     unique=True,
     postgresql_where=contacts.c.primary,
+)
+
+sender_budgets = Table(
+    "sender_budgets",
+    metadata,
+    Column("email_key", Text, primary_key=True),
+    Column("hour", TIME, primary_key=True),
+    Column("tickets", Integer, nullable=False),
+    Index("sender_budgets_old", "hour"),  # TIDY_BUDGETS
 )
 
 domains = Table(

@@ -1,0 +1,273 @@
+"""Who gets in by mail, and who does not: forged senders, numbers, references and tokens; bombs and
+loops; bounces and automatic replies."""
+
+from typing import Any
+
+import pytest
+from ticket_desk import ACTOR, AGENT, Desk
+
+from deskwire.contracts.mail import Address, Body, Undelivered
+from deskwire.contracts.people import ChangeContact, ContactChanged, ContactChanges
+from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
+from deskwire.contracts.tickets import (
+    AddEntry,
+    MergeTicket,
+    TicketNoted,
+    TicketOpened,
+    TicketReplied,
+)
+
+EVE = "eve@evil.test"
+ALICE = "alice@client.test"
+
+
+async def answered(desk: Desk, client_id: int | None = None, **fields: Any) -> TicketReplied:
+    """A ticket of Alice's that an agent has answered."""
+    heard = len(desk.heard)
+    opened = await desk.open(client_id or await desk.client())
+    values = {"kind": "public", "body": Body(text="?"), "author": AGENT} | fields
+    await desk.ask(AddEntry.model_validate({"ticket_id": opened.ticket.id} | values))
+    return await desk.next(TicketReplied, after=heard)
+
+
+async def entries(desk: Desk, ticket_id: int) -> list[tuple[str, bool]]:
+    rows = await desk.database.pool.fetch(
+        "SELECT kind, verified FROM entries WHERE ticket_id = $1 ORDER BY id", ticket_id
+    )
+    return [(row["kind"], row["verified"]) for row in rows]
+
+
+# Hijack: 28 of reliability.md D3.
+
+
+def attacks(replied: TicketReplied) -> dict[str, dict[str, Any]]:
+    token, message_id = replied.thread.token, replied.thread.message_id
+    number, signature = token.removeprefix("e").split("-")
+    other = f"e{int(number) + 1}-{signature}"
+    return {
+        "a number in the subject": {"subject": f"Re: [{replied.ticket.reference}] Printer"},
+        "a number in brackets of its own": {"subject": "[TCK-1][TCK-2][TCK-3]"},
+        "foreign references": {"references": ["<first@client.test>"]},
+        "foreign in-reply-to": {"in_reply_to": ["<first@client.test>"]},
+        "a token of another entry": {"to": [Address(email=f"support+{other}@example.com")]},
+        "a cut signature": {"to": [Address(email=f"support+{token[:-1]}@example.com")]},
+        "no signature": {"in_reply_to": [f"<e{number}@example.com>"]},
+        "a changed signature": {"references": [message_id.replace(signature, "a" * 16)]},
+        "a token in the subject": {"subject": token},
+        "a token in the text": {"body": Body(text=message_id)},
+    }
+
+
+async def test_a_stranger_gets_nowhere(desk: Desk) -> None:
+    client_id = await desk.client()
+    await desk.mail(ALICE, message_id="<first@client.test>")
+    replied = await answered(desk, client_id)
+    before = await entries(desk, replied.ticket.id)
+    for name, fields in attacks(replied).items():
+        handled = await desk.mail(EVE, cc=[Address(email="eve2@evil.test")], **fields)
+        assert (handled.outcome, handled.reason) == ("ignored", "unknown sender"), name
+    assert await entries(desk, replied.ticket.id) == before
+    watched = "SELECT count(*) FROM tickets WHERE watchers <> '{}'"
+    assert await desk.database.pool.fetchval(watched) == 0
+
+
+async def test_a_contact_of_another_client_opens_a_ticket_of_its_own(desk: Desk) -> None:
+    replied = await answered(desk)
+    await desk.client("Other", "other.test")
+    for name, fields in attacks(replied).items():
+        handled = await desk.mail("alice@other.test", **fields)
+        assert handled.outcome == "ticket", name
+        assert handled.ticket_id != replied.ticket.id, name
+
+
+async def test_a_stolen_token_says_where_and_never_who(desk: Desk) -> None:
+    """Also on a ticket that is closed, or merged into another one."""
+    client_id = await desk.client()
+    first = await answered(desk, client_id, status="closed")
+    second = await answered(desk, client_id)
+    merge = MergeTicket(ticket_id=first.ticket.id, into=second.ticket.id, reason="", actor=ACTOR)
+    stolen = {"in_reply_to": [first.thread.message_id], "cc": [Address(email="eve2@evil.test")]}
+    handled = await desk.mail(EVE, **stolen)
+    note = await desk.next(TicketNoted, where=lambda e: e.entry.author.email == EVE)
+    assert (handled.outcome, handled.reason) == ("reply", "unverified sender")
+    assert (note.ticket.status, note.ticket.watchers) == ("closed", ())
+    assert (note.entry.kind, note.entry.verified, note.entry.author.type) == (
+        "internal",
+        False,
+        "unknown",
+    )
+    await desk.ask(merge)
+    handled = await desk.mail(EVE, **stolen)
+    assert handled.ticket_id == second.ticket.id
+    assert (await entries(desk, second.ticket.id))[-1] == ("internal", False)
+    handled = await desk.mail(ALICE, **stolen)
+    assert handled.ticket_id == second.ticket.id
+    assert (await entries(desk, second.ticket.id))[-1] == ("client", True)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "outcome"),
+    [
+        ("not-failed", "fail", "quarantined"),
+        ("not-failed", "none", "reply"),
+        ("passed", "none", "quarantined"),
+        ("passed", "pass", "reply"),
+        ("any", "fail", "reply"),
+    ],
+)
+async def test_a_forged_sender_is_quarantined_as_the_client_wants(
+    desk: Desk, wanted: Any, found: str, outcome: str
+) -> None:
+    client_id = await desk.client()
+    replied = await answered(desk, client_id)
+    changes = PolicyChanges(sender_authentication=wanted)
+    await desk.ask(
+        UpdateClientSettings(client_id=client_id, changes=changes, if_version=1, actor=ACTOR)
+    )
+    fields = {"in_reply_to": [replied.thread.message_id], "authentication": found}
+    assert (await desk.mail(ALICE, **fields)).outcome == outcome
+    handled = await desk.mail(ALICE, **fields, accepted=True)
+    assert (handled.outcome, handled.ticket_id) == ("reply", replied.ticket.id)
+
+
+# Bombs and loops: 29 of reliability.md D3.
+
+
+def acknowledged(desk: Desk) -> list[bool]:
+    """Whether clients heard of their tickets, the oldest first; each event comes to several."""
+    opened = (event for event in desk.heard if isinstance(event, TicketOpened))
+    told = {event.ticket.id: event.notify_client for event in opened}
+    return [told[id] for id in sorted(told)]
+
+
+async def test_a_bomb_costs_its_sender_alone(desk: Desk) -> None:
+    await desk.client()
+    await desk.client("Other", "other.test")
+    await desk.settings(tickets_per_sender=5)
+    outcomes = [(await desk.mail(ALICE)).outcome for _ in range(8)]
+    assert outcomes == ["ticket"] * 5 + ["quarantined"] * 3
+    assert (await desk.mail("Alice@CLIENT.test")).reason == "more than 5 new tickets within an hour"
+    assert (await desk.mail("alice@other.test")).outcome == "ticket"
+    assert acknowledged(desk) == [True] * 3 + [False] * 2 + [True]
+    accepted = await desk.mail(ALICE, accepted=True)
+    assert accepted.outcome == "ticket"
+
+
+async def test_an_authenticated_sender_is_acknowledged_within_the_budget(desk: Desk) -> None:
+    await desk.client()
+    for _ in range(5):
+        await desk.mail(ALICE, authentication="pass")
+    assert acknowledged(desk) == [True] * 5
+
+
+async def test_two_helpdesks_fall_silent(desk: Desk) -> None:
+    """The other one answers each of our mails as a person would, and forgets what it answers."""
+    await desk.client()
+    exchanged = 0
+    await desk.mail(ALICE)
+    while exchanged < 20:
+        if not acknowledged(desk)[-1]:
+            break
+        exchanged += 1
+        await desk.mail(ALICE, subject="Thank you for your request")
+    assert exchanged == 3
+
+
+async def test_an_auto_responder_is_noted_once_a_day(desk: Desk) -> None:
+    replied = await answered(desk, status="closed")
+    away = {"in_reply_to": [replied.thread.message_id], "kind": "auto-reply"}
+    handled = await desk.mail(ALICE, **away, automatic="Auto-Submitted")
+    note = await desk.next(TicketNoted)
+    assert (handled.outcome, handled.reason) == ("reply", "auto-reply: Auto-Submitted")
+    assert (note.ticket.status, note.entry.kind, note.entry.author.type) == (
+        "closed",
+        "internal",
+        "contact",
+    )
+    handled = await desk.mail(ALICE, **away, automatic="Auto-Submitted")
+    assert (handled.outcome, handled.reason) == (
+        "ignored",
+        "auto-reply: noted already today on the ticket",
+    )
+    handled = await desk.mail(ALICE, kind="auto-reply", automatic="Subject")
+    assert (handled.outcome, handled.reason) == ("ignored", "auto-reply: Subject")
+
+
+# Bounces.
+
+GONE = Undelivered(address="Alice@client.test", status="5.1.1", cause="userunknown", hard=True)
+FULL = Undelivered(address="bob@client.test", status="4.2.2", cause="mailboxfull")
+
+
+async def test_a_bounce_is_noted_and_marks_the_address(desk: Desk) -> None:
+    client_id = await desk.client()
+    replied = await answered(desk, client_id, status="closed")
+    bounce = {"kind": "bounce", "automatic": "message/delivery-status"}
+    returned = bounce | {"bounced_id": replied.thread.message_id, "undelivered": [GONE, FULL]}
+    handled = await desk.mail("mailer-daemon@client.test", **returned)
+    note = await desk.next(TicketNoted)
+    assert (handled.outcome, handled.ticket_id) == ("reply", replied.ticket.id)
+    assert (note.entry.author.type, note.entry.kind, note.ticket.status) == (
+        "system",
+        "internal",
+        "closed",
+    )
+    assert note.entry.body.text == (
+        "A mail was not delivered to Alice@client.test: 5.1.1 userunknown\n"
+        "A mail was not yet delivered to bob@client.test: 4.2.2 mailboxfull"
+    )
+    marked = await desk.next(ContactChanged, where=lambda e: e.contact.undeliverable is not None)
+    assert (marked.contact.email, marked.contact.undeliverable) == (ALICE, "5.1.1 userunknown")
+    assert (await desk.mail(None, **returned)).reason == "bounce: noted already today on the ticket"
+    taken_back = ContactChange(marked.contact.id, undeliverable=None)
+    assert (await desk.ask(taken_back)).undeliverable is None
+    await desk.mail(None, **returned | {"undelivered": [GONE]})
+    moved = await desk.ask(ContactChange(marked.contact.id, email="alice@new.test"))
+    assert (moved.email, moved.undeliverable) == ("alice@new.test", None)
+
+
+def ContactChange(id: int, **changes: Any) -> ChangeContact:  # noqa: N802  # makes one
+    return ChangeContact(id=id, changes=ContactChanges(**changes))
+
+
+async def test_a_bounce_of_no_mail_of_ours_is_ignored(desk: Desk) -> None:
+    await answered(desk)
+    forged = {"kind": "bounce", "automatic": "From", "undelivered": [GONE]}
+    for bounced_id in ("<x@client.test>", "<e1-aaaaaaaaaaaaaaaa@example.com>", None):
+        handled = await desk.mail(None, **forged, bounced_id=bounced_id)
+        assert (handled.outcome, handled.reason) == ("ignored", "bounce: From, of no mail of ours")
+
+
+async def test_a_forged_bounce_marks_no_contact_of_another_client(desk: Desk) -> None:
+    replied = await answered(desk)
+    await desk.client("Other", "other.test")
+    other = GONE.model_copy(update={"address": "alice@other.test"})
+    await desk.mail(None, kind="bounce", bounced_id=replied.thread.message_id, undelivered=[other])
+    count = "SELECT count(*) FROM contacts WHERE undeliverable IS NOT NULL"
+    assert await desk.database.pool.fetchval(count) == 0
+
+
+# Mailboxes.
+
+
+async def test_a_mailbox_has_a_client_and_an_agent(desk: Desk) -> None:
+    client_id = await desk.client()
+    agent = await desk.database.pool.fetchval(
+        "INSERT INTO agents (name, email, email_key) VALUES ('Ann', 'a@x.test', 'a@x.test')"
+        " RETURNING id"
+    )
+    rules = MailboxSettings(name="vip", client_id=client_id, assigned_to=agent)
+    await desk.settings(mailboxes=(rules, MailboxSettings(name="off", parsing=False)))
+    assert (await desk.mail(EVE)).outcome == "ignored"
+    assert (await desk.mail(EVE, mailbox="vip")).outcome == "ticket"
+    opened = await desk.next(TicketOpened)
+    assert opened.ticket.client is not None
+    assert opened.ticket.assigned_to is not None
+    assert (opened.ticket.client.id, opened.ticket.assigned_to.id) == (client_id, agent)
+    handled = await desk.mail(ALICE, mailbox="off")
+    assert (handled.outcome, handled.reason) == ("ignored", "e-mail to ticket is switched off")
+    await desk.database.pool.execute("UPDATE agents SET archived_at = now()")
+    heard = len(desk.heard)
+    assert (await desk.mail(ALICE, mailbox="vip")).outcome == "ticket"
+    opened = await desk.next(TicketOpened, after=heard)
+    assert opened.ticket.assigned_to is None

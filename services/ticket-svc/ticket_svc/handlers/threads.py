@@ -1,0 +1,88 @@
+"""Whose mail it is, and which ticket it answers; and what is said of it then."""
+
+from typing import Literal
+
+import asyncpg
+
+from deskwire.contracts.mail import Address, MailHandled, MailReceived
+from deskwire.messaging.outbox import Transaction
+from ticket_svc.domain import senders
+from ticket_svc.domain.senders import MailPolicy, Sender
+from ticket_svc.domain.threads import (
+    Signer,
+    answered_entries,
+    foreign_references,
+    subject_references,
+)
+from ticket_svc.handlers.attachments import keep_mailed
+from ticket_svc.handlers.tickets import Origin
+from ticket_svc.store import people, tickets
+
+
+async def known_senders(
+    mail: MailReceived, sender: Address, tx: Transaction
+) -> tuple[MailPolicy, list[Sender]]:
+    """What becomes of mail; the contacts with this address, the client of its domain, that of the
+    mailbox."""
+    key = senders.email_key(sender.email)
+    values = {"email_key": key, "domain": senders.domain_of(key), "mailbox": mail.mailbox}
+    rows = await tx.fetch(people.SENDER, **values)
+    first = rows[0]
+    policy = MailPolicy(
+        parsing=first["email_parsing"] and first["mailbox_parsing"],
+        unknown_senders=first["unknown_senders"],
+        authentication=frozenset(row["authentication"] for row in rows),
+        tickets=first["tickets_per_sender"],
+        acknowledgements=first["acknowledgements_per_sender"],
+        assigned_to=first["assigned_to"],
+    )
+    names = ("client_id", "contact_id", "archived", "client_archived", "rank")
+    known = [Sender(*(row[name] for name in names)) for row in rows if row["client_id"] is not None]
+    return policy, known
+
+
+async def answered_thread(
+    signer: Signer, mail: MailReceived, known: list[Sender], tx: Transaction
+) -> asyncpg.Record | None:
+    """The ticket that a signed token names; else one that a participant names otherwise."""
+    if entry_ids := answered_entries(mail, signer):
+        return await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids)
+    for find in (_by_foreign_reference, _by_subject):
+        thread = await find(mail, tx)
+        if thread is not None and participates(mail, thread, known):
+            return thread
+    return None
+
+
+async def _by_foreign_reference(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
+    if not (message_ids := foreign_references(mail)):
+        return None
+    return await tx.fetch_one(tickets.BY_MESSAGE_IDS, message_ids=message_ids)
+
+
+async def _by_subject(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
+    if not (named := subject_references(mail.subject)):
+        return None
+    prefixes, numbers = zip(*named, strict=True)
+    return await tx.fetch_one(tickets.BY_REFERENCES, prefixes=prefixes, numbers=numbers)
+
+
+def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:
+    """A contact of the ticket's client, or one of its watchers."""
+    if senders.taking_part(known, thread["client_id"], thread["contact_id"]) is not None:
+        return True
+    address = mail.sender.email.lower() if mail.sender else ""
+    return address in (watcher.lower() for watcher in thread["watchers"])
+
+
+async def origin_of(
+    mail: MailReceived, tx: Transaction, *, verified: bool = True, acknowledged: bool = True
+) -> Origin:
+    files = await keep_mailed(mail.attachments, tx)
+    return Origin("email", mail.message_id, files, verified, acknowledged=acknowledged)
+
+
+def left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:
+    """In the ledger; ``held``: for somebody to look at."""
+    outcome: Literal["quarantined", "ignored"] = "quarantined" if held else "ignored"
+    return MailHandled(mail_id=mail.mail_id, outcome=outcome, reason=reason)
