@@ -176,6 +176,22 @@ def test_an_invoice_has_an_end() -> None:
         rules.check_length(rules.MOST_LINES + 1)
 
 
+@pytest.mark.parametrize(
+    ("place", "lines"),
+    [
+        ("2 Way|10115|Berlin||Germany", ["2 Way", "10115 Berlin", "Germany"]),
+        ("2 Way\nFlat 3|12345|Springfield|ST|", ["2 Way", "Flat 3", "Springfield, ST 12345"]),
+        ("||Berlin||", ["Berlin"]),
+        ("|||ST|", ["ST"]),
+        ("||||", []),
+    ],
+)
+def test_where_a_client_is(place: str, lines: list[str]) -> None:
+    names = ("address", "zip", "city", "state", "country")
+    told = dict(zip(names, (part or None for part in place.split("|")), strict=True))
+    assert rules.postal_address(told) == ("\n".join(lines) or None)
+
+
 @pytest.mark.parametrize(("own", "days"), [(None, 30), (0, 0), (14, 14)])
 def test_when_it_is_due(own: int | None, days: int) -> None:
     """On the seller's calendar: in Auckland the new year has begun."""

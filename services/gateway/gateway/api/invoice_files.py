@@ -18,7 +18,6 @@ from gateway.api.preconditions import IF_NONE_MATCH
 from gateway.api.responses import FRESH, bearing
 from gateway.api.services import services
 from gateway.api.spreadsheets import Columns, CsvStream, streamed, table
-from gateway.invoicing.page import render
 from gateway.readmodel import lists
 from gateway.readmodel.lists import INVOICE_LIST, Place
 from gateway.readmodel.lists import Query as ListQuery
@@ -26,7 +25,7 @@ from gateway.readmodel.lists import Query as ListQuery
 routes = router("/invoices", "invoices")
 
 PRINTER = ThreadPoolExecutor(1, "invoices")
-"""One page at a time, see `render`, while the event loop goes on."""
+"""One invoice at a time, see `render`, while the event loop goes on."""
 
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 PDF: dict[int | str, dict[str, Any]] = {
@@ -79,9 +78,15 @@ async def print_invoice(request: Request, invoice_id: int) -> Response:
     if matches(request.headers.get("if-none-match", ""), row["version"]):
         return Response(status_code=304, headers=headers)
     invoice = Invoice.model_validate_json(row["doc"])
-    page = await asyncio.get_running_loop().run_in_executor(PRINTER, render, invoice)
+    page = await asyncio.get_running_loop().run_in_executor(PRINTER, _printed, invoice)
     headers["Content-Disposition"] = disposition(f"{invoice.reference}.pdf")
     return PdfResponse(page, headers=headers)
+
+
+def _printed(invoice: Invoice) -> bytes:
+    from gateway.invoicing.page import render  # takes half a second, and most never need it
+
+    return render(invoice)
 
 
 @routes.get(

@@ -189,7 +189,7 @@ def _lines(invoice: Invoice, words: Wording) -> Table:
     """With a column of the tax only when there is any."""
     taxed = _is_taxed(invoice)
     names = ["ticket", "description", "hours", "rate", *(["tax"] if taxed else []), "amount"]
-    widths = [20 * mm, 0, 16 * mm, 26 * mm, *([13 * mm] if taxed else []), 28 * mm]
+    widths = [20 * mm, 0, 16 * mm, 26 * mm, *([15 * mm] if taxed else []), 28 * mm]
     widths[1] = INNER - sum(widths)
     rows = [_row(line, words, taxed=taxed) for line in invoice.lines]
     head = [words.say(name) for name in names]

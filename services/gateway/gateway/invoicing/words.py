@@ -10,7 +10,7 @@ from importlib.resources import files
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval
-from babel.numbers import format_currency, format_decimal, parse_pattern
+from babel.numbers import format_currency, format_decimal, format_percent, parse_pattern
 
 from deskwire.contracts.people import Money
 
@@ -48,7 +48,9 @@ class Wording:
         return format_decimal(Decimal(quantity), "#,##0.00##", locale=self.locale)
 
     def percent(self, rate: str) -> str:
-        return f"{format_decimal(Decimal(rate), '0.###', locale=self.locale)}\xa0%"
+        pattern = parse_pattern(self.locale.percent_formats[None].pattern)
+        pattern.frac_prec = (0, 3)
+        return format_percent(Decimal(rate).scaleb(-2), pattern, locale=self.locale)
 
     def day(self, on: date) -> str:
         return format_date(on, "medium", locale=self.locale)

@@ -6,7 +6,7 @@ seconds the hours are rounded, then the amount, then its tax, each half up; the 
 rounded values, so that they agree with what is printed.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import (
@@ -219,6 +219,14 @@ def _quantized(number: Decimal, digits: int) -> Decimal:
 def _product(one: Decimal, other: Decimal) -> Decimal:
     with localcontext(prec=DIGITS):
         return one * other
+
+
+def postal_address(place: Mapping[str, str | None]) -> str | None:
+    """Of a location, in lines. Where there are states the code comes after them."""
+    city, code = place["city"] or "", place["zip"] or ""
+    town = f"{city}, {place['state']} {code}" if place["state"] else f"{code} {city}"
+    lines = (place["address"], town.strip(" ,"), place["country"])
+    return "\n".join(line for line in lines if line) or None
 
 
 # --- the life of an invoice

@@ -14,7 +14,7 @@ from deskwire.contracts.invoices import Buyer, Invoice, InvoiceLine
 from deskwire.contracts.people import Author, Money, Named
 from deskwire.contracts.settings import Seller, Settings
 from deskwire.db import Session, compiled
-from ticket_svc.domain.invoicing import Billing, Line, Worked, rounded
+from ticket_svc.domain.invoicing import Billing, Line, Worked, postal_address, rounded
 from ticket_svc.store.changes import INVOICE_IDS
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.records import rate_of
@@ -187,11 +187,9 @@ async def add_lines(session: Session, invoice_id: int, lines: Sequence[Line]) ->
 
 
 def billing(row: asyncpg.Record) -> Billing:
-    place = (row["address"], f"{row['zip'] or ''} {row['city'] or ''}".strip(), row["state"])
-    address = "\n".join(line for line in (*place, row["country"]) if line)
     return Billing(
         client=Named(id=row["id"], name=row["name"]),
-        buyer=Buyer(name=row["name"], address=address or None, tax_id=row["tax_id"]),
+        buyer=Buyer(name=row["name"], address=postal_address(dict(row)), tax_id=row["tax_id"]),
         language=row["language"],
         timezone=row["timezone"],
         currency=row["currency"],
