@@ -27,6 +27,10 @@ BEST = 1000
 
 SHORTEST_BEGINNING = 3
 
+_PRESUMED = (0.001, 0.5, 0.001)
+"""So many matches are presumed where none was found: on tickets, in entries, as beginnings. Of the
+first the index's lists are short, of the last they are read whole: to look at all is cheap then."""
+
 _CAST = re.compile(r"(:v\d+)::([\w\[\]]+)")
 _TERM = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 _BLANKS = str.maketrans(dict.fromkeys(string.punctuation + "\0", " "))
@@ -161,7 +165,7 @@ async def _in_tier(
 ) -> list[asyncpg.Record]:
     """The newest tickets with ids ``below``, slice by slice until there are enough."""
     statement = _find(shapes_of(asked.filters), on_tickets=step["tier"] == 0, docs=asked.docs)
-    values = values_of(asked.filters) | step
+    values, presumed = values_of(asked.filters) | step, _PRESUMED[step["tier"]]
     found: list[asyncpg.Record] = []
     high, bits = below, _enough(1)
     while high and len(found) < limit:
@@ -169,7 +173,7 @@ async def _in_tier(
         values |= {"query": step["query"] + mark, "low": low, "high": high}
         found += await asked.database.fetch(statement, **values, limit=limit - len(found))
         high = low
-        bits = _enough((limit - len(found)) * (below - high) / (len(found) or 0.5))
+        bits = _enough((limit - len(found)) * (below - high) / (len(found) or presumed))
     return found
 
 
@@ -210,8 +214,7 @@ def _tiers(asked: asyncpg.Record, seen: str) -> Iterator[tuple[str, str]]:
     lacking = f" & !({asked['without']})" if asked["without"] else ""  # few are then looked at
     whole = f"({asked['whole']}){lacking}{seen}"
     beginning = f"({asked['beginning']}){lacking}{seen}"
-    on_ticket = f"{whole} & '=ticket'"
-    yield on_ticket, " | ".join(without)
-    yield whole, " | ".join([on_ticket, *without])
+    yield whole, " | ".join(without)
+    yield whole, " | ".join([f"{whole} & '=ticket'", *without])
     if asked["beginning"]:
         yield beginning, " | ".join([whole, *without])
