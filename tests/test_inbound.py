@@ -106,3 +106,60 @@ async def test_a_clients_key_sees_none_of_it(running: Whole) -> None:
         assert (await running.api("GET", path, **headers)).status == 403
     for path in ("", "/1/retry", "/1/accept", "/1/discard"):
         assert (await running.api("POST", f"/mail/inbound{path}", {}, **headers)).status == 403
+
+
+BOUNCE = """From: MAILER-DAEMON@client.test
+To: support@example.com
+Subject: Undelivered Mail Returned to Sender
+Auto-Submitted: auto-replied
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+I could not deliver your mail.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.client.test
+
+Final-Recipient: rfc822; alice@client.test
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 User unknown
+
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: {message_id}
+Subject: Ticket created
+
+--b--
+"""
+
+
+async def test_a_bounce_is_known_everywhere(running: Whole, tmp_path: Path) -> None:
+    """On the ticket, at the contact, and at the delivery."""
+    body = {"subject": "Scanner", "body": "It hums.", "client_id": running.client_id}
+    ticket = await running.created("/tickets", body)
+    sent = await until(partial(_deliveries, running, ticket["id"], "sent"))
+    contact = next(each for each in sent if each["recipient"] == "alice@client.test")
+    drop(tmp_path / "inbox", BOUNCE.format(message_id=contact["message_id"]).encode())
+    back = await until(partial(_deliveries, running, ticket["id"], "bounced"))
+    assert [(each["id"], each["answer"]) for each in back] == [
+        (contact["id"], "bounced: 5.1.1 userunknown")
+    ]
+    found = await first(running, f"ticket_id={ticket['id']}")
+    assert (found["state"], found["reason"]) == ("reply", "bounce: message/delivery-status")
+    await running.settled()
+    entries = (await running.api("GET", f"/tickets/{ticket['id']}/entries")).json["data"]
+    assert [entry["kind"] for entry in entries][-1] == "internal"
+    assert entries[-1]["body"]["text"].startswith("A mail was not delivered to alice@client.test")
+    contacts = (await running.api("GET", "/contacts?email=alice@client.test")).json["data"]
+    assert contacts[0]["undeliverable"] == "5.1.1 userunknown"
+
+
+async def _deliveries(running: Whole, ticket_id: int, state: str) -> list[Any]:
+    answer = await running.api("GET", f"/mail/outbound?ticket_id={ticket_id}&state={state}")
+    return list(answer.json["data"])

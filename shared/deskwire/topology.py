@@ -102,6 +102,7 @@ NOTIFY_SVC = Queue(
         tickets.TicketChased,
         tickets.TicketMerged,
         people.AgentChanged,
+        mail.MailBounced,
         replay.ReplayDocuments,
     ),
 )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import cast
 
+from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.notifications import (
     AgentEvent,
     AgentNotifications,
@@ -121,6 +122,11 @@ async def retry_delivery(command: RetryDelivery, tx: Transaction) -> Delivery:
     return delivery
 
 
+async def note_bounce(event: MailBounced, tx: Transaction) -> None:
+    for delivery in await deliveries.bounced(tx, event):
+        tx.emit(DeliveryChanged(delivery=delivery))
+
+
 async def ask_for_agents(outbox: Outbox) -> None:
     """On the first start, have those told that were before."""
     async with outbox.transaction() as tx:
@@ -136,6 +142,7 @@ HANDLERS: Handlers = {
     TicketChased: queue_mails,
     TicketMerged: queue_mails,
     AgentChanged: keep_agent,
+    MailBounced: note_bounce,
     SetAgentNotifications: set_notifications,
     RetryDelivery: retry_delivery,
     ReplayDocuments: replaying(KINDS),

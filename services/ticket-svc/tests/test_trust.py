@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ticket_desk import ACTOR, AGENT, Desk
 
-from deskwire.contracts.mail import Address, Body, Undelivered
+from deskwire.contracts.mail import Address, Body, MailBounced, Undelivered
 from deskwire.contracts.people import ChangeContact, ContactChanged, ContactChanges
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
 from deskwire.contracts.tickets import (
@@ -216,6 +216,8 @@ async def test_a_bounce_is_noted_and_marks_the_address(desk: Desk) -> None:
         "A mail was not delivered to Alice@client.test: 5.1.1 userunknown\n"
         "A mail was not yet delivered to bob@client.test: 4.2.2 mailboxfull"
     )
+    told = await desk.next(MailBounced)
+    assert (told.message_id, told.undelivered) == (replied.thread.message_id, (GONE, FULL))
     marked = await desk.next(ContactChanged, where=lambda e: e.contact.undeliverable is not None)
     assert (marked.contact.email, marked.contact.undeliverable) == (ALICE, "5.1.1 userunknown")
     assert (await desk.mail(None, **returned)).reason == "bounce: noted already today on the ticket"

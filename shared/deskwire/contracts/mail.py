@@ -115,6 +115,22 @@ class MailHandled(Event, name="mail.handled.v1"):
         return f"mail:{self.mail_id}"
 
 
+class MailBounced(Event, name="mail.bounced.v1"):
+    """A mail of ours, by its Message-ID, did not reach these recipients, or not yet.
+
+    The bounce is the mail ``mail_id``. Who does not say whom it is about has an empty list.
+    """
+
+    mail_id: int
+    ticket_id: int
+    message_id: str
+    undelivered: tuple[Undelivered, ...] = ()
+
+    @property
+    def aggregate(self) -> str:
+        return f"ticket:{self.ticket_id}"
+
+
 # The ledger.
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from deskwire.contracts.base import Command, Document, Event
 
-DeliveryState = Literal["queued", "sending", "sent", "failed", "uncertain"]
+DeliveryState = Literal["queued", "sending", "sent", "failed", "uncertain", "bounced"]
 
 AgentEvent = Literal[
     "assigned",
@@ -30,7 +30,8 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 
 class Delivery(Document):
-    """One mail to one recipient. ``uncertain``: the server may have it, its answer was lost.
+    """One mail to one recipient. ``uncertain``: the server may have it, its answer was lost;
+    ``bounced``: it was taken, and came back.
 
     ``ticket_id`` is None for a digest, which is about several.
     """

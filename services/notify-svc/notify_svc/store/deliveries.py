@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 from sqlalchemy import text
 
+from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.notifications import Delivery, DeliveryState
 from deskwire.db import Database, compiled
 from deskwire.errors import Conflict, NotFound
@@ -96,6 +97,25 @@ SETTLE = compiled(
 
 RECENT = compiled(text(f"SELECT {DOCUMENT} FROM deliveries ORDER BY id DESC LIMIT :limit"))
 
+# A bounce may name an address that the mail was forwarded to: then it is of the only recipient.
+BOUNCED = compiled(
+    text(f"""
+    UPDATE deliveries SET state = 'bounced', answer = back.answer, next_attempt_at = NULL,
+        version = version + 1
+    FROM (
+        SELECT id, coalesce(
+            min(told.answer) FILTER (WHERE lower(told.address) = lower(mail.recipient)),
+            CASE WHEN count(*) OVER () = 1 THEN min(told.answer) END) AS answer
+        FROM deliveries mail CROSS JOIN unnest(
+            CAST(:addresses AS text[]), CAST(:answers AS text[])) AS told (address, answer)
+        WHERE mail.message_id = :message_id AND mail.state IN ('sent', 'uncertain')
+        GROUP BY mail.id, mail.recipient
+    ) back
+    WHERE deliveries.id = back.id AND back.answer IS NOT NULL
+    RETURNING {DOCUMENT}
+    """)
+)
+
 RECENT_IN_STATE = compiled(
     text(f"""
     SELECT {DOCUMENT} FROM deliveries WHERE state = :state ORDER BY id DESC LIMIT :limit
@@ -107,7 +127,7 @@ AGAIN = compiled(
     UPDATE deliveries
     SET state = 'queued', next_attempt_at = now(), queued_at = now(), ambiguous = 0,
         version = version + 1
-    WHERE id = :id AND state IN ('queued', 'failed', 'uncertain')
+    WHERE id = :id AND state IN ('queued', 'failed', 'uncertain', 'bounced')
     RETURNING {DOCUMENT}
     """)
 )
@@ -185,6 +205,18 @@ async def retry(tx: Transaction, delivery_id: int) -> Delivery:
     if state is None:
         raise NotFound(f"there is no delivery {delivery_id}")
     raise Conflict(f"delivery {delivery_id} is {state}")
+
+
+async def bounced(tx: Transaction, event: MailBounced) -> list[Delivery]:
+    """The deliveries that have come back for good; what may still arrive is left."""
+    final = [each for each in event.undelivered if each.status.startswith("5")]
+    rows = await tx.fetch(
+        BOUNCED,
+        message_id=event.message_id,
+        addresses=[each.address for each in final],
+        answers=[f"bounced: {each.status} {each.cause}" for each in final],
+    )
+    return [document(row) for row in rows]
 
 
 def document(row: asyncpg.Record) -> Delivery:

@@ -73,6 +73,8 @@ Index(
     deliveries.c.id,
 )
 
+Index("deliveries_message", deliveries.c.message_id)  # BOUNCED
+
 agents = Table(
     "agents",
     metadata,

@@ -7,7 +7,7 @@ once a day.
 import asyncpg
 
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
+from deskwire.contracts.mail import Address, Body, MailBounced, MailHandled, MailReceived
 from deskwire.contracts.people import Author, Through
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import bounces, senders
@@ -36,6 +36,14 @@ async def note_bounce(signer: Signer, mail: MailReceived, tx: Transaction) -> Ma
     if mail.undelivered and not failed:
         return left(mail, "bounce: it was delivered")
     await _mark_contacts(mail, thread, tx)
+    tx.emit(
+        MailBounced(
+            mail_id=mail.mail_id,
+            ticket_id=thread["ticket_id"],
+            message_id=mail.bounced_id or "",
+            undelivered=tuple(failed),
+        )
+    )
     text = bounces.note(failed)
     return await _note(signer, mail, thread, Body(text=text), MAIL_SYSTEM, Origin("email"), tx)
 
