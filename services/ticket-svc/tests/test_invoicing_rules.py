@@ -1,5 +1,6 @@
 """The rules of invoicing, against the same arithmetic done by hand in whole numbers."""
 
+import json
 from collections import Counter
 from contextlib import nullcontext
 from datetime import UTC, date, datetime, timedelta
@@ -12,12 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deskwire.contracts.invoices import Buyer
+from deskwire.contracts.base import MESSAGE_BYTES
+from deskwire.contracts.invoices import Buyer, Invoice, InvoiceDrafted
 from deskwire.contracts.people import Money, Named
 from deskwire.contracts.settings import Settings, TimeRounding
 from deskwire.errors import Conflict, Invalid
 from ticket_svc.domain import invoicing as rules
 from ticket_svc.domain.invoicing import Billing, Line, Terms, Worked
+from ticket_svc.store.invoices import invoice
 
 EXACT = TimeRounding()
 QUARTERS = TimeRounding(rule="nearest", minutes=15)
@@ -145,6 +148,71 @@ def test_every_time_is_on_one_line(times: list[Worked], lines: Any) -> None:
     rates = {(each.ticket, rules.rate_of(each, terms(client_rate=None, default_rate=euros("50"))))
              for each in times}  # fmt: skip
     assert len(made) == (len(times) if lines == "entry" else len(rates))
+
+
+def stored(lines: list[Line], currency: str = "EUR", **fields: Any) -> Invoice:
+    """The document of an invoice with these lines, as PostgreSQL has them."""
+    columns = ("description", "seconds", "quantity", "rate", "amount", "tax_rate", "tax")
+    rows = ", ".join(
+        '{"id": 1, "ticket_id": 1, "reference": "TCK-1", "time_entry_id": null, "agent_id": 1, '
+        f'"agent_name": {json.dumps(fields.get("agent", "Ann"))}, '
+        f'"worked_from": "{line.worked_from}", "worked_to": "{line.worked_to}", '
+        + ", ".join(f'"{n}": {_json(getattr(line, n))}' for n in columns)
+        + "}"
+        for line in lines
+    )
+    now = datetime(2026, 3, 31, tzinfo=UTC)
+    row: Any = {
+        **dict.fromkeys(("issued_at", "voided_at", "void_reason")),
+        "id": 1,
+        "number": 1,
+        "prefix": "INV-",
+        "state": "draft",
+        "version": 1,
+        "client_id": 7,
+        "client_name": "Acme",
+        "language": "en",
+        "currency": currency,
+        "seller": "{}",
+        "buyer": '{"name": "Acme"}',
+        "created_by": '{"type": "system"}',
+        "date": now.date(),
+        "due": now.date(),
+        "created_at": now,
+        "updated_at": now,
+        "lines": f"[{rows}]",
+    }
+    return invoice(row)
+
+
+def _json(value: Any) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else json.dumps(value, ensure_ascii=False)
+
+
+@given(TIMES, RATES, TAXES, CURRENCIES)
+def test_sums_are_those_of_what_is_printed(
+    times: list[Worked], rate: Decimal, tax: Decimal, currency: str
+) -> None:
+    money = Money(amount=str(rate), currency=currency)
+    lines = rules.draft_lines(times, terms(client_rate=money, currency=currency, tax_rate=tax))
+    made = stored(lines, currency)
+    printed = [
+        [Fraction(getattr(line, name).amount) for name in ("amount", "tax", "total")]
+        for line in made.lines
+    ]
+    sums = [Fraction(each.amount) for each in (made.subtotal, made.tax, made.total)]
+    assert sums == [sum(column) for column in zip(*printed, strict=True)]
+    assert sums[0] + sums[1] == sums[2]
+    assert [Fraction(line.amount) for line in lines] == [row[0] for row in printed]
+    digits = len(str(UNITS[currency])) - 1
+    assert {len(each.amount.partition(".")[2]) for each in (made.subtotal, made.total)} == {digits}
+
+
+def test_the_longest_invoice_fits_into_a_message() -> None:
+    times = [worked(id, note="ж" * 200) for id in range(rules.MOST_LINES)]
+    longest = stored(rules.draft_lines(times, terms(lines="entry")), agent="ж" * 50)
+    assert len(longest.lines) == rules.MOST_LINES
+    assert len(InvoiceDrafted(invoice=longest).model_dump_json().encode()) < MESSAGE_BYTES
 
 
 def test_whose_rate_it_is() -> None:

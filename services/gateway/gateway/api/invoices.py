@@ -32,6 +32,13 @@ routes = router("", "invoices")
 
 LONGEST = timedelta(days=366)
 
+Lines = Annotated[
+    InvoiceLines,
+    Field(
+        description="one for each; those of entries show their notes. Without it as the settings"
+    ),
+]
+
 
 class TicketInvoice(RequestBody):
     """Without ``invoice_id`` it is a new draft. ``rate``, for an hour, is that of this ticket;
@@ -39,7 +46,7 @@ class TicketInvoice(RequestBody):
 
     invoice_id: Id | None = None
     rate: Rate | None = None
-    lines: InvoiceLines | None = Field(None, description="one for each; without it as the settings")
+    lines: Lines | None = None
 
 
 class ClientInvoice(RequestBody):
@@ -48,7 +55,7 @@ class ClientInvoice(RequestBody):
     client_id: Id
     since: Moment = Field(alias="from")
     until: Moment = Field(alias="to", description="at most 366 days later")
-    lines: InvoiceLines | None = Field(None, description="one for each; without it as the settings")
+    lines: Lines | None = None
 
 
 class Voiding(RequestBody):

@@ -136,7 +136,9 @@ class PolicyChange(RequestBody):
     holidays: Annotated[tuple[date, ...], Field(max_length=500)] | None = None
     tax_rate: Percent | None = Field(None, description="percent of what is invoiced")
     time_rounding: Rounding | None = None
-    invoice_lines: InvoiceLines | None = Field(None, description="one for each of these")
+    invoice_lines: InvoiceLines | None = Field(
+        None, description="one for each; those of entries show the client their notes"
+    )
 
 
 class SettingsChange(PolicyChange):
