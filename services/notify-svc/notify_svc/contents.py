@@ -88,6 +88,8 @@ def _of_notice(
         "text": _text(body, quoted=quoted),
         "html": _html(body),
         "quoted": quoted,
+        "files": ", ".join(one_line(file.name) for file in notice.files),
+        "count": len(notice.files),
         "delimiter": "",
         "link": "",
     }
@@ -109,7 +111,7 @@ def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:
     """What agents see of the ticket, as far as it is known."""
     facts = values | {"contact": values["contact"] or values["author"], "ticket": values["link"]}
     known_anyway = said.template in ("new-ticket", "assigned")
-    for name in ("client", "contact", "assignee", "priority", "ticket"):
+    for name in ("client", "contact", "assignee", "priority", "files", "ticket"):
         if facts[name] and not (known_anyway and name == "assignee"):
             yield said.find(f"label_{name}"), facts[name]
 

@@ -1,7 +1,7 @@
 """Turns a delivery into the mail that is sent: the same bytes at every attempt."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from dataclasses import field as field_of
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
 from notify_svc.contents import Contents, contents
 from notify_svc.domain.mails import Digest, Mail, Notice, Template
-from notify_svc.mime import alternatives, field, mailbox, one_line, words
+from notify_svc.mime import File, field, mailbox, message, one_line, words
 from notify_svc.settings import Settings
 from notify_svc.wording import NotSaid, Wording
 
@@ -87,14 +87,34 @@ class Letter:
     international: bool = False
 
 
-def render(mail: Mail, letterhead: Letterhead, *, delivery: int, created_at: datetime) -> Letter:
-    """The mail as it is sent at every attempt. Raises `CannotRender` with the reason."""
+def render(
+    mail: Mail,
+    letterhead: Letterhead,
+    *,
+    delivery: int,
+    created_at: datetime,
+    files: Sequence[File] = (),
+) -> Letter:
+    """The mail as it is sent at every attempt. Raises `CannotRender` with the reason.
+
+    ``files`` are in it; those of its notice are only named.
+    """
     recipient = ascii_domain(mail.recipient)
     told, letterhead = letterhead, letterhead.of_sender(mail.notice.sender)
     if told.is_own(recipient) or letterhead.is_own(recipient):
         raise CannotRender(f"{recipient} is our own address: the mail would come back as a ticket")
     try:
-        content = _content(mail, letterhead, recipient, created_at)
+        said = contents(
+            mail, letterhead.wording, sender_name=letterhead.name, ticket_url=letterhead.ticket_url
+        )
+        head = _headers(mail, letterhead, recipient, said, created_at)
+        content = message(
+            [field(*each) for each in head],
+            boundary=f"=_{sha256(f'{mail.message_id} {recipient}'.encode()).hexdigest()[:32]}",
+            text=said.text,
+            html=said.html,
+            files=files,
+        )
     except (TemplateError, NotSaid, ValueError) as error:
         raise CannotRender(f"{mail.template}: {error}") from error
     return Letter(
@@ -132,18 +152,6 @@ def _own_address(address: str, variable: str) -> str:
 def _without_plus(address: str) -> str:
     local, _, domain = address.casefold().rpartition("@")
     return f"{local.partition('+')[0]}@{domain}"
-
-
-def _content(mail: Mail, letterhead: Letterhead, recipient: str, created_at: datetime) -> bytes:
-    said = contents(
-        mail, letterhead.wording, sender_name=letterhead.name, ticket_url=letterhead.ticket_url
-    )
-    return alternatives(
-        [field(*one) for one in _headers(mail, letterhead, recipient, said, created_at)],
-        boundary=f"=_{sha256(f'{mail.message_id} {recipient}'.encode()).hexdigest()[:32]}",
-        text=said.text,
-        html=said.html,
-    )
 
 
 def _headers(

@@ -6,13 +6,18 @@ as long as everything else that is done for a mail.
 """
 
 import re
+from base64 import encodebytes
 from binascii import b2a_qp
 from collections.abc import Sequence
+from dataclasses import dataclass
 from email.header import Header
+from urllib.parse import quote
 
+from deskwire.filenames import safe_name
 from deskwire.html import clean_text
 
 _LINE = 76
+_TYPE = re.compile(r"(?!message/|multipart/)[a-z0-9][a-z0-9.+_-]{0,60}/[a-z0-9][a-z0-9.+_-]{0,99}")
 _LONGEST_WORD = 70
 _LINE_END = re.compile(r"\r\n?")
 
@@ -57,19 +62,56 @@ def mailbox(name: str, address: str, *, utf8: bool) -> str:
     return f"{phrase} <{address}>"
 
 
-def alternatives(fields: Sequence[str], *, boundary: str, text: str, html: str) -> bytes:
-    """The whole mail. A ``boundary`` with ``=_`` in it is in no part: quoted-printable has none."""
-    kind = f'multipart/alternative; boundary="{boundary}"'
-    head = [*fields, "MIME-Version: 1.0", field("Content-Type", kind)]
-    return b"\r\n".join(
-        (
-            "\r\n".join(head).encode(),
-            b"",
-            *_part("plain", text, boundary),
-            *_part("html", html, boundary),
-            f"--{boundary}--\r\n".encode(),
-        )
+@dataclass(frozen=True, slots=True)
+class File:
+    name: str
+    type: str
+    content: bytes
+
+
+def message(
+    fields: Sequence[str], *, boundary: str, text: str, html: str, files: Sequence[File] = ()
+) -> bytes:
+    """The whole mail. A ``boundary`` with ``=_`` in it is in no part: neither quoted-printable nor
+    base64 has it."""
+    told = "\r\n".join([*fields, "MIME-Version: 1.0"]).encode()
+    said = _alternatives(text, html, f"{boundary}a" if files else boundary)
+    if not files:
+        return b"\r\n".join((told, *said, b""))
+    dashes = f"--{boundary}".encode()
+    parts = [line for file in files for line in (dashes, *_attached(file))]
+    head = field("Content-Type", f'multipart/mixed; boundary="{boundary}"').encode()
+    return b"\r\n".join((told, head, b"", dashes, *said, *parts, dashes + b"--", b""))
+
+
+def _alternatives(text: str, html: str, boundary: str) -> tuple[bytes, ...]:
+    return (
+        field("Content-Type", f'multipart/alternative; boundary="{boundary}"').encode(),
+        b"",
+        *_part("plain", text, boundary),
+        *_part("html", html, boundary),
+        f"--{boundary}--".encode(),
     )
+
+
+def _attached(file: File) -> tuple[bytes, ...]:
+    """Mails in mails are files like others: as `message/rfc822` they could not be in base64."""
+    kind = file.type if _TYPE.fullmatch(file.type) else "application/octet-stream"
+    return (
+        f"Content-Type: {kind}".encode(),
+        field("Content-Disposition", f"attachment; {_file_name(file.name)}").encode(),
+        b"Content-Transfer-Encoding: base64",
+        b"",
+        encodebytes(file.content).rstrip(b"\n").replace(b"\n", b"\r\n"),
+    )
+
+
+def _file_name(name: str) -> str:
+    """As RFC 2231 has it where it is not ASCII."""
+    safe = safe_name(name, "", "file")
+    if safe.isascii():
+        return 'filename="' + safe.replace('"', "_") + '"'
+    return f"filename*=utf-8''{quote(safe, safe='')}"
 
 
 def _part(kind: str, text: str, boundary: str) -> tuple[bytes, ...]:

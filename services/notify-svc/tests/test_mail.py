@@ -18,6 +18,7 @@ from deskwire.errors import SetupError
 from notify_svc.domain.mails import Told
 from notify_svc.domain.rules import mails
 from notify_svc.mail import CannotRender, Letterhead, ascii_domain, render
+from notify_svc.mime import File
 from notify_svc.settings import Settings
 
 DELIMITER = "##- Please type your reply above this line -##"
@@ -242,6 +243,30 @@ def test_no_text_can_hold_the_boundary() -> None:
     assert found.get_boundary() == boundary
     assert [one.get_content_type() for one in found.iter_parts()] == ["text/plain", "text/html"]
     assert f"--{boundary}" in part(found, "plain")
+
+
+def test_files_go_along_whatever_they_are_called() -> None:
+    files = [
+        File("Plan ä.pdf", "application/pdf", b"%PDF-1.7" * 1000),
+        File('../x"\r\nBcc: e@evil.test', "text/plain", b"\r\n.\r\nQUIT\r\n"),
+        File("a mail.eml", "message/rfc822", b"Subject: x\n\ny"),
+        File("odd", "text/x; name=y\r\nX: y", b""),
+    ]
+    (one,) = mails(replied(), {})
+    found = parsed(render(one, HEAD, delivery=7, created_at=NOON, files=files).content)
+    assert found.get_content_type() == "multipart/mixed"
+    assert "Water is on its way." in part(found, "plain")
+    assert "Water is on its way." in part(found, "html")
+    assert found["Bcc"] is None
+    told = list(found.iter_attachments())
+    assert [each.get_filename() for each in told] == [
+        *("Plan ä.pdf", "x_Bcc_ e@evil.test", "a mail.eml", "odd"),
+    ]
+    assert [each.get_content_type() for each in told] == [
+        *("application/pdf", "text/plain", *["application/octet-stream"] * 2),
+    ]
+    assert [each.get_payload(decode=True) for each in told] == [each.content for each in files]
+    assert all(len(line) <= 998 for line in found.as_bytes().splitlines())
 
 
 WORDS = st.text(

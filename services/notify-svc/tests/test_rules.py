@@ -11,6 +11,7 @@ from deskwire.contracts.notifications import AgentNotifications
 from deskwire.contracts.people import Author, Person, Through
 from deskwire.contracts.tickets import (
     HistoryItem,
+    StoredFile,
     TicketChanged,
     TicketChased,
     TicketMerged,
@@ -51,6 +52,7 @@ WHOLE: dict[str, Any] = {
     "assigned_to": Person(id=2, name="Bob", email=PEOPLE["agent"]),
     "body": Body(text="It burns."),
 }
+SECRET_FILE = "debts.xlsx"
 SECRET = "The client does not pay. @dee"
 
 
@@ -82,8 +84,11 @@ def added(
     event: type[TicketReplied] | type[TicketNoted], *status: str, **fields: Any
 ) -> Callable[[Author, bool], Told]:
     def make(by: Author, told: bool) -> Told:
-        text = Body(text=SECRET if event is TicketNoted else "Water is on its way.")
-        added = entry(2, author=by, **{"body": text} | fields)
+        noted = event is TicketNoted
+        name = SECRET_FILE if noted else "a.pdf"
+        file = StoredFile(id=1, name=name, size=9, type="x/y", blob_id="b")
+        text = Body(text=SECRET if noted else "Water is on its way.")
+        added = entry(2, author=by, **{"body": text, "attachments": (file,)} | fields)
         changes = {"status": status} if status else {}
         return event(
             ticket=ticket(**WHOLE),
@@ -214,6 +219,13 @@ def test_notes_are_never_told_to_clients(event: str, actor: str, told: bool) -> 
     for mail in sent(EVENTS[event](ACTORS[actor], told)):
         if mail.template in CLIENT_TEMPLATES:
             assert SECRET not in mail.notice.model_dump_json()
+            assert SECRET_FILE not in mail.notice.model_dump_json()
+
+
+def test_who_gets_the_text_of_a_reply_gets_its_files() -> None:
+    for mail in sent(EVENTS["public reply"](ACTORS["other"], True)):
+        assert isinstance(mail.notice, Notice)
+        assert [file.name for file in mail.notice.files] == ["a.pdf"]
 
 
 @pytest.mark.parametrize("event", EVENTS)

@@ -6,12 +6,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from notify_desk import ANN, Desk, desk_of, opened, parsed, replied, settings
+from notify_desk import ANN, Desk, desk_of, opened, parsed, part, replied, settings
 
 from deskwire.blobs import open_blobs
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import RetryDelivery
 from deskwire.contracts.replay import ReplayDocuments
+from deskwire.contracts.tickets import StoredFile
 from deskwire.errors import Conflict, NotFound
 from deskwire.local import Smtp
 from deskwire.messaging.requests import ask
@@ -200,6 +201,49 @@ async def test_a_long_text_is_read_from_its_blob(
     assert beginning is not None
     assert "the end" in whole.get_content()
     assert "[...]" in beginning.get_content()
+
+
+async def test_files_go_along_as_far_as_they_fit(
+    database_url: str, smtp_server: Smtp, tmp_path: Path
+) -> None:
+    url = f"file://{tmp_path}"
+    small = await open_blobs(url).put(b"x" * 600)
+    named = [
+        *(("a.txt", 600, small), ("large.iso", 10**9, "cd" * 32)),
+        *(("gone.txt", 300, "ab" * 32), ("b.txt", 600, small)),
+    ]
+    files = tuple(
+        StoredFile(id=size, name=name, size=size, type="text/plain", blob_id=blob)
+        for name, size, blob in named
+    )
+    told = settings(database_url, smtp_server.url, blob_url=url, attached_bytes=1000)
+    async with desk_of(told) as desk:
+        await desk.tell(replied(2, attachments=files))
+        await desk.state("sent")
+    mail = parsed(smtp_server.mails[0].raw)
+    assert [each.get_filename() for each in mail.iter_attachments()] == ["a.txt"]
+    text = part(mail, "plain")
+    assert "These files are too large for a mail; ask us for them: large.iso, b.txt\n" in text
+
+
+async def test_a_mail_waits_while_its_files_cannot_be_read(
+    database_url: str, smtp_server: Smtp, tmp_path: Path
+) -> None:
+    url = f"file://{tmp_path}/blobs"
+    blob = await open_blobs(url).put(b"x" * 600)
+    file = StoredFile(id=1, name="a.txt", size=600, type="text/plain", blob_id=blob)
+    async with desk_of(settings(database_url, smtp_server.url, blob_url=url)) as desk:
+        path = next(each for each in (tmp_path / "blobs").rglob("*") if each.is_file())
+        path.rename(tmp_path / "away")
+        path.symlink_to(path)
+        await desk.tell(replied(2, attachments=(file,)))
+        assert "cannot be read" in ((await desk.state("queued")).answer or "")
+        path.unlink()
+        (tmp_path / "away").rename(path)
+        await desk.make_due()
+        await desk.state("sent")
+    (attached,) = parsed(smtp_server.mails[0].raw).iter_attachments()
+    assert attached.get_filename() == "a.txt"
 
 
 async def test_a_maildir_holds_each_mail_once(database_url: str, tmp_path: Path) -> None:

@@ -5,11 +5,20 @@ from dataclasses import dataclass
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import Ticket, TicketChased, TicketMerged, TicketNoted, TicketOpened
+from deskwire.contracts.tickets import (
+    StoredFile,
+    Ticket,
+    TicketChased,
+    TicketMerged,
+    TicketNoted,
+    TicketOpened,
+)
 from notify_svc.domain.agents import Agent, Agents, mentioned
 from notify_svc.domain.mails import Told, actor, change, entry_of
 
 _ROBOT = re.compile(r"(?:mailer-daemon|postmaster|no-?reply|do-?not-?reply)\b", re.IGNORECASE)
+
+NO_TEXT = Body(text="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,34 +145,44 @@ def mentioned_agents(event: Told, agents: Agents) -> list[Recipient]:
     return [recipient for agent in found for recipient in _agent(agent)]
 
 
-# --- what text
+# --- what is in it
 
 
-def nothing(_event: Told) -> Body:
-    return Body(text="")
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The text in a mail, and its files."""
+
+    body: Body = NO_TEXT
+    files: tuple[StoredFile, ...] = ()
 
 
-def opening(event: Told) -> Body:
-    return event.ticket.body
+def nothing(_event: Told) -> Shown:
+    return Shown()
 
 
-def opening_unless_mailed(event: Told) -> Body:
+def opening(event: Told) -> Shown:
+    added = entry_of(event)
+    files = added.attachments if added and added.opening else ()
+    return Shown(event.ticket.body, files)
+
+
+def opening_unless_mailed(event: Told) -> Shown:
     """Who has just written it knows it."""
     return nothing(event) if event.ticket.source == "email" else opening(event)
 
 
-def entry(event: Told) -> Body:
+def entry(event: Told) -> Shown:
     added = entry_of(event)
-    return added.body if added else nothing(event)
+    return Shown(added.body, added.attachments) if added else Shown()
 
 
-def last_reply(event: Told) -> Body:
+def last_reply(event: Told) -> Shown:
     said = isinstance(event, TicketChased) and event.entry
-    return said.body if said else nothing(event)
+    return Shown(said.body) if said else Shown()
 
 
-def reason(event: Told) -> Body:
-    return Body(text=event.reason) if isinstance(event, TicketMerged) else nothing(event)
+def reason(event: Told) -> Shown:
+    return Shown(Body(text=event.reason)) if isinstance(event, TicketMerged) else Shown()
 
 
 # --- both

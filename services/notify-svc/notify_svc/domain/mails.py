@@ -13,6 +13,7 @@ from deskwire.contracts.tickets import (
     HistoryItem,
     MailSender,
     MailThread,
+    StoredFile,
     TicketChanged,
     TicketChased,
     TicketMerged,
@@ -61,6 +62,7 @@ class Notice(Document):
     language: str = "en"
     team_language: str = "en"
     body: Body
+    files: tuple[StoredFile, ...] = ()
     token: str
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()

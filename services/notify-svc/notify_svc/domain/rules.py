@@ -21,6 +21,7 @@ from deskwire.contracts.tickets import (
 from notify_svc.domain.agents import Agent, Agents
 from notify_svc.domain.events import (
     Recipient,
+    Shown,
     assigned_before,
     assignee,
     assignee_before,
@@ -67,19 +68,19 @@ from notify_svc.domain.mails import (
 
 When = Callable[[Told], bool]
 Whom = Callable[[Told, Agents], list[Recipient]]
-Shown = Callable[[Told], Body]
+Shows = Callable[[Told], Shown]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``shows`` is the text in it; ``variant``: which of the mail's sentences fit;
+    """``shows`` is what is in it; ``variant``: which of the mail's sentences fit;
     ``acknowledges``: who did it is told, too."""
 
     event: type[Told]
     when: tuple[When, ...]
     template: Template
     whom: Whom
-    shows: Shown
+    shows: Shows
     variant: str = ""
     acknowledges: bool = False
 
@@ -183,10 +184,12 @@ def asked_for(event: Told) -> tuple[list[int], list[str]]:
 def _mail(
     event: Told, thread: MailThread, rule: Rule, recipient: Recipient, agents: Agents
 ) -> Mail:
+    shown = rule.shows(event)
     said = {
         "to_name": recipient.name,
         "variant": rule.variant,
-        "body": rule.shows(event),
+        "body": shown.body,
+        "files": shown.files,
         "language": _language(rule.template, thread, agents.get(recipient.agent_id or 0)),
     }
     return Mail(

@@ -14,12 +14,19 @@ import asyncpg
 import structlog
 from prometheus_client import Counter
 
-from deskwire.blobs import open_blobs
+from deskwire.blobs import BlobError, open_blobs
 from deskwire.contracts.notifications import Delivery, DeliveryChanged
 from deskwire.db import LOST_CONNECTION
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
-from notify_svc.domain.attempts import NotTried, Result, Unsendable, Verdict, judge
+from notify_svc.domain.attempts import (
+    NotTried,
+    Result,
+    Unreachable,
+    Unsendable,
+    Verdict,
+    judge,
+)
 from notify_svc.domain.rules import undelivered
 from notify_svc.handlers import queue_for_agents
 from notify_svc.mail import CannotRender, Letterhead
@@ -52,7 +59,12 @@ async def sending(settings: Settings, outbox: Outbox, wake: asyncio.Event) -> As
     sender = Sender(
         outbox,
         wake,
-        Writer(letterhead, open_blobs(settings.blob_url), outbox.database),
+        Writer(
+            letterhead,
+            open_blobs(settings.blob_url),
+            outbox.database,
+            attached_bytes=settings.attached_bytes,
+        ),
         uncertain_retry=settings.uncertain_retry_seconds,
         connections=settings.smtp_connections,
     )
@@ -169,6 +181,8 @@ class Sender:
             letter = await self._writer.letter(claimed)
         except CannotRender as error:
             return Unsendable(str(error))
+        except BlobError as error:
+            return Unreachable(f"what belongs to the mail cannot be read: {error}")
         return await line.send(letter)
 
     # --- settling
