@@ -3,15 +3,22 @@
 Hours pass by moving what is kept of the future back: nobody waits for them.
 """
 
+import email
+import email.policy
+import json
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from whole import Whole, told, until, whole
+from whole import Whole, mail, told, until, whole
 
 from deskwire import db
+from deskwire.local import Dovecot, Smtp
 from deskwire.testing import FreshDatabase
 from gateway.keys import create_key
 
@@ -100,3 +107,137 @@ async def test_what_cannot_be_is_refused(running: Whole) -> None:
         refused = await running.api("POST", SCHEDULES, body)
         assert refused.status == 422, (timing, refused.body)
         assert refused.json["errors"][0]["field"].rpartition(".")[2] == field
+
+
+ALICE = "alice@client.test"
+
+
+@dataclass
+class Story:
+    """A ticket that Alice opened by mail, and all that she gets and writes."""
+
+    running: Whole
+    smtp: Smtp
+    dovecot: Dovecot
+    user: str
+    ticket_id: int = 0
+
+    def write(self, message: EmailMessage) -> None:
+        self.dovecot.append(self.user, message.as_bytes())
+
+    def answer(self, to: EmailMessage, text: str) -> None:
+        self.write(mail(f"Re: {to['Subject']}", text, In_Reply_To=to["Message-ID"]))
+
+    async def got(self, *texts: str, count: int = 1) -> EmailMessage:
+        """The mail to Alice with these texts that is so many of its kind."""
+
+        async def arrived() -> EmailMessage | None:
+            mails = [
+                email.message_from_bytes(taken.raw, policy=email.policy.default)
+                for taken in self.smtp.mails
+                if ALICE in taken.recipients
+            ]
+            fit = [each for each in mails if all(text in plain(each) for text in texts)]
+            return fit[count - 1] if len(fit) >= count else None
+
+        found: EmailMessage = await until(arrived)
+        return found
+
+    async def ticket(self, **values: object) -> dict[str, Any]:
+        """The ticket when it has these values."""
+
+        async def so() -> dict[str, Any] | None:
+            found: dict[str, Any] = (
+                await self.running.api("GET", f"/tickets/{self.ticket_id}")
+            ).json
+            return found if found.items() >= values.items() else None
+
+        there: dict[str, Any] = await until(so)
+        return there
+
+    async def do(self, action: str) -> dict[str, Any]:
+        answer = await self.running.api("POST", f"/tickets/{self.ticket_id}/{action}")
+        assert answer.status == 200, answer.body
+        done: dict[str, Any] = answer.json
+        return done
+
+    async def hours_pass(self, hours: int) -> None:
+        """What the ticket waits for comes so much sooner, in both databases."""
+        (row,) = await self.running.query(
+            "ticket-svc", "SELECT clock FROM tickets WHERE id = $1", self.ticket_id
+        )
+        clock = json.loads(row["clock"])
+        sooner = timedelta(hours=hours)
+        for name, at in clock["moments"].items():
+            clock["moments"][name] = (datetime.fromisoformat(at) - sooner).isoformat()
+        first = min(map(datetime.fromisoformat, clock["moments"].values()))
+
+        async def known() -> bool:
+            alarm = "UPDATE alarms SET at = $1 WHERE ticket_id = $2 AND at = $3 RETURNING at"
+            moved = (first, self.ticket_id, first + sooner)
+            return bool(await self.running.query("scheduler-svc", alarm, *moved))
+
+        wound = "UPDATE tickets SET clock = $1 WHERE id = $2"
+        await self.running.query("ticket-svc", wound, json.dumps(clock), self.ticket_id)
+        await until(known)
+
+
+def plain(message: EmailMessage) -> str:
+    part = message.get_body(("plain",))
+    return f"{message['Subject']}\n{part.get_content() if part else ''}"
+
+
+@pytest.fixture
+async def story(
+    fresh_database: FreshDatabase,
+    amqp_url: str,
+    dovecot_server: Dovecot,
+    smtp_server: Smtp,
+    tmp_path: Path,
+) -> AsyncIterator[Story]:
+    user = f"support-{uuid4().hex}"
+    mailbox = dovecot_server.url(user)
+    settings = told(amqp_url, tmp_path, mailboxes=[mailbox], smtp_url=smtp_server.url)
+    async with whole(fresh_database, settings) as running:
+        told_of = Story(running, smtp_server, dovecot_server, user)
+        told_of.write(mail("Printer"))
+        (opened,) = await until(running.tickets)
+        told_of.ticket_id = opened["id"]
+        yield told_of
+
+
+async def test_who_does_not_answer_is_reminded_once_and_closed(story: Story) -> None:
+    reply = {"kind": "public", "body": "Is it still on fire?"}
+    await story.running.created(f"/tickets/{story.ticket_id}/entries", reply)
+    await story.do("auto-close")
+    await story.hours_pass(48)
+    chaser = await story.got("Waiting for you", "Is it still on fire?")
+    chased = await story.ticket(status="auto-close")
+    assert chased["auto_close"]["chased_at"]
+    story.answer(chaser, "Yes, it is.")
+    assert (await story.ticket(status="open"))["auto_close"] is None
+
+    await story.do("auto-close")
+    await story.hours_pass(48)
+    await story.got("Waiting for you", "Is it still on fire?", count=2)
+    await story.hours_pass(24)
+    closed = await story.ticket(status="closed")
+    assert closed["closed_by"]["type"] == "system"
+    closing = await story.got("Ticket closed")
+    story.answer(closing, "Not yet, please.")
+    assert (await story.ticket(status="open"))["closed_at"] is None
+
+    await story.do("close")
+    await story.running.query(
+        "ticket-svc", "UPDATE tickets SET closed_at = closed_at - interval '31 days'"
+    )
+    story.answer(closing, "It burns again.")
+
+    async def followed() -> Any:
+        tickets = await story.running.tickets()
+        return next((each for each in tickets if each["follows"] == story.ticket_id), None)
+
+    assert (await until(followed))["body"]["text"] == "It burns again."
+    history = (await story.running.api("GET", f"/tickets/{story.ticket_id}/history")).json["data"]
+    alone = [each["field"] for each in history if each["through"]["type"] == "system"]
+    assert alone == ["chased_at", "chased_at", "status"]
