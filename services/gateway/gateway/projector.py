@@ -153,6 +153,7 @@ HANDLERS: Handlers = {
     events.TicketNoted: keep_ticket_and_entry,
     events.TicketChanged: keep_ticket,
     events.TicketChased: keep_ticket,
+    events.TicketDeadline: keep_ticket,
     events.TicketMerged: keep_ticket,
     events.HistoryTold: keep_history,
     events.EntryChanged: keep_entry,

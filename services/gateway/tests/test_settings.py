@@ -86,6 +86,10 @@ FULL = {
         "wait_hours": 24,
     },
     "chaser_text": "Are you\nstill there?",
+    "targets": {
+        priority: {"first_response": minutes, "resolution": None}
+        for priority, minutes in {"low": 527_040, "medium": None, "high": 1}.items()
+    },
     "business_hours": {
         "monday": ["08:00-12:00", "12:00-24:00"],
         **{day: [] for day in ("tuesday", "wednesday", "thursday", "friday", "saturday")},
@@ -158,6 +162,9 @@ REFUSED: tuple[tuple[str, object], ...] = (
     ("auto_close", {"close_hours": 8785}),
     ("auto_close", {"wait_hours": 0}),
     ("auto_close", {"hours": 1}),
+    ("targets", {"high": {"first_response": 0}}),
+    ("targets", {"high": {"resolution": 527_041}}),
+    ("targets", {"urgent": {"resolution": 60}}),
     ("chaser_text", " "),
     ("chaser_text", "c" * 5001),
     ("business_hours", {}),

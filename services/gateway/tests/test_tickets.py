@@ -197,6 +197,21 @@ async def test_filters(backlog: Backlog) -> None:
     assert await backlog.numbers("priority=low", f"/api/v1/clients/{two}/tickets") == [4]
 
 
+async def test_by_when_they_are_due(backlog: Backlog) -> None:
+    for number, day in ((2, 3), (5, 1), (7, 2)):
+        path = f"{TICKETS}/{number}"
+        change = {"due_at": f"2100-01-0{day}T00:00:00Z"}
+        changed = await backlog.api.send("PATCH", path, change, If_Match='"1"')
+        assert changed.json["due_at"] == change["due_at"]
+    assert await backlog.numbers("sort=due_at") == [5, 7, 2]
+    assert await backlog.numbers("sort=-due_at&status=open") == [2, 7, 5]
+    assert await backlog.numbers("due_before=2100-01-03T00:00:00Z") == [5, 7]
+    assert await backlog.numbers("due_after=2100-01-01T00:00:00Z&sort=number") == [2, 7]
+    page = (await backlog.api.get(f"{TICKETS}?sort=due_at&limit=2&total=true")).json
+    assert page["total"] == 3
+    assert await backlog.numbers(f"sort=due_at&cursor={page['next_cursor']}") == [2]
+
+
 async def test_bounds_of_time(backlog: Backlog) -> None:
     tickets = (await backlog.api.get(f"{TICKETS}?sort=number")).json["data"]
     fifth = tickets[4]["created_at"]

@@ -85,6 +85,7 @@ def _of_notice(
         "source": notice.source,
         "lead": clean_text(notice.lead).strip(),
         "closes_at": _day(notice.closes_at, notice.timezone, said.language),
+        "due_at": _moment(notice.due_at, notice.timezone, said.language),
         "text": _text(body, quoted=quoted),
         "html": _html(body),
         "quoted": quoted,
@@ -105,6 +106,14 @@ def _day(at: datetime | None, timezone: str, language: str) -> str:
     if at is None:
         return ""
     return format_date(at.astimezone(ZoneInfo(timezone)), "full", locale=language)
+
+
+def _moment(at: datetime | None, timezone: str, language: str) -> str:
+    """The same with its time and zone: Mar 3, 2026, 5:00 PM CET."""
+    if at is None:
+        return ""
+    zone = ZoneInfo(timezone)
+    return f"{format_datetime(at, 'medium', tzinfo=zone, locale=language)} {at.astimezone(zone):%Z}"
 
 
 def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:

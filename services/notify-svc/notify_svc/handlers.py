@@ -19,6 +19,7 @@ from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.tickets import (
     TicketChanged,
     TicketChased,
+    TicketDeadline,
     TicketMerged,
     TicketNoted,
     TicketOpened,
@@ -140,6 +141,7 @@ HANDLERS: Handlers = {
     TicketNoted: queue_mails,
     TicketChanged: queue_mails,
     TicketChased: queue_mails,
+    TicketDeadline: queue_mails,
     TicketMerged: queue_mails,
     AgentChanged: keep_agent,
     MailBounced: note_bounce,

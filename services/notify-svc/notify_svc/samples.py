@@ -61,6 +61,7 @@ def _notice(template: Template, variant: str, language: str) -> Notice:
         to_name="Ann Baker",
         into="TCK-9" if template in ("merged", "ticket-merged") else "",
         closes_at=NOW + timedelta(days=2),
+        due_at=NOW + timedelta(hours=2),
         variant=variant,
         language=language,
         body=REPLY if variant == "replied" else text,

@@ -10,10 +10,12 @@ from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentNotifications
 from deskwire.contracts.people import Author, Person, Through
 from deskwire.contracts.tickets import (
+    Deadline,
     HistoryItem,
     StoredFile,
     TicketChanged,
     TicketChased,
+    TicketDeadline,
     TicketMerged,
     TicketNoted,
     TicketOpened,
@@ -117,6 +119,20 @@ def chased(by: Author, told: bool) -> Told:
     return TicketChased(ticket=about, entry=last, thread=thread(1), notify_client=told)
 
 
+def deadline(of: Deadline, *, breached: bool) -> Callable[[Author, bool], Told]:
+    def make(_by: Author, _told: bool) -> Told:  # as the others
+        return TicketDeadline(
+            ticket=ticket(version=7, **WHOLE),
+            deadline=of,
+            breached=breached,
+            due_at=NOON,
+            thread=thread(1),
+            team=(PEOPLE["team"],),
+        )
+
+    return make
+
+
 def merged(*, closed: bool) -> Callable[[Author, bool], Told]:
     def make(by: Author, told: bool) -> Told:
         return TicketMerged(
@@ -149,6 +165,8 @@ EVENTS: Mapping[str, Callable[[Author, bool], Told]] = {
     "assigned": changed(assigned_to=BEFORE),
     "assigned, closed": changed(status=("open", "closed"), assigned_to=BEFORE),
     "chased": chased,
+    "due soon": deadline("resolution", breached=False),
+    "overdue": deadline("first_response", breached=True),
     "merged": merged(closed=True),
     "merged, closed": merged(closed=False),
     "told anew": changed(),
@@ -172,6 +190,8 @@ on hold         |                |                |           |             |   
 assigned        |                |                |           | assigned    | unassigned |
 assigned, closed| ticket-closed* | ticket-closed* |           | assigned    | unassigned |
 chased          | chaser         |                |           |             |            |
+due soon        |                |                | due-soon  | due-soon    |            |
+overdue         |                |                | overdue   | overdue     |            |
 merged          | ticket-merged* | ticket-merged* |           | merged      |            |
 merged, closed  |                |                |           | merged      |            |
 told anew       |                |                |           |             |            |
@@ -201,7 +221,9 @@ def test_who_gets_which_mail(event: str, actor: str, told: bool) -> None:
         for name, template in EXPECTED[event].items()
         if template and (told or not template.endswith("*"))
     }
-    acknowledged = event == "chased" or (event == "opened" and actor == "contact")
+    acknowledged = event in ("chased", "due soon", "overdue") or (
+        event == "opened" and actor == "contact"
+    )
     if actor in PEOPLE and not acknowledged:
         expected.pop(PEOPLE[actor], None)
     if event == "opened" and ACTORS[actor].type == "unknown":

@@ -19,9 +19,12 @@ AgentEvent = Literal[
     "closed",
     "merged",
     "undelivered",
+    "due-soon",
+    "overdue",
 ]
 """What agents are told of; all but ``mention`` are about tickets that are (or were) assigned to
-them, and done by somebody else. ``undelivered``: a mail to the client's people did not go out."""
+them, and done by somebody else. ``undelivered``: a mail to the client's people did not go out.
+``due-soon``, ``overdue``: a first response, or the ticket."""
 
 Telling = Literal["off", "now", "hourly", "daily", "weekly"]
 """Not at all, by a mail of its own at once, or in a digest."""

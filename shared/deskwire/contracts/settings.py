@@ -72,6 +72,21 @@ class Seller(Document):
     payment: str | None = None
 
 
+class Target(Document):
+    """Minutes of work until the first response to a ticket, and until it is solved (None: any)."""
+
+    first_response: int | None = None
+    resolution: int | None = None
+
+
+class Targets(Document):
+    """By the ticket's priority."""
+
+    low: Target = Target()
+    medium: Target = Target()
+    high: Target = Target()
+
+
 WORKDAY = ("09:00-17:00",)
 WORKDAYS = BusinessHours(
     monday=WORKDAY, tuesday=WORKDAY, wednesday=WORKDAY, thursday=WORKDAY, friday=WORKDAY
@@ -122,6 +137,7 @@ class PolicySettings(Document):
     sender_authentication: SenderAuthentication = "not-failed"
     auto_close: AutoClose = AutoClose()
     chaser_text: str | None = None
+    targets: Targets = Targets()
     business_hours: BusinessHours = WORKDAYS
     holidays: tuple[date, ...] = ()
     tax_rate: str = "0"
@@ -148,6 +164,7 @@ class PolicyChanges(Changes):
     sender_authentication: SenderAuthentication | None = None
     auto_close: AutoClose | None = None
     chaser_text: str | None = None
+    targets: Targets | None = None
     business_hours: BusinessHours | None = None
     holidays: tuple[date, ...] | None = None
     tax_rate: str | None = None

@@ -11,6 +11,7 @@ from deskwire.contracts.people import Actor, Author, Named, Person, Through
 
 Status = Literal["open", "working", "hold", "auto-close", "closed"]
 Priority = Literal["low", "medium", "high"]
+Deadline = Literal["first_response", "resolution"]
 EntryKind = Literal["public", "internal", "client"]
 Source = Literal["api", "email", "agent", "schedule", "portal"]
 Via = Literal["api", "email", "schedule"]
@@ -86,6 +87,8 @@ class Ticket(Document):
     closed_at: datetime | None = None
     closed_by: Author | None = None
     auto_close: AutoClosing | None = None
+    first_response_due_at: datetime | None = None
+    breached: tuple[Deadline, ...] = ()
     version: int
 
 
@@ -392,6 +395,34 @@ class TicketChased(TicketEvent, name="ticket.chased.v1"):
     text: str | None = None
     thread: MailThread
     notify_client: bool
+
+
+class TicketDeadline(TicketEvent, name="ticket.deadline.v1"):
+    """Three quarters of the time until it is due are over, or all of it (``breached``).
+
+    ``team``: the list that is told too. Clients never are.
+    """
+
+    deadline: Deadline
+    breached: bool
+    due_at: datetime
+    thread: MailThread
+    team: tuple[str, ...]
+    notify_client: bool = False
+
+
+class RecountDeadlines(Event, name="deadlines.recount.v1"):
+    """From ticket-svc to itself: hours of work, holidays or targets changed; a page of tickets.
+
+    ``client_id`` None: those of all clients. ``before_ticket``: the next page is of older ones.
+    """
+
+    client_id: int | None = None
+    before_ticket: int | None = None
+
+    @property
+    def aggregate(self) -> str:
+        return "deadlines"
 
 
 class TicketMerged(TicketEvent, name="ticket.merged.v1"):

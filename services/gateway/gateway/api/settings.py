@@ -73,6 +73,25 @@ class AutoCloseHours(RequestBody):
     wait_hours: Hours | None = None
 
 
+Minutes = Annotated[int, Field(strict=True, ge=1, le=A_YEAR * 60)]
+
+
+class TargetTimes(RequestBody):
+    """In minutes of work; null: none."""
+
+    first_response: Minutes | None = None
+    resolution: Minutes | None = None
+
+
+class PriorityTargets(RequestBody):
+    """Until the first response to a ticket and until it is solved, by its priority. The team and
+    the ticket's agent are warned when three quarters are over, and told when it is missed."""
+
+    low: TargetTimes = TargetTimes()
+    medium: TargetTimes = TargetTimes()
+    high: TargetTimes = TargetTimes()
+
+
 class WeekHours(RequestBody):
     """On the client's wall clock. A day that is left out is free."""
 
@@ -132,6 +151,7 @@ class PolicyChange(RequestBody):
     )
     auto_close: AutoCloseHours | None = None
     chaser_text: Annotated[Text, Field(max_length=5000)] | None = None
+    targets: PriorityTargets | None = None
     business_hours: WeekHours | None = None
     holidays: Annotated[tuple[date, ...], Field(max_length=500)] | None = None
     tax_rate: Percent | None = Field(None, description="percent of what is invoiced")

@@ -23,7 +23,7 @@ routes = router("/tickets", "tickets")
 
 Sort = Literal[
     "number", "-number", "created_at", "-created_at", "updated_at", "-updated_at",
-    "priority", "-priority", "status", "-status",
+    "priority", "-priority", "status", "-status", "due_at", "-due_at",
 ]  # fmt: skip
 RELEVANCE = "relevance"
 Assigned = Annotated[
@@ -47,7 +47,8 @@ class TicketSelection(pages.Parameters):
     sort: Sort | None = Field(
         None,
         description="`-` for descending. Unless given, the newest come first: by number, or by"
-        " the time that has a bound. With `q` it is by relevance: what is on the ticket before what"
+        " the time that has a bound. By `due_at` are only those that are due. With `q` it is by"
+        " relevance: what is on the ticket before what"
         " is in its entries, whole words before beginnings, then the newest; in another order are"
         f" the best {BEST:,}.",
     )
@@ -70,6 +71,8 @@ class TicketSelection(pages.Parameters):
     created_before: Moment | None = None
     updated_after: Moment | None = None
     updated_before: Moment | None = None
+    due_after: Moment | None = None
+    due_before: Moment | None = None
 
     @property
     def order(self) -> Sort:
@@ -78,6 +81,8 @@ class TicketSelection(pages.Parameters):
             return "-created_at"
         if self.sort is None and (self.updated_after or self.updated_before):
             return "-updated_at"
+        if self.sort is None and (self.due_after or self.due_before):
+            return "due_at"
         return self.sort or "-number"
 
     def filters(self, within: int | None) -> list[Filter]:
@@ -93,8 +98,17 @@ class TicketSelection(pages.Parameters):
             Filter("created_at", "before", self.created_before),
             Filter("updated_at", "after", self.updated_after),
             Filter("updated_at", "before", self.updated_before),
+            Filter("due_at", "after", self.due_after),
+            Filter("due_at", "before", self.due_before),
         ]
-        return found + [bound for bound in bounds if bound.value is not None]
+        found += [bound for bound in bounds if bound.value is not None]
+        return [*found, Filter("due_at", "some")] if self._is_due else found
+
+    @property
+    def _is_due(self) -> bool:
+        """Whether tickets that are never due are left out."""
+        ordered = self.order in ("due_at", "-due_at")
+        return ordered or self.due_after is not None or self.due_before is not None
 
 
 class OfClients(pages.Parameters):

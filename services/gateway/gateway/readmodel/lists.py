@@ -49,7 +49,8 @@ _COMPARISONS: Mapping[str, Callable[[Any, Any], ColumnElement[bool]]] = {
     "from": operator.ge,
 }
 Shape = Literal[
-    "one", "many", "none", "none or many", "after", "before", "from", "not", "any of", "words"
+    "one", "many", "none", "some", "none or many", "after", "before", "from", "not", "any of",
+    "words",
 ]  # fmt: skip
 
 
@@ -70,7 +71,7 @@ class Listing:
 
 TICKET_LIST = Listing(
     TICKETS,
-    {name: TICKETS.c[name] for name in ("number", "created_at", "updated_at")},
+    {name: TICKETS.c[name] for name in ("number", "created_at", "updated_at", "due_at")},
     {"priority": get_args(Priority), "status": get_args(Status)},
     covered=True,
 )
@@ -246,6 +247,8 @@ def conditions(table: Table, shapes: Shapes) -> list[ColumnElement[bool]]:
 def _condition(column: Column[Any], shape: Shape, name: str) -> ColumnElement[bool]:
     if shape == "none":
         return column.is_(None)
+    if shape == "some":
+        return column.is_not(None)
     if shape == "any of":
         return column.bool_op("&&")(bindparam(name, type_=column.type))
     if shape == "words":

@@ -62,6 +62,7 @@ TICKETS = Table(
     Column("source", Text, nullable=False),
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
+    Column("due_at", TIME),
     Column("version", Integer, nullable=False),
     Column("blob_id", Text),
     Column("doc", Text, nullable=False),
@@ -92,6 +93,14 @@ TICKETS = Table(
         "id",
         postgresql_include=[*_NARROWED_BY, *_TIMES],
         postgresql_where=text("status <> 'closed'"),
+    ),
+    # sort=due_at, due_after=, due_before=
+    Index(
+        "tickets_due",
+        "due_at",
+        "id",
+        postgresql_include=[*_NARROWED_BY],
+        postgresql_where=text("due_at IS NOT NULL"),
     ),
     Index("tickets_agent", "assigned_to"),  # assigned_to= of few tickets
     Index("tickets_source", "source"),  # source= of few tickets

@@ -9,6 +9,7 @@ from deskwire.contracts.tickets import (
     StoredFile,
     Ticket,
     TicketChased,
+    TicketDeadline,
     TicketMerged,
     TicketNoted,
     TicketOpened,
@@ -84,6 +85,14 @@ def unanswered(event: Told) -> bool:
     return _status(event)[0] == "auto-close" and actor(event).type == "system"
 
 
+def overdue(event: Told) -> bool:
+    return isinstance(event, TicketDeadline) and event.breached
+
+
+def of_response(event: Told) -> bool:
+    return isinstance(event, TicketDeadline) and event.deadline == "first_response"
+
+
 def closes_source(event: Told) -> bool:
     return isinstance(event, TicketMerged) and event.closed
 
@@ -119,7 +128,12 @@ def source_side(event: Told, _agents: Agents) -> list[Recipient]:
 
 
 def team(event: Told, _agents: Agents) -> list[Recipient]:
-    return [Recipient(email) for email in event.team] if isinstance(event, TicketOpened) else []
+    emails = event.team if isinstance(event, TicketOpened | TicketDeadline) else ()
+    return [Recipient(email) for email in emails]
+
+
+def responsible(event: Told, agents: Agents) -> list[Recipient]:
+    return [*assignee(event, agents), *team(event, agents)]
 
 
 def assignee(event: Told, agents: Agents) -> list[Recipient]:

@@ -16,6 +16,7 @@ from deskwire.contracts.tickets import (
     StoredFile,
     TicketChanged,
     TicketChased,
+    TicketDeadline,
     TicketMerged,
     TicketNoted,
     TicketOpened,
@@ -31,7 +32,15 @@ Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest"]
 CLIENT_TEMPLATES: frozenset[Template] = frozenset(get_args(ClientTemplate))
 AGENT_TEMPLATES: frozenset[Template] = frozenset(get_args(AgentEvent))
 
-Told = TicketOpened | TicketReplied | TicketNoted | TicketChanged | TicketChased | TicketMerged
+Told = (
+    TicketOpened
+    | TicketReplied
+    | TicketNoted
+    | TicketChanged
+    | TicketChased
+    | TicketDeadline
+    | TicketMerged
+)
 
 
 class Notice(Document):
@@ -57,6 +66,7 @@ class Notice(Document):
     answer: str = ""
     lead: str = ""
     closes_at: datetime | None = None
+    due_at: datetime | None = None
     variant: str = ""
     timezone: str = "UTC"
     language: str = "en"
@@ -145,6 +155,7 @@ def notice(event: Told, thread: MailThread) -> Notice:
         into=event.ticket.reference if isinstance(event, TicketMerged) else "",
         lead=(event.text or "") if isinstance(event, TicketChased) else "",
         closes_at=ticket.auto_close and ticket.auto_close.closes_at,
+        due_at=event.due_at if isinstance(event, TicketDeadline) else None,
         timezone=thread.timezone,
         team_language=thread.team_language,
         body=Body(text=""),

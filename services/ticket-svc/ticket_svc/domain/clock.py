@@ -12,13 +12,24 @@ from typing import Literal
 from pydantic import Field
 
 from deskwire.contracts.base import Document
-from deskwire.contracts.settings import AutoClose, PolicySettings
-from deskwire.contracts.tickets import AutoClosing, EntryKind, Status, Ticket
+from deskwire.contracts.settings import AutoClose, PolicySettings, Target, Targets
+from deskwire.contracts.tickets import (
+    AutoClosing,
+    Deadline,
+    EntryKind,
+    Priority,
+    Status,
+    Ticket,
+)
 from deskwire.errors import Conflict
 from ticket_svc.domain.calendar import Calendar
 
-Name = Literal["wait", "chaser", "close"]
-"""On hold for so long that it is auto-close; its client is reminded; it is closed."""
+Name = Literal[
+    "wait", "chaser", "close",
+    "response-warning", "response-breach", "resolution-warning", "resolution-breach",
+]  # fmt: skip
+"""On hold for so long that it is auto-close; its client is reminded; it is closed; see
+`deadlines`."""
 
 OF_ROUND: tuple[Name, ...] = ("wait", "chaser", "close")
 
@@ -26,11 +37,27 @@ LATE = timedelta(minutes=15)
 """A reminder that comes later than this puts off the closing, so that there is time to answer."""
 
 
+class Work(Document):
+    """On a ticket until it is solved: how much there was before ``since``, when it is due. Neither
+    is known while it waits for its client."""
+
+    spent: timedelta = timedelta()
+    since: datetime | None = None
+    due_at: datetime | None = None
+
+
 class Clock(Document):
-    """``moments``: what is still to come. ``chased_at``: when the client was reminded."""
+    """``moments``: what is still to come. ``chased_at``: when the client was reminded.
+
+    ``respond_by``: when the first response is due, or was. ``work``: None without a target.
+    """
 
     moments: dict[Name, datetime] = Field(default_factory=dict)
     chased_at: datetime | None = None
+    respond_by: datetime | None = None
+    work: Work | None = None
+    due_by_hand: bool = False
+    breached: tuple[Deadline, ...] = ()
 
     @property
     def alarm(self) -> datetime | None:
@@ -70,6 +97,7 @@ class Policy:
     auto_close: AutoClose
     chaser_text: str | None
     calendar: Calendar
+    targets: Targets
 
     def after(self, moment: datetime, hours: float) -> datetime:
         """So many hours later, of work or of the clock, as the client has it."""
@@ -77,6 +105,10 @@ class Policy:
         if self.auto_close.business_time:
             return self.calendar.after(moment, duration)
         return moment + duration
+
+    def target(self, priority: Priority) -> Target:
+        found: Target = getattr(self.targets, priority)
+        return found
 
     @property
     def notice(self) -> int:
@@ -89,7 +121,7 @@ def policy(settings: str, timezone: str) -> Policy:
     """``settings``: those in force, as JSON."""
     found = PolicySettings.model_validate_json(settings)
     calendar = Calendar.of(found.business_hours, found.holidays, timezone)
-    return Policy(found.auto_close, found.chaser_text, calendar)
+    return Policy(found.auto_close, found.chaser_text, calendar, found.targets)
 
 
 def follow(

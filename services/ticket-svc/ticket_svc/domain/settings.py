@@ -115,6 +115,9 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+OF_DEADLINES = frozenset({"targets", "business_hours", "holidays"})
+"""What deadlines are counted by."""
+
 RULES: Mapping[str, Callable[[Any], Any]] = {
     "auto_close": _auto_close,
     "business_hours": business_hours,

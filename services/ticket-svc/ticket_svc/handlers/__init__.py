@@ -17,6 +17,7 @@ from ticket_svc.handlers import (
     alarms,
     attachments,
     changes,
+    clock,
     entries,
     invoicing,
     mail,
@@ -34,6 +35,7 @@ def handlers(signer: Signer) -> Handlers:
     return {
         MailReceived: partial(mail.receive_mail, signer),
         contracts.OpenTicket: partial(tickets.open_by_request, signer),
+        contracts.RecountDeadlines: clock.recount_deadlines,
         contracts.WakeTicket: partial(alarms.wake_ticket, signer),
         contracts.OpenScheduledTicket: partial(tickets.open_scheduled, signer),
         contracts.AddEntry: partial(entries.add_by_request, signer),

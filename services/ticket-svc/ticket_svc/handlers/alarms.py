@@ -1,8 +1,10 @@
 """A ticket's alarm comes: what has come of what it waits for is done."""
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 
@@ -11,6 +13,7 @@ from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import Status, Ticket, TicketChanges
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
+from ticket_svc.domain import deadlines
 from ticket_svc.domain.clock import Clock, Name
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers.changes import change_ticket
@@ -83,6 +86,30 @@ async def _remind(woken: Woken, tx: Transaction) -> None:
     )
 
 
+async def _tell_deadline(woken: Woken, tx: Transaction, *, name: Name) -> None:
+    """Once: the moment does not come any more."""
+    deadline, breached = deadlines.DEADLINES[name]
+    due_at = woken.ticket.due_at if deadline == "resolution" else woken.clock.respond_by
+    after = woken.clock.without(name)
+    if breached:
+        after = deadlines.missed(after, deadline)
+    ticket = documents.ticket(await changes.update(tx, woken.ticket.id, {}))
+    ticket = await wind(ticket, woken.clock, after, tx)
+    told = [Change(ticket.id, "breached", None, deadline)] if breached else []
+    row, answered = woken.row, await tx.fetch_value(tickets.ANSWERS, ticket_id=ticket.id)
+    tx.emit(
+        contracts.TicketDeadline(
+            ticket=ticket,
+            history=await history.remember(tx, SYSTEM, told),
+            deadline=deadline,
+            breached=breached,
+            due_at=due_at or woken.clock.moments[name],
+            thread=thread(woken.signer, row["opening_id"], answered, correspondence(row)),
+            team=tuple(json.loads(row["policy"])["new_ticket_addresses"]),
+        )
+    )
+
+
 async def _close(woken: Woken, tx: Transaction) -> None:
     await _move(woken, "closed", tx)
 
@@ -97,4 +124,5 @@ ACTIONS: Mapping[Name, Callable[[Woken, Transaction], Awaitable[None]]] = {
     "wait": _let_wait,
     "chaser": _remind,
     "close": _close,
+    **{name: partial(_tell_deadline, name=name) for name in deadlines.DEADLINES},
 }

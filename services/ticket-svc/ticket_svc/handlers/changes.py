@@ -39,8 +39,9 @@ async def change_ticket(signer: Signer, command: contracts.ChangeTicket, tx: Tra
     await _check_references(before, wanted, tx)
     values = stored(wanted, command.actor.author)
     after = documents.ticket(await changes.update(tx, before.id, values))
-    after = await clock.follow(row, before.status, after, tx, hours=command.close_in_hours)
-    fields = wanted if command.close_in_hours is None else [*wanted, "auto_close"]
+    hours = command.close_in_hours
+    after = await clock.follow(row, before.status, after, tx, hours=hours, changed=wanted)
+    fields = wanted if hours is None else [*wanted, "auto_close"]
     told = [
         Change(after.id, field, life.shown(before, field), life.shown(after, field))
         for field in fields

@@ -1,9 +1,11 @@
 """Settings are changed: the instance's, and what a client has otherwise."""
 
 import json
+from collections.abc import Sequence
 
 from deskwire.contracts import settings as contracts
 from deskwire.contracts.settings import ClientSettings, Settings
+from deskwire.contracts.tickets import RecountDeadlines
 from deskwire.errors import NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import settings as rules
@@ -23,6 +25,7 @@ async def update_settings(command: contracts.UpdateSettings, tx: Transaction) ->
     after = store.settings(await tx.fetch_row(store.UPDATE, doc=json.dumps(new)))
     history = await setting_history.remember(tx, command.actor, old, new)
     tx.emit(contracts.SettingsChanged(settings=after, history=history))
+    _recount(history, None, tx)
     return after
 
 
@@ -44,4 +47,13 @@ async def update_client_settings(
     after = store.client_settings(row)
     history = await setting_history.remember(tx, command.actor, old, new, client_id=client_id)
     tx.emit(contracts.ClientSettingsChanged(client_settings=after, history=history))
+    _recount(history, client_id, tx)
     return after
+
+
+def _recount(
+    history: Sequence[contracts.SettingHistoryItem], client_id: int | None, tx: Transaction
+) -> None:
+    """Deadlines follow what they are counted by."""
+    if any(item.field in rules.OF_DEADLINES for item in history):
+        tx.emit(RecountDeadlines(client_id=client_id))

@@ -10,6 +10,7 @@ from deskwire.contracts.tickets import Entry, StoredFile, TicketEntry, Via
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
 from ticket_svc.store.settings import correspondence
@@ -67,7 +68,7 @@ async def open_ticket(
     row = await tx.fetch_one(tickets.OPEN, **opening_values(command, origin))
     if row is None:
         raise await _missing(command, tx)
-    ticket = documents.ticket(row, command.body)
+    ticket = await clock.begin(row, documents.ticket(row, command.body), tx)
     entry = Entry(
         id=row["entry_id"],
         ticket_id=ticket.id,

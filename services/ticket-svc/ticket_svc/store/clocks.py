@@ -7,7 +7,23 @@ from deskwire.db import compiled
 from ticket_svc.domain.clock import NOTHING, Clock, Policy, policy
 
 # The moments follow from a change that made a new version already.
-SET = compiled(text("UPDATE tickets SET clock = :clock WHERE id = :id"))
+SET = compiled(
+    text("""
+    UPDATE tickets SET clock = :clock, due_at = CAST(:due_at AS timestamptz) WHERE id = :id
+    """)
+)
+
+ROWS = 100
+
+PAGE = compiled(
+    text(f"""
+    SELECT id FROM tickets
+    WHERE clock IS NOT NULL AND status <> 'closed'
+      AND (CAST(:client_id AS bigint) IS NULL OR client_id = :client_id)
+      AND id < coalesce(CAST(:before AS bigint), {2**63 - 1})
+    ORDER BY id DESC LIMIT {ROWS}
+    """)
+)
 
 NOW = compiled(text("SELECT now()"))
 

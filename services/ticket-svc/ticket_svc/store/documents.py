@@ -49,6 +49,15 @@ def clock(row: asyncpg.Record) -> Clock:
     return Clock.model_validate_json(row["clock"]) if row["clock"] else NOTHING
 
 
+def of_clock(clock: Clock) -> dict[str, Any]:
+    """What a ticket document tells of it."""
+    return {
+        "auto_close": clock.auto_close,
+        "first_response_due_at": clock.respond_by,
+        "breached": clock.breached,
+    }
+
+
 def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
     return Ticket(
         id=row["id"],
@@ -82,7 +91,7 @@ def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
         updated_at=row["updated_at"],
         closed_at=row["closed_at"],
         closed_by=_author(row["closed_by"]),
-        auto_close=clock(row).auto_close,
+        **of_clock(clock(row)),
         version=row["version"],
     )
 
