@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -16,8 +17,10 @@ from imap_wire import Wire
 from post_office import Maildir, PostOffice, a_mail, until
 
 from deskwire.local import Dovecot, free_port
+from deskwire.local import dovecot as dovecot_server
 from mail_ingest_svc.domain import Listed
 from mail_ingest_svc.mailbox.imap import ImapMailbox
+from mail_ingest_svc.mailbox.imap_session import namespace
 
 
 def client(dovecot: Dovecot, user: str) -> imaplib.IMAP4:
@@ -202,6 +205,38 @@ async def test_what_a_server_cannot_do(
     assert len(office.heard) == 2
     assert len(dovecot.messages(user)) == left
     assert len(dovecot.messages(user, "Processed")) == moved
+
+
+async def test_folders_below_the_inbox(office: PostOffice, server_folder: Path, user: str) -> None:
+    """As on Courier, and Cyrus before 3: our own folders are made where the server has them."""
+    with dovecot_server(server_folder / "below", prefix="INBOX.") as below:
+        below.append(user, a_mail("0"))
+        below.append(user, a_mail("1", text="x" * 3000))
+        url = f"{below.url(user)}?processed=Deskwire/Done"
+        async with office.open(url, max_mail_bytes=2000):
+            await office.ledger("received", "received")
+        assert subjects(below.messages(user, "INBOX.Deskwire.Done")) == ["0"]
+        assert subjects(below.messages(user, "INBOX.Oversize")) == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("told", "folder", "name"),
+    [
+        (b'(("" "/")) NIL NIL', "A/B", "A/B"),
+        (b'(("INBOX." ".")) NIL NIL', "A/B", "INBOX.A.B"),
+        (b'(("INBOX." ".")("#mh." ".")) (("~" "/")) NIL', "inbox.A", "inbox.A"),
+        (b'(("" "\\\\")) NIL NIL', "A/B", "A\\B"),
+        (b"NIL NIL NIL", "A", "A"),
+        (b'(("" NIL)) NIL NIL', "A/B", "A/B"),
+    ],
+)
+def test_namespaces(told: bytes, folder: str, name: str) -> None:
+    class Server:
+        def namespace(self) -> tuple[str, list[bytes]]:
+            return "OK", [told]
+
+    server: Any = Server()
+    assert namespace(server).name(folder) == name
 
 
 async def test_a_read_only_folder(office: PostOffice, dovecot: Dovecot, user: str) -> None:

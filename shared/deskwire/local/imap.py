@@ -59,7 +59,8 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
-  separator = /
+  prefix = {prefix}
+  separator = {separator}
 }}
 service anvil {{
   chroot =
@@ -88,8 +89,9 @@ active_value = true
 
 
 @contextmanager
-def dovecot(base: Path) -> Iterator["Dovecot"]:
-    """A running server whose mails stay in the folder."""
+def dovecot(base: Path, *, prefix: str = "") -> Iterator["Dovecot"]:
+    """A running server whose mails stay in the folder. With a ``prefix`` such as ``INBOX.`` all
+    folders are below it, and its last character is between their levels."""
     base = base.absolute()
     if not dovecot_available():
         raise LocalServerError("no Dovecot on this machine: install dovecot-imapd")
@@ -97,7 +99,7 @@ def dovecot(base: Path) -> Iterator["Dovecot"]:
         base.chmod(0o711)
         person = account(base)
         with socket_folder(person) as sockets:
-            server = Dovecot(base, sockets, person)
+            server = Dovecot(base, sockets, person, prefix)
             try:
                 server.start()
                 yield server
@@ -116,8 +118,8 @@ def _program(name: str) -> str | None:
 class Dovecot:
     """One server on the same ports from its first start to its last stop."""
 
-    def __init__(self, base: Path, sockets: Path, person: Account) -> None:
-        self._base, self._person = base, person
+    def __init__(self, base: Path, sockets: Path, person: Account, prefix: str) -> None:
+        self._base, self._person, self._prefix = base, person, prefix
         self._imap, self._imaps = free_port(), free_port()
         self.introspection_port = free_port()
         self._server: Process | None = None
@@ -199,6 +201,8 @@ class Dovecot:
             uid=uid,
             gid=gid,
             password=PASSWORD,
+            prefix=self._prefix,
+            separator=self._prefix[-1:] or "/",
             imap=self._imap,
             imaps=self._imaps,
         )

@@ -1,60 +1,37 @@
-"""An IMAP folder (RFC 3501, 2177 IDLE, 4315 UIDPLUS, 6851 MOVE). The only user of imap_tools."""
+"""An IMAP folder (RFC 3501, 2177 IDLE, 2342 NAMESPACE, 4315 UIDPLUS, 6851 MOVE)."""
 
 import imaplib
-import ipaddress
 import re
-import select
 import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any
 
-from imap_tools import BaseMailBox, MailBox, MailBoxUnencrypted
-from imap_tools.errors import ImapToolsError, MailboxLoginError
+from imap_tools import BaseMailBox
+from imap_tools.errors import ImapToolsError
 from imap_tools.utils import encode_folder
 
 from mail_ingest_svc.domain import Listed
-from mail_ingest_svc.mailbox.port import (
-    Fetched,
-    HungUp,
-    LoginRefused,
-    MailboxAway,
-    NotFetched,
-    NotMoved,
+from mail_ingest_svc.mailbox.imap_idle import idle
+from mail_ingest_svc.mailbox.imap_session import (
+    SILENCE_SECONDS,
+    ImapAccount,
+    Namespace,
+    abilities,
+    connected,
+    log_in,
+    namespace,
+    said,
+    telling,
 )
-
-CONNECT_SECONDS = 10
-SILENCE_SECONDS = 60
-IDLE_SECONDS = 9 * 60
-"""Renewed before the NAT on the way forgets the connection; RFC 2177 says within 29 minutes."""
+from mail_ingest_svc.mailbox.port import Fetched, MailboxAway, NotFetched, NotMoved
 
 KEYWORD = "$Deskwire"
 
 _UID = re.compile(rb"\bUID (\d+)")
 _SIZE = re.compile(rb"\bRFC822\.SIZE (\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class ImapAccount:
-    host: str
-    port: int
-    user: str
-    password: str | None = field(repr=False)
-    tls: bool
-    oauth: str | None = None
-
-    @property
-    def loopback(self) -> bool:
-        """Nothing is said in clear text but to this machine itself."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
 
 
 class ImapMailbox:
@@ -70,21 +47,23 @@ class ImapMailbox:
         self._mailbox: BaseMailBox | None = None
         self._socket: socket.socket | None = None
         self._abilities: frozenset[str] = frozenset()
+        self._namespace = Namespace()
         self._last = 0
         self._writable = True
         self._interrupted = False
 
     def open(self, token: str | None) -> None:
         self.rewind()
-        with _telling():
-            mailbox = self._mailbox = _connected(self._account)
+        with telling():
+            mailbox = self._mailbox = connected(self._account)
             if not (self._account.tls or self._account.loopback):
                 mailbox.client.starttls(ssl.create_default_context())
             self._socket = mailbox.client.sock
             self._socket.settimeout(SILENCE_SECONDS)
-            _log_in(mailbox, self._account, token)
-            _, words = mailbox.client.capability()
-            self._abilities = frozenset(words[-1].decode().upper().split())
+            log_in(mailbox, self._account, token)
+            self._abilities = abilities(mailbox.client)
+            if "NAMESPACE" in self._abilities:
+                self._namespace = namespace(mailbox.client)
 
     def close(self) -> None:
         mailbox, self._mailbox = self._mailbox, None
@@ -96,7 +75,7 @@ class ImapMailbox:
         self._last = 0
 
     def listing(self) -> list[Listed]:
-        with _telling():
+        with telling():
             count, uidnext = self._select()
             if count == 0 or (uidnext and uidnext <= self._last + 1):
                 return []
@@ -108,7 +87,7 @@ class ImapMailbox:
         """``n:*`` names the last mail even where its UID is smaller (RFC 3501 section 6.4.8)."""
         status, lines = self._client.uid("FETCH", f"{first}:*", "(UID RFC822.SIZE)")
         if status != "OK":
-            raise MailboxAway(f"the folder {self.folder} cannot be listed: {_said(lines)}")
+            raise MailboxAway(f"the folder {self.folder} cannot be listed: {said(lines)}")
         sizes = dict(_sizes(lines))
         return [Listed(str(uid), sizes[uid]) for uid in sorted(sizes) if uid >= first]
 
@@ -122,7 +101,7 @@ class ImapMailbox:
             self._writable = False
             status, counts = self._client.select(folder, readonly=True)
         if status != "OK":
-            raise MailboxAway(f"the folder {self.folder} cannot be opened: {_said(counts)}")
+            raise MailboxAway(f"the folder {self.folder} cannot be opened: {said(counts)}")
         uidvalidity = self._number("UIDVALIDITY")
         if uidvalidity != self.uidvalidity:
             self.uidvalidity = uidvalidity
@@ -141,7 +120,7 @@ class ImapMailbox:
 
     def _fetch(self, mails: Sequence[Listed], part: str) -> Fetched:
         """Together; where the server refuses that, one by one, to find which it was."""
-        with _telling():
+        with telling():
             try:
                 status, parts = self._client.uid("FETCH", _uid_set(mails), f"(UID {part})")
             except imaplib.IMAP4.abort:
@@ -151,7 +130,7 @@ class ImapMailbox:
         if status == "OK":
             return dict(_literals(parts))
         if len(mails) == 1:
-            return {mails[0].uid: NotFetched(f"the server does not give it out: {_said(parts)}")}
+            return {mails[0].uid: NotFetched(f"the server does not give it out: {said(parts)}")}
         fetched: dict[str, bytes | NotFetched] = {}
         for mail in mails:
             fetched |= self._fetch([mail], part)
@@ -160,7 +139,7 @@ class ImapMailbox:
     def move(self, mails: Sequence[Listed], folder: str) -> None:
         if not self._writable:
             raise NotMoved(f"the folder {self.folder} is read-only")
-        with _telling():
+        with telling():
             if "MOVE" in self._abilities:
                 self._told_folder("MOVE", mails, folder)
             elif "UIDPLUS" in self._abilities:
@@ -171,7 +150,7 @@ class ImapMailbox:
                 self._mark(mails)
 
     def _told_folder(self, command: str, mails: Sequence[Listed], folder: str) -> None:
-        target: Any = encode_folder(folder)
+        target: Any = encode_folder(self._namespace.name(folder))
         try:
             self._told(command, mails, target)
         except NotMoved:
@@ -194,45 +173,16 @@ class ImapMailbox:
         except imaplib.IMAP4.error as error:
             raise NotMoved(f"{command}: {error}") from error
         if status != "OK":
-            raise NotMoved(f"{command}: {_said(answer)}")
+            raise NotMoved(f"{command}: {said(answer)}")
 
     def wait(self, seconds: float) -> None:
-        seconds = min(seconds, IDLE_SECONDS)
         if "IDLE" in self._abilities:
-            with _telling():
-                self._idle(seconds)
+            with telling():
+                idle(self._client, seconds)
             return
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self._interrupted:
             time.sleep(0.1)
-
-    def _idle(self, seconds: float) -> None:
-        """imap_tools' own loses a mail told of right after the "+", and takes a cut for silence."""
-        client: Any = self._client
-        tag = client._command("IDLE")
-        told = False
-        while client._get_response() is not None:
-            if client.tagged_commands[tag]:
-                raise MailboxAway("the server refuses IDLE")
-            told = True
-        if not (told or self._line_buffered()):
-            poll = select.poll()
-            poll.register(client.sock, select.POLLIN)
-            poll.poll(seconds * 1000)
-        client.send(b"DONE\r\n")
-        client._command_complete("IDLE", tag)
-
-    def _line_buffered(self) -> bool:
-        """A line that came with the "+" is in a buffer already, where poll does not see it."""
-        client: Any = self._client
-        client.sock.settimeout(0)
-        try:
-            client._get_line()
-        except (OSError, imaplib.IMAP4.abort):  # nothing there; or the end, which DONE will meet
-            return False
-        finally:
-            client.sock.settimeout(SILENCE_SECONDS)
-        return True
 
     def interrupt(self) -> None:
         self._interrupted = True
@@ -245,42 +195,6 @@ class ImapMailbox:
         if self._mailbox is None:
             raise MailboxAway("it is not open")
         return self._mailbox.client
-
-
-def _connected(account: ImapAccount) -> BaseMailBox:
-    host, port = account.host, account.port
-    if account.tls:
-        verified = ssl.create_default_context()
-        return MailBox(host, port, timeout=CONNECT_SECONDS, ssl_context=verified)
-    return MailBoxUnencrypted(host, port, timeout=CONNECT_SECONDS)
-
-
-def _log_in(mailbox: BaseMailBox, account: ImapAccount, token: str | None) -> None:
-    secret = token or account.password or ""
-    try:
-        if token is not None:
-            mailbox.xoauth2(account.user, secret, initial_folder=None)
-        elif (account.user + secret).isascii():
-            mailbox.login(account.user, secret, initial_folder=None)
-        else:
-            mailbox.login_utf8(account.user, secret, initial_folder=None)
-    except MailboxLoginError as error:
-        raise LoginRefused(f"the login is refused: {_said(error.command_result[1])}") from error
-    except imaplib.IMAP4.abort:
-        raise
-    except imaplib.IMAP4.error as error:  # AUTHENTICATE raises it instead
-        raise LoginRefused(f"the login is refused: {error}") from error
-
-
-@contextmanager
-def _telling() -> Iterator[None]:
-    """Whatever the libraries raise, as one line that names no secret."""
-    try:
-        yield
-    except imaplib.IMAP4.abort as error:
-        raise HungUp(str(error)) from error
-    except (OSError, imaplib.IMAP4.error, ImapToolsError) as error:
-        raise MailboxAway(str(error) or type(error).__name__) from error
 
 
 def _uid_set(mails: Sequence[Listed]) -> str:
@@ -303,9 +217,3 @@ def _literals(parts: Sequence[Any]) -> Iterator[tuple[str, bytes]]:
             around = part[0] + (after if isinstance(after, bytes) else b"")
             if uid := _UID.search(around):
                 yield uid[1].decode(), part[1]
-
-
-def _said(answer: Any) -> str:
-    """The server's words."""
-    words = [word.decode("utf-8", "replace") for word in answer or () if isinstance(word, bytes)]
-    return " ".join(words)[:300] or "no reason given"

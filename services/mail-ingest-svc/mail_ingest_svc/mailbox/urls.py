@@ -5,7 +5,8 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from deskwire.errors import SetupError
-from mail_ingest_svc.mailbox.imap import ImapAccount, ImapMailbox
+from mail_ingest_svc.mailbox.imap import ImapMailbox
+from mail_ingest_svc.mailbox.imap_session import ImapAccount
 from mail_ingest_svc.mailbox.maildir import MaildirMailbox
 from mail_ingest_svc.mailbox.port import Mailbox
 
