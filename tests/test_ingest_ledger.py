@@ -1,0 +1,241 @@
+"""The ledger adds up: the ingest service is killed at every step of a mail's way, two replicas at a
+time, while mails come in, a person reads them, the server restarts and numbers its mails anew.
+
+`DESKWIRE_LEDGER_MAILS` says how many mails; the seed of a run is printed.
+"""
+
+import asyncio
+import imaplib
+import json
+import os
+import random
+import signal
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from whole import NO_BUDGETS, mail, until
+
+from deskwire import db
+from deskwire.contracts.people import Actor, Author, CreateClient, CreateContact, Through
+from deskwire.contracts.settings import SettingChanges, UpdateSettings
+from deskwire.local import Dovecot
+from deskwire.messaging.broker import connect
+from deskwire.messaging.rabbit import apply_topology
+from deskwire.messaging.requests import ask
+from deskwire.testing import FreshDatabase
+from ticket_svc import main as ticket_svc
+from ticket_svc.settings import Settings as TicketSettings
+
+MAILS = int(os.environ.get("DESKWIRE_LEDGER_MAILS", "300"))
+
+STEPS = {
+    "claimed": "intake.Intake._take before",
+    "fetched": "intake.Intake._fetch after",
+    "kept": "prepare.Preparing._keep after",
+    "parsed": "prepare.Preparing.all after",
+    "before the commit": "outbox.write after",
+    "committed": "taking.Taking._commit after",
+    "moved": "imap.ImapMailbox.move after",
+    "published": "outbox.Outbox._publish_in_order after",
+    "told of": "handlers.close_mail before",
+    "handled": "consumer.Consumer._remember after",
+}
+"""Of the way of a mail: a function, and whether the process dies before or after it."""
+
+DYING = f"""
+import inspect, json, os, signal
+from deskwire.messaging import consumer, outbox
+from mail_ingest_svc import handlers, main
+from mail_ingest_svc.mailbox import imap, intake, prepare, taking
+
+place, when = json.loads({json.dumps(json.dumps(STEPS))})[os.environ["STEP"]].split()
+*path, name = place.split(".")
+owner = globals()[path[0]]
+for part in path[1:]:
+    owner = getattr(owner, part)
+original, left = getattr(owner, name), int(os.environ["CALLS"])
+
+def die(at):
+    global left
+    left -= at == when
+    if left <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def deadly(*arguments):
+    die("before")
+    answer = await original(*arguments)
+    die("after")
+    return answer
+
+def deadly_in_a_thread(*arguments):
+    answer = original(*arguments)
+    die("after")
+    return answer
+
+is_async = inspect.iscoroutinefunction(original)
+setattr(owner, name, deadly if is_async else deadly_in_a_thread)
+if name == "close_mail":
+    handlers.HANDLERS[handlers.MailHandled] = deadly
+main.main()
+"""
+
+
+@dataclass
+class Desk:
+    """ticket-svc, and a mailbox on a server; the ingest service is what a test starts."""
+
+    dovecot: Dovecot
+    folder: Path
+    user: str
+    told: dict[str, Any]
+    ledger: db.Database
+    tickets: db.Database
+    sent: int = 0
+
+    async def start(self, step: str = "", calls: int = 0) -> asyncio.subprocess.Process:
+        code = ("-c", DYING) if step else ("-m", "mail_ingest_svc.main")
+        told = {f"DESKWIRE_{name.upper()}": str(value) for name, value in self.told.items()}
+        env = os.environ | told | {"STEP": step, "CALLS": str(calls)}
+        return await asyncio.create_subprocess_exec(sys.executable, *code, env=env)
+
+    def imap(self) -> imaplib.IMAP4:
+        parts = urlsplit(self.dovecot.url(self.user))
+        client = imaplib.IMAP4(parts.hostname or "", parts.port or 0, timeout=20)
+        client.login(self.user, parts.password or "")
+        return client
+
+    def deliver(self, count: int) -> None:
+        with self.imap() as client:
+            for _ in range(count):
+                client.append("INBOX", "", "", mail(f"mail-{self.sent}").as_bytes())
+                self.sent += 1
+
+    def read_some(self) -> None:
+        """As a person on a phone does."""
+        with self.imap() as client:
+            client.select()
+            client.store("1:3", "+FLAGS", r"(\Seen)")
+
+    def renumber(self) -> None:
+        """The server forgets its UIDs, and begins with a new UIDVALIDITY."""
+        for file in (self.folder / "mail" / self.user / "Maildir").glob("dovecot*"):
+            file.unlink()
+
+    async def all_handled(self) -> bool:
+        rows = await self.ledger.pool.fetch("SELECT state, flagged_at FROM mails")
+        done = all(row["flagged_at"] and row["state"] != "received" for row in rows)
+        return done and len(await self.opened()) == self.sent
+
+    async def opened(self) -> Counter[str]:
+        rows = await self.tickets.pool.fetch("SELECT subject FROM tickets")
+        return Counter(row["subject"] for row in rows)
+
+
+@pytest.fixture
+async def desk(
+    fresh_database: FreshDatabase,
+    amqp_url: str,
+    dovecot_server: object,
+    server_folder: Path,
+    tmp_path: Path,
+) -> AsyncIterator[Desk]:
+    if not isinstance(dovecot_server, Dovecot):
+        pytest.skip("this Dovecot is not ours to stop")
+    await apply_topology(amqp_url)
+    user, blobs = uuid4().hex, f"file://{tmp_path}/blobs"
+    told = {
+        "database_url": fresh_database("mail_ingest_svc"),
+        "broker_url": amqp_url,
+        "blob_url": blobs,
+        "mailboxes": json.dumps([dovecot_server.url(user)]),
+        "health_port": 0,
+        "log_level": "ERROR",
+        "poll_seconds": 1,
+    }
+    async with (
+        tickets(fresh_database("ticket_svc"), amqp_url, blobs) as owner,
+        db.connect(str(told["database_url"]), size=2) as ledger,
+    ):
+        yield Desk(dovecot_server, server_folder / "dovecot", user, told, ledger, owner)
+    dovecot_server.start()
+
+
+@asynccontextmanager
+async def tickets(url: str, amqp_url: str, blobs: str) -> AsyncIterator[db.Database]:
+    """A running ticket-svc that knows Alice."""
+    settings = TicketSettings(
+        database_url=url, broker_url=amqp_url, blob_url=blobs, signing_key="k" * 16, health_port=0
+    )
+    by = Actor(author=Author(type="system"), through=Through(type="system"))
+    async with (
+        ticket_svc.running(settings),
+        connect(amqp_url) as broker,
+        db.connect(url, size=2) as database,
+    ):
+        client = (await ask(broker, CreateClient(name="Client"))).reply
+        alice = CreateContact(client_id=client.id, name="Alice", email="alice@client.test")
+        await ask(broker, alice)
+        changes = SettingChanges.model_validate(NO_BUDGETS)
+        await ask(broker, UpdateSettings(changes=changes, if_version=1, actor=by))
+        yield database
+
+
+async def test_every_mail_has_one_effect(desk: Desk) -> None:
+    seed = random.randrange(10**6)
+    print(f"seed {seed}")  # noqa: T201  # a run that fails is run again with it
+    chance = random.Random(seed)
+    steps = chance.sample(list(STEPS), len(STEPS))
+    rounds = list(zip(steps[::2], steps[1::2], strict=True))
+    disturbances = [desk.dovecot.stop, desk.read_some, desk.renumber]
+    for number, pair in enumerate(rounds):
+        await asyncio.to_thread(desk.deliver, MAILS // (len(rounds) + 1) - 20)
+        replicas = [await desk.start(step, chance.randint(1, 2)) for step in pair]
+        await _dead(desk, replicas)
+        assert [replica.returncode for replica in replicas] == [-signal.SIGKILL] * 2, pair
+        if number < len(disturbances):
+            await asyncio.to_thread(disturbances[number])
+            await asyncio.to_thread(desk.dovecot.start)
+    await asyncio.to_thread(desk.deliver, MAILS - desk.sent)
+    replicas = [await desk.start(), await desk.start()]
+    try:
+        await until(partial(desk.all_handled))
+    finally:
+        for replica in replicas:
+            replica.terminate()
+        ended = await asyncio.gather(*(replica.wait() for replica in replicas))
+    assert ended == [0, 0]
+    await check(desk)
+
+
+async def _dead(desk: Desk, replicas: list[asyncio.subprocess.Process]) -> None:
+    """Mails come in until each has got so far with one of them."""
+    async with asyncio.timeout(60):
+        while any(replica.returncode is None for replica in replicas):
+            if desk.sent < MAILS:
+                await asyncio.to_thread(desk.deliver, 1)
+            await asyncio.sleep(0.2)
+
+
+async def check(desk: Desk) -> None:
+    opened = await desk.opened()
+    assert opened == Counter(f"mail-{number}" for number in range(MAILS))
+    processed = desk.dovecot.messages(desk.user, "Processed")
+    assert (desk.dovecot.messages(desk.user), len(processed)) == ([], MAILS)
+    rows = await desk.ledger.pool.fetch("SELECT message_id, state, reason FROM mails")
+    by_mail: dict[str | None, list[str]] = {}
+    for row in rows:
+        by_mail.setdefault(row["message_id"], []).append(row["state"])
+    unread = by_mail.pop(None, [])  # begun under UIDs that there are no longer
+    assert set(unread) <= {"failed"}
+    assert len(by_mail) == MAILS
+    assert {states.count("ticket") for states in by_mail.values()} == {1}
+    assert {state for states in by_mail.values() for state in states} <= {"ticket", "duplicate"}
