@@ -27,7 +27,7 @@ OURS, THEIRS, INTERNAL = "zzours", "zztheirs", "zzinternal"
 
 MISSING = 987_654_321
 
-OF_NO_CLIENT = {"agent", "delivery", "key", "upload"}
+OF_NO_CLIENT = {"agent", "delivery", "key", "suppression", "upload"}
 
 KINDS = {
     "agent_id": "agent",
@@ -53,6 +53,7 @@ KINDS = {
     "reference": "reference",
     "rotation": "agent",
     "schedule_id": "schedule",
+    "suppression_id": "suppression",
     "ticket_asset_id": "asset",
     "ticket_assigned_to": "agent",
     "ticket_contact_id": "contact",
@@ -171,6 +172,12 @@ async def delivery(side: Side) -> int:
     return int(mails[0]["id"])
 
 
+async def suppression(side: Side) -> int:
+    email = f"{uuid4().hex}@example.com"
+    made = await side.posted("/suppressions", email=email, reason=f"{INTERNAL} {side.word}")
+    return int(made["id"])
+
+
 async def time(side: Side) -> int:
     values = {"agent_id": await side.make("agent"), "seconds": 60, "note": INTERNAL}
     made = await side.posted(f"/tickets/{await side.make('ticket')}/time", **values)
@@ -219,6 +226,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "reference": reference,
     "schedule": schedule,
     "second ticket": second_ticket,
+    "suppression": suppression,
     "ticket": ticket,
     "time": time,
     "upload": upload,

@@ -130,6 +130,11 @@ async def test_deliveries_are_found_and_sent_again(desk: Desk) -> None:
     found = await desk.outbound(f"template=undelivered,assigned&ticket_id={ticket.split('/')[-1]}")
     assert {one["template"] for one in found} == {"undelivered", "assigned"}
     desk.smtp.clear()
+    (suppressed,) = (await desk.running.api("GET", f"/suppressions?email={ALICE}")).json["data"]
+    assert suppressed["reason"] == "550 5.1.1 unknown"
+    place = f"/suppressions/{suppressed['id']}"
+    assert (await desk.running.api("DELETE", place)).status == 200
+    assert (await desk.running.api("GET", "/suppressions")).json["data"] == []
     again = await desk.running.api("POST", f"/mail/outbound/{failed['id']}/retry")
     assert (again.status, again.json["state"]) == (200, "queued"), again.body
     await desk.mail_to(ALICE, "Ticket created")

@@ -110,7 +110,12 @@ NOTIFY_SVC = Queue(
 )
 NOTIFY_REQUESTS = Queue(
     "notify.requests",
-    (notifications.SetAgentNotifications, notifications.RetryDelivery),
+    (
+        notifications.SetAgentNotifications,
+        notifications.RetryDelivery,
+        notifications.AddSuppression,
+        notifications.RemoveSuppression,
+    ),
     requests=True,
 )
 SCHEDULER_SVC = Queue(
@@ -160,6 +165,7 @@ GATEWAY = Queue(
         notifications.DeliveryChanged,
         mail.InboundChanged,
         notifications.AgentNotificationsChanged,
+        notifications.SuppressionChanged,
     ),
 )
 

@@ -5,7 +5,11 @@ from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted, InvoiceEvent
 from deskwire.contracts.mail import InboundChanged
-from deskwire.contracts.notifications import AgentNotificationsChanged, DeliveryChanged
+from deskwire.contracts.notifications import (
+    AgentNotificationsChanged,
+    DeliveryChanged,
+    SuppressionChanged,
+)
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.contracts.timekeeping import TimeChanged
@@ -124,6 +128,10 @@ async def keep_notifications(event: AgentNotificationsChanged, tx: Transaction) 
     _keep_record(event.notifications, tx)
 
 
+async def keep_suppression(event: SuppressionChanged, tx: Transaction) -> None:
+    _keep_record(event.suppression, tx)
+
+
 async def fill_if_empty(outbox: Outbox) -> None:
     """On the first start, or with a new database, have everything told that was before."""
     async with outbox.transaction() as tx:
@@ -173,4 +181,5 @@ HANDLERS: Handlers = {
     DeliveryChanged: keep_delivery,
     InboundChanged: keep_inbound,
     AgentNotificationsChanged: keep_notifications,
+    SuppressionChanged: keep_suppression,
 }

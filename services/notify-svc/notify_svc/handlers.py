@@ -6,13 +6,17 @@ from typing import cast
 
 from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.notifications import (
+    AddSuppression,
     AgentEvent,
     AgentNotifications,
     AgentNotificationsChanged,
     Delivery,
     DeliveryChanged,
+    RemoveSuppression,
     RetryDelivery,
     SetAgentNotifications,
+    Suppression,
+    SuppressionChanged,
 )
 from deskwire.contracts.people import AgentChanged
 from deskwire.contracts.replay import ReplayDocuments
@@ -25,15 +29,16 @@ from deskwire.contracts.tickets import (
     TicketOpened,
     TicketReplied,
 )
-from deskwire.errors import StaleVersion
+from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.html import clean_text
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from deskwire.messaging.replay import replaying
 from notify_svc.domain import rules
 from notify_svc.domain.agents import Agent, Agents, Later, check, plan
+from notify_svc.domain.attempts import never_arrives
 from notify_svc.domain.mails import Mail, Notice, Told, digest
-from notify_svc.store import KINDS, agents, deliveries, digests
+from notify_svc.store import KINDS, agents, deliveries, digests, suppressions
 
 
 async def queue_mails(event: Told, tx: Transaction) -> None:
@@ -124,8 +129,36 @@ async def retry_delivery(command: RetryDelivery, tx: Transaction) -> Delivery:
 
 
 async def note_bounce(event: MailBounced, tx: Transaction) -> None:
-    for delivery in await deliveries.bounced(tx, event):
+    back = await deliveries.bounced(tx, event)
+    for delivery in back:
         tx.emit(DeliveryChanged(delivery=delivery))
+    await suppress_addresses(back, tx)
+
+
+async def suppress_addresses(undelivered: Iterable[Delivery], tx: Transaction) -> None:
+    """The addresses that nothing will ever reach."""
+    for delivery in undelivered:
+        answer = delivery.answer or ""
+        if never_arrives(answer):
+            added = await suppressions.add(tx, delivery.recipient, answer, delivery.id)
+            if added:
+                tx.emit(SuppressionChanged(suppression=added))
+
+
+async def add_suppression(command: AddSuppression, tx: Transaction) -> Suppression:
+    added = await suppressions.add(tx, clean_text(command.email), clean_text(command.reason))
+    if added is None:
+        raise Conflict("this address is suppressed already", field="email")
+    tx.emit(SuppressionChanged(suppression=added))
+    return added
+
+
+async def remove_suppression(command: RemoveSuppression, tx: Transaction) -> Suppression:
+    removed = await suppressions.remove(tx, command.id)
+    if removed is None:
+        raise NotFound(f"there is no suppression {command.id}")
+    tx.emit(SuppressionChanged(suppression=removed))
+    return removed
 
 
 async def ask_for_agents(outbox: Outbox) -> None:
@@ -147,5 +180,7 @@ HANDLERS: Handlers = {
     MailBounced: note_bounce,
     SetAgentNotifications: set_notifications,
     RetryDelivery: retry_delivery,
+    AddSuppression: add_suppression,
+    RemoveSuppression: remove_suppression,
     ReplayDocuments: replaying(KINDS),
 }

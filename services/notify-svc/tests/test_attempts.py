@@ -17,7 +17,25 @@ from notify_svc.domain.attempts import (
     Unsendable,
     Verdict,
     judge,
+    never_arrives,
 )
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        ("550 5.1.1 <a@b.test>: unknown", True),
+        ("bounced: 5.1.10 hostunknown", True),
+        ("550 5.1.0 rejected", False),
+        ("550 5.7.1 no", False),
+        ("550 unknown user at 15.1.1.1", False),
+        ("450 4.1.1 try again", False),
+        ("", False),
+    ],
+)
+def test_what_says_that_nothing_will_ever_arrive(answer: str, expected: bool) -> None:
+    assert never_arrives(answer) is expected
+
 
 LONG = float(GIVE_UP_SECONDS)
 

@@ -77,6 +77,19 @@ class AgentNotifications(Document):
     version: int = 0
 
 
+class Suppression(Document):
+    """An address that gets no mail, because of what became of a delivery or because somebody said
+    so. ``archived_at``: it was taken back."""
+
+    id: int
+    email: str
+    reason: str
+    delivery_id: int | None = None
+    created_at: datetime
+    archived_at: datetime | None = None
+    version: int = 1
+
+
 # Commands.
 
 
@@ -90,6 +103,15 @@ class SetAgentNotifications(Command[AgentNotifications], name="notifications.set
 class RetryDelivery(Command[Delivery], name="delivery.retry.v1"):
     """Send it now and with fresh patience; one that is out is a conflict."""
 
+    id: int
+
+
+class AddSuppression(Command[Suppression], name="suppression.add.v1"):
+    email: str
+    reason: str
+
+
+class RemoveSuppression(Command[Suppression], name="suppression.remove.v1"):
     id: int
 
 
@@ -110,3 +132,11 @@ class DeliveryChanged(Event, name="mail.delivery.v1"):
     @property
     def aggregate(self) -> str:
         return f"delivery:{self.delivery.id}"
+
+
+class SuppressionChanged(Event, name="suppression.changed.v1"):
+    suppression: Suppression
+
+    @property
+    def aggregate(self) -> str:
+        return f"suppression:{self.suppression.id}"

@@ -33,6 +33,7 @@ from gateway.api import (
     openapi,
     scheduled_tickets,
     settings,
+    suppressions,
     ticket_changes,
     ticket_lists,
     tickets,
@@ -71,6 +72,7 @@ RESOURCES = (
     client_settings,
     scheduled_tickets,
     mail,
+    suppressions,
     inbound,
     keys,
 )

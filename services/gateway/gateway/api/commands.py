@@ -8,6 +8,7 @@ from fastapi import Request, Response
 
 from deskwire.contracts.base import Command, Reply
 from deskwire.contracts.invoices import DraftedInvoice, Invoice
+from deskwire.contracts.notifications import Suppression
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
@@ -21,7 +22,10 @@ from gateway.readmodel.documents import text_of
 from gateway.readmodel.invoices import keep_invoice
 from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets, keep_time
 
-Created = TypeVar("Created", bound=Client | Contact | Domain | Agent | Asset | Location | Schedule)
+Created = TypeVar(
+    "Created",
+    bound=Client | Contact | Domain | Agent | Asset | Location | Schedule | Suppression,
+)
 Kept = TypeVar("Kept", bound=Record)
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from deskwire.contracts.notifications import Suppression
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.tickets import Ticket
 
@@ -45,6 +46,8 @@ def _values(record: BaseModel) -> Iterator[tuple[str, str | None]]:
             yield "email", record.email
             yield "phone", record.phone
             yield "phone", record.mobile
+        case Suppression():
+            yield "email", record.email
         case Asset():
             for field in ("name", "type", "serial", "mac", "uri"):
                 yield field, getattr(record, field)

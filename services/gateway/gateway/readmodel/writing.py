@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from deskwire.contracts.notifications import AgentNotifications, Delivery
+from deskwire.contracts.notifications import AgentNotifications, Delivery, Suppression
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import ClientSettings, SettingHistoryItem, Settings
@@ -32,6 +32,7 @@ Record = (
     | ClientSettings
     | Schedule
     | AgentNotifications
+    | Suppression
 )
 
 KINDS: dict[type[Record], str] = {
@@ -45,6 +46,7 @@ KINDS: dict[type[Record], str] = {
     ClientSettings: "client_settings",
     Schedule: "schedule",
     AgentNotifications: "notifications",
+    Suppression: "suppression",
 }
 SETTINGS_ID = 1
 

@@ -1,8 +1,17 @@
 """What an attempt to send a mail means, and what follows from it."""
 
+import re
 from dataclasses import dataclass
 
 from deskwire.contracts.notifications import DeliveryState
+
+_NO_SUCH_ADDRESS = re.compile(r"(?<![\d.])5\.1\.(?:1|2|3|6|10)(?![\d.])")
+"""Of RFC 3463 and RFC 7505: no mailbox, no domain, no address, moved, takes no mail."""
+
+
+def never_arrives(answer: str) -> bool:
+    """Whether a server says that nothing will ever reach the address."""
+    return _NO_SUCH_ADDRESS.search(answer) is not None
 
 
 @dataclass(frozen=True, slots=True)

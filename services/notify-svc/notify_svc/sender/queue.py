@@ -28,7 +28,7 @@ from notify_svc.domain.attempts import (
     judge,
 )
 from notify_svc.domain.rules import undelivered
-from notify_svc.handlers import queue_for_agents
+from notify_svc.handlers import queue_for_agents, suppress_addresses
 from notify_svc.mail import CannotRender, Letterhead
 from notify_svc.sender.letters import Writer
 from notify_svc.sender.transport import Line, Server, open_server
@@ -49,6 +49,7 @@ IDLE_SECONDS = 30.0
 STUMBLE_SECONDS = 1.0
 IN_HAND = 5  # mails that are claimed for each connection, so that none waits for a claim
 LONGEST_ANSWER = 1000
+SUPPRESSED = "not tried, the address is suppressed"
 
 
 @asynccontextmanager
@@ -174,6 +175,8 @@ class Sender:
         return await self._unsent.get()
 
     async def _send(self, claimed: Claimed, line: Line) -> Result:
+        if claimed.suppressed is not None:
+            return Unsendable(f"{SUPPRESSED}: {claimed.suppressed}")
         if claimed.ambiguous:
             REPEATED.inc()
             log.warning("delivery repeated", delivery=claimed.id, attempt=claimed.attempts)
@@ -208,6 +211,7 @@ class Sender:
         async with self._outbox.transaction() as tx:
             settled = await deliveries.settle(tx, self._worker, verdicts)
             self._tell(settled, tx)
+            await suppress_addresses(filter(_was_refused, settled), tx)
             await self._tell_agents([claimed for claimed, _ in verdicts], settled, tx)
         del self._verdicts[: len(verdicts)]
         self._in_hand.difference_update(claimed.id for claimed, _ in verdicts)
@@ -236,6 +240,10 @@ class Sender:
                     state=delivery.state,
                     cause=delivery.answer,
                 )
+
+
+def _was_refused(delivery: Delivery) -> bool:
+    return delivery.state == "failed" and not (delivery.answer or "").startswith(SUPPRESSED)
 
 
 async def _repeat(step: Callable[[], Awaitable[None]], until: asyncio.Event) -> None:

@@ -1,8 +1,12 @@
 """What notify-svc remembers: tables, and the statements beside what uses them."""
 
-from deskwire.contracts.notifications import AgentNotificationsChanged, DeliveryChanged
+from deskwire.contracts.notifications import (
+    AgentNotificationsChanged,
+    DeliveryChanged,
+    SuppressionChanged,
+)
 from deskwire.messaging.replay import Kind, page
-from notify_svc.store import agents, deliveries
+from notify_svc.store import agents, deliveries, suppressions
 from notify_svc.store.deliveries import recent
 
 __all__ = ["KINDS", "recent"]
@@ -11,6 +15,10 @@ KINDS = {
     "delivery": Kind(
         page(f"SELECT {deliveries.DOCUMENT} FROM deliveries"),
         lambda row: DeliveryChanged(delivery=deliveries.document(row)),
+    ),
+    "suppression": Kind(
+        page(f"SELECT {suppressions.COLUMNS} FROM suppressions"),
+        lambda row: SuppressionChanged(suppression=suppressions.document(row)),
     ),
     "notifications": Kind(
         page("SELECT agent_id AS id, * FROM preferences", "agent_id"),

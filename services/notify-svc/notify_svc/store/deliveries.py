@@ -52,6 +52,8 @@ CLAIM = compiled(
     FROM due WHERE deliveries.id = due.id
     RETURNING deliveries.id, about, template, recipient, message_id, context, created_at,
               attempts, ambiguous,
+              (SELECT reason FROM suppressions
+               WHERE email_key = lower(recipient) AND archived_at IS NULL) AS suppressed,
               CAST(extract(epoch FROM now() - queued_at) AS float8) AS age
     """)
 )
@@ -137,7 +139,8 @@ STATE = compiled(text("SELECT state FROM deliveries WHERE id = :id"))
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery in the hand of a sender. ``age`` in seconds since it was queued."""
+    """A delivery in the hand of a sender. ``age`` in seconds since it was queued; ``suppressed``:
+    why its recipient gets no mail."""
 
     id: int
     about: str
@@ -148,6 +151,7 @@ class Claimed:
     created_at: datetime
     attempts: int
     ambiguous: int
+    suppressed: str | None
     age: float
 
     @property

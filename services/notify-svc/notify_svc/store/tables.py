@@ -105,3 +105,17 @@ digest_items = Table(
     Column("created_at", TIME, nullable=False, server_default=func.now()),
 )
 Index("digest_items_of", digest_items.c.delivery_id, digest_items.c.id)  # ITEMS, in their order
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("delivery_id", BigInteger),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("archived_at", TIME),
+    Column("version", Integer, nullable=False, server_default="1"),
+    UniqueConstraint("email_key", name="suppressions_once"),  # CLAIM: whether it gets mail
+)

@@ -1,0 +1,87 @@
+"""Addresses that get no mail."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query, Request, Response
+from pydantic import Field
+
+from deskwire.contracts.notifications import AddSuppression, RemoveSuppression, Suppression
+from deskwire.errors import NotFound
+from gateway.api.auth import caller, router, scope
+from gateway.api.commands import create_record, make_record, told_of
+from gateway.api.fields import Address, Line, Note, RequestBody
+from gateway.api.pages import Page
+from gateway.api.records import RecordPaging, list_records, read_record
+from gateway.readmodel.documents import text_of
+from gateway.readmodel.lists import Filter
+from gateway.readmodel.lookups import lookup
+from gateway.readmodel.reading import LARGEST_ID
+
+routes = router("/suppressions", "mail")
+
+
+class NewSuppression(RequestBody):
+    email: Address
+    reason: Line
+
+
+class SuppressionQuery(RecordPaging):
+    archived: Literal["true", "false", "any"] = "false"
+    email: Note | None = Field(None, max_length=320, description="all of it, whatever its case")
+
+    def filters(self, kind: str) -> list[Filter]:
+        found = super().filters(kind)
+        if self.archived != "any":
+            found.append(Filter("archived", "one", self.archived == "true"))
+        if self.email is not None:
+            found.append(Filter("lookups", "any of", [lookup("email", self.email)]))
+        return found
+
+
+@routes.get("", response_model=Page[Suppression])
+@scope("mail:read")
+async def list_suppressions(
+    request: Request, query: Annotated[SuppressionQuery, Query()]
+) -> Response:
+    """The addresses that get no mail, and why: mostly because nothing ever reaches them.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    return await list_records(request, "suppression", query)
+
+
+@routes.get("/{suppression_id:int}", response_model=Suppression)
+@scope("mail:read")
+async def read_suppression(request: Request, suppression_id: int) -> Response:
+    """One of them. Only with a key that is not bound to a client."""
+    caller(request).everywhere()
+    return await read_record(request, "suppression", suppression_id)
+
+
+@routes.post("", status_code=201, response_model=Suppression)
+@scope("mail:write")
+async def add_suppression(request: Request, new: NewSuppression) -> Response:
+    """Send no more mail to an address; 409 when that is so already.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    return await create_record(
+        request, AddSuppression(email=new.email, reason=new.reason), "/api/v1/suppressions"
+    )
+
+
+@routes.delete("/{suppression_id:int}", response_model=Suppression)
+@scope("mail:write")
+async def remove_suppression(request: Request, suppression_id: int) -> Response:
+    """Send mail to the address again. What was not sent meanwhile must be retried.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    if suppression_id > LARGEST_ID:
+        raise NotFound(f"there is no suppression {suppression_id}")
+    answer = await make_record(request, RemoveSuppression(id=suppression_id))
+    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
+    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
