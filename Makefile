@@ -10,7 +10,7 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test soak check bench bench-data bench-scale mail-report migrate docs lock clean
+.PHONY: help setup up test soak fuzz check bench bench-data bench-scale mail-report migrate docs lock clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ, D
 
 soak: $(ready) ## 10,000 steps of random lives of tickets, other ones each time
 	@DESKWIRE_STEPS=$${DESKWIRE_STEPS:-10000} $(bin)/python -m pytest -rP tests/test_lives.py $(ARGS)
+
+fuzz: $(ready) ## Call the API in all ways that it describes, and in others, for 10 minutes
+	@DESKWIRE_FUZZ_SECONDS=$${DESKWIRE_FUZZ_SECONDS:-600} $(bin)/python -m pytest -rP tests/test_fuzz.py $(ARGS)
 
 check: $(ready) ## Style, types, architecture, and whether the lock and the generated docs are fresh
 	@$(bin)/ruff check .

@@ -1,13 +1,12 @@
 """Assets: what tickets are about, such as a machine, a licence, a line."""
 
-from datetime import date
 from typing import Annotated
 
 from fastapi import Query, Request, Response
 
 from deskwire.contracts.people import Asset, ChangeAsset, CreateAsset
 from gateway.api.auth import router, scope
-from gateway.api.fields import Id, Line, Link, Name, Notes, RequestBody
+from gateway.api.fields import Day, Id, Line, Link, Name, Notes, RequestBody
 from gateway.api.pages import Page
 from gateway.api.preconditions import IF_SEEN
 from gateway.api.records import (
@@ -35,9 +34,9 @@ class AssetDetails(RequestBody):
     mac: Line | None = None
     uri: Link | None = None
     status: Line | None = None
-    purchase_date: date | None = None
-    warranty_expire: date | None = None
-    install_date: date | None = None
+    purchase_date: Day | None = None
+    warranty_expire: Day | None = None
+    install_date: Day | None = None
     notes: Notes | None = None
     location_id: Id | None = None
     contact_id: Id | None = None

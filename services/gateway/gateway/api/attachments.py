@@ -28,11 +28,12 @@ _FORM = {
     "type": "object",
     "required": ["file"],
     "properties": {"file": {"type": "string", "format": "binary"}},
+    "additionalProperties": False,
 }
 UPLOAD_BODY: dict[str, Any] = {
     "requestBody": {
-        "required": True,
-        "description": "The file as it is, up to 25 MiB, or a form with nothing else in it.",
+        "description": "The file as it is, up to 25 MiB, or a form with nothing else in it. Without"
+        " a body it is an empty file.",
         "content": {
             "application/octet-stream": _BINARY,
             "multipart/form-data": {"schema": _FORM},

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
 from deskwire.blobs import BlobError
@@ -142,7 +143,15 @@ async def by_status(request: Request, error: HTTPException) -> Response:
         status=error.status_code,
     )
     response.headers.update(error.headers or {})
+    if error.status_code == 405:  # Starlette names the methods of one route of the path
+        response.headers["Allow"] = ", ".join(_methods(request))
     return response
+
+
+def _methods(request: Request) -> list[str]:
+    """What the path is served for."""
+    routes = [each for each in request.app.routes if each.matches(request.scope)[0] != Match.NONE]
+    return sorted({method for each in routes for method in each.methods or ()})
 
 
 async def database_away(request: Request, _error: Exception) -> Response:

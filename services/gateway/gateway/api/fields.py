@@ -3,12 +3,20 @@
 import asyncio
 import re
 import zoneinfo
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from babel.core import get_global
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    model_validator,
+)
 
 from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
@@ -22,13 +30,34 @@ A_YEAR = 366 * 24
 
 _RUN = re.compile(r"(javascript|data|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
 
 
 class RequestBody(BaseModel):
-    """A field that is not known is refused."""
+    """A field that is not known is refused. Numbers and truth are those of JSON: 5.0 is 5, 0 is not
+    false."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_json(cls, values: Any) -> Any:
+        return (
+            {n: cls._value(n, v) for n, v in values.items()} if isinstance(values, dict) else values
+        )
+
+    @classmethod
+    def _value(cls, name: str, value: Any) -> Any:
+        field = cls.model_fields.get(name)
+        kinds = (field.annotation, *get_args(field.annotation)) if field else ()
+        if bool in kinds and not isinstance(value, bool | None):
+            return [value]  # pydantic takes 0, 1, "yes" and others for truth, but no list
+        return [_whole(each) for each in value] if isinstance(value, list) else _whole(value)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def one_line(text: str) -> str:
@@ -93,23 +122,47 @@ def _currencies() -> frozenset[str]:
     return frozenset(code for code, _, until, tender in used if tender and until is None)
 
 
+def written(moment: Any) -> Any:
+    """Raises `ValueError` for numbers, which could be seconds or milliseconds since any year."""
+    if (isinstance(moment, str) and _TIME.match(moment)) or isinstance(moment, date):
+        return moment
+    raise ValueError("must be written as in RFC 3339")
+
+
 def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     """In the order in which they are first named."""
     return tuple(dict.fromkeys(values))
 
 
+VISIBLE: dict[str, Any] = {"pattern": r"[^\s\x00-\x1f\x7f]"}
+_MAILBOX = r"^[^@\s,;:<>()\"\[\]\x00-\x1f\x7f]+@[^@\s,;:<>()\"\[\]\x00-\x1f\x7f]+$"
+"""What the document says of texts that are cleaned before they are looked at."""
+
 Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
 Hours = Annotated[int, Field(strict=True, ge=1, le=A_YEAR)]
-Subject = Annotated[str, Field(min_length=1, max_length=500), AfterValidator(one_line)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
+Subject = Annotated[
+    str, Field(min_length=1, max_length=500, json_schema_extra=VISIBLE), AfterValidator(one_line)
+]
+Name = Annotated[
+    str, Field(min_length=1, max_length=200, json_schema_extra=VISIBLE), AfterValidator(one_line)
+]
 Ids = Annotated[tuple[Id, ...], Field(max_length=50), AfterValidator(each_once)]
 Attachments = Annotated[tuple[Id, ...], Field(max_length=20), AfterValidator(each_once)]
-Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+Moment = Annotated[AwareDatetime, BeforeValidator(written), AfterValidator(in_utc)]
+Day = Annotated[date, BeforeValidator(written)]
 Note = Annotated[str, AfterValidator(clean_text)]
-Text = Annotated[str, Field(min_length=1), AfterValidator(not_empty)]
-Address = Annotated[str, Field(max_length=320), AfterValidator(address)]
-Line = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(one_line)]
-Notes = Annotated[str, Field(min_length=1, max_length=10_000), AfterValidator(not_empty)]
+Text = Annotated[str, Field(min_length=1, json_schema_extra=VISIBLE), AfterValidator(not_empty)]
+Address = Annotated[
+    str, Field(max_length=320, json_schema_extra={"pattern": _MAILBOX}), AfterValidator(address)
+]
+Line = Annotated[
+    str, Field(min_length=1, max_length=255, json_schema_extra=VISIBLE), AfterValidator(one_line)
+]
+Notes = Annotated[
+    str,
+    Field(min_length=1, max_length=10_000, json_schema_extra=VISIBLE),
+    AfterValidator(not_empty),
+]
 Link = Annotated[Line, AfterValidator(link)]
 Language = Annotated[
     str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47")
@@ -134,7 +187,10 @@ class Rate(RequestBody):
 
 Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
 Tags = Annotated[
-    tuple[Annotated[str, Field(max_length=100), AfterValidator(one_line)], ...],
+    tuple[
+        Annotated[str, Field(max_length=100, json_schema_extra=VISIBLE), AfterValidator(one_line)],
+        ...,
+    ],
     Field(max_length=50),
 ]
 

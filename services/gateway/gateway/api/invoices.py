@@ -1,6 +1,6 @@
 """Invoices of time that was worked. A client's key sees what was issued to the client alone."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Annotated, Literal
 
 import asyncpg
@@ -20,7 +20,7 @@ from deskwire.errors import Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import created, perform_draft, perform_on_invoice, told_of
-from gateway.api.fields import Id, Moment, Note, Rate, RequestBody
+from gateway.api.fields import Day, Id, Moment, Note, Rate, RequestBody
 from gateway.api.pages import Page, Paging, Parameters, Several
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.services import services
@@ -67,8 +67,8 @@ class InvoiceFilters(Parameters):
 
     client_id: Several[pages.Id] | None = None
     state: Several[InvoiceState] | None = None
-    since: date | None = Field(None, alias="from")
-    until: date | None = Field(None, alias="to")
+    since: Day | None = Field(None, alias="from")
+    until: Day | None = Field(None, alias="to")
 
     def filters(self, within: int | None) -> list[Filter]:
         found = invoices.seen_by(within)

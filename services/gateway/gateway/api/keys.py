@@ -5,7 +5,7 @@ from typing import Annotated
 
 import orjson
 from fastapi import Request, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from gateway import keys
 from gateway.api.auth import caller, router, scope
@@ -17,9 +17,20 @@ from gateway.readmodel.reading import LARGEST_ID
 routes = router("/keys", "keys")
 
 
+def _known(name: str) -> str:
+    if name not in keys.SCOPES:
+        raise ValueError(f"must be one of {', '.join(sorted(keys.SCOPES))}")
+    return name
+
+
+Scope = Annotated[
+    str, AfterValidator(_known), Field(json_schema_extra={"enum": sorted(keys.SCOPES)})
+]
+
+
 class NewKey(RequestBody):
     name: Name
-    scopes: tuple[str, ...] = Field(min_length=1, max_length=50)
+    scopes: tuple[Scope, ...] = Field(min_length=1, max_length=50)
     client_id: Id | None = None
     agent_id: Id | None = None
     expires_at: Moment | None = None

@@ -12,14 +12,19 @@ IF_MATCH = {
     "in": "header",
     "required": True,
     "description": "The ETag of what was seen",
-    "schema": {"type": "string"},
+    "schema": {"type": "string", "pattern": '^"[0-9]{1,9}"$'},
     "example": '"2"',
 }
 IF_NONE_MATCH = {"name": "If-None-Match", "in": "header", "schema": {"type": "string"}}
-IF_SEEN = {"parameters": [IF_MATCH | {"required": False}]}
+IF_SEEN = {
+    "parameters": [
+        IF_MATCH
+        | {"required": False, "schema": {"type": "string", "pattern": r'^(\*|"[0-9]{1,9}")?$'}}
+    ]
+}
 """The `openapi_extra` of operations that go on without it."""
 
-_ETAG = re.compile(r'"(\d{1,9})"')
+_ETAG = re.compile(r'"([0-9]{1,9})"')
 
 
 def version_seen(request: Request) -> int:

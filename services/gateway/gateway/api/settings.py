@@ -1,6 +1,5 @@
 """The instance's settings: one document, changed only by who has seen it."""
 
-from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
@@ -22,6 +21,7 @@ from gateway.api.fields import (
     A_YEAR,
     Address,
     Addresses,
+    Day,
     Hours,
     Id,
     Line,
@@ -153,7 +153,7 @@ class PolicyChange(RequestBody):
     chaser_text: Annotated[Text, Field(max_length=5000)] | None = None
     targets: PriorityTargets | None = None
     business_hours: WeekHours | None = None
-    holidays: Annotated[tuple[date, ...], Field(max_length=500)] | None = None
+    holidays: Annotated[tuple[Day, ...], Field(max_length=500)] | None = None
     tax_rate: Percent | None = Field(None, description="percent of what is invoiced")
     time_rounding: Rounding | None = None
     invoice_lines: InvoiceLines | None = Field(

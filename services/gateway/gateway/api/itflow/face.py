@@ -62,6 +62,10 @@ class Face:
     def path(self) -> str:
         return f"/api/v1/{self.name}.php"
 
+    @property
+    def _allow(self) -> Mapping[str, str]:
+        return {"Allow": self.kind.method}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
@@ -76,13 +80,14 @@ class Face:
     async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "POST"):
             dump = f'string({len(request.method)}) "{request.method}"\n'
-            return Response(dump, 405, media_type="application/json")
+            return Response(dump, 405, self._allow, media_type="application/json")
         body = parsed(await request.body())
         refused = await self._authorize(request, body)
         if refused is not None:
             return refused
         if request.method != self.kind.method:
-            return failed(f"Can only send {self.kind.method} requests to this endpoint.", 405)
+            told = f"Can only send {self.kind.method} requests to this endpoint."
+            return failed(told, 405, self._allow)
         try:
             return await self.function(Call(request, body))
         except Rejected:
