@@ -28,8 +28,10 @@ test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ, D
 	@sh deploy/test-servers.sh
 	@$(bin)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-soak: $(ready) ## 10,000 steps of random lives of tickets, other ones each time
+soak: $(ready) ## 10,000 steps of random lives of tickets, other ones each time; schedulers killed for two minutes
 	@DESKWIRE_STEPS=$${DESKWIRE_STEPS:-10000} $(bin)/python -m pytest -rP tests/test_lives.py $(ARGS)
+	@DESKWIRE_CHAOS_SECONDS=$${DESKWIRE_CHAOS_SECONDS:-120} $(bin)/python -m pytest -rP \
+		--timeout 300 services/scheduler-svc/tests/test_chaos.py
 
 fuzz: $(ready) ## Call the API in all ways that it describes, and in others, for 10 minutes
 	@DESKWIRE_FUZZ_SECONDS=$${DESKWIRE_FUZZ_SECONDS:-600} $(bin)/python -m pytest -rP tests/test_fuzz.py $(ARGS)

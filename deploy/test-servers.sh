@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes sure that the tests find Debian's RabbitMQ, Dovecot and Chromium: each test starts its own
-# private one, so nothing is started or enabled here. APT=no leaves the machine as it is.
+# Makes sure that the tests find Debian's RabbitMQ, Dovecot, Chromium and libfaketime: each test starts
+# its own private one, so nothing is started or enabled here. APT=no leaves the machine as it is.
 set -eu
 
 missing=
-for package in rabbitmq-server dovecot-imapd chromium; do
+for package in rabbitmq-server dovecot-imapd chromium faketime; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

@@ -97,8 +97,9 @@ class Office:
 
 
 @asynccontextmanager
-async def open_office(url: str) -> AsyncIterator[Office]:
-    broker_url = f"memory://{uuid4()}"
+async def open_office(url: str, broker_url: str = "") -> AsyncIterator[Office]:
+    """Without a broker's URL on one of its own, in memory."""
+    broker_url = broker_url or f"memory://{uuid4()}"
     async with (
         connect(broker_url) as broker,
         db.connect(url, size=4) as database,
