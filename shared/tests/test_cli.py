@@ -21,6 +21,7 @@ from deskwire import db
 from deskwire.contracts.base import Message
 from deskwire.contracts.mail import MailHandled
 from deskwire.contracts.replay import ReplayDocuments
+from deskwire.local import Smtp, free_port
 from deskwire.messaging.broker import Delivery, connect
 from deskwire.messaging.consumer import Consumer
 from deskwire.messaging.envelope import unwrap
@@ -460,6 +461,20 @@ async def test_what_is_understood_of_mails_in_files(tmp_path: Path) -> None:
     assert told["class"] == {"kind": "person", "reason": "", "recipients": []}
     assert "No such file" in wrong["error"]
     assert len((await deskwire("mail", "parse", str(mail))).lines()) == 2
+
+
+async def test_a_mail_by_hand_says_what_the_server_answers(smtp_server: Smtp) -> None:
+    settings = {"SMTP_URL": smtp_server.url, "MAIL_FROM": "support@example.com"}
+    by_hand = ("mail", "test", "--to", "ann@example.org", "--language", "de")
+    assert (await deskwire(*by_hand, **settings)).lines() == ["250 2.0.0 OK"]
+    assert smtp_server.mails[0].recipients == ("ann@example.org",)
+    assert b"Content-Language: de" in smtp_server.mails[0].raw
+    smtp_server.script = lambda command, _: "550 5.7.1 not you" if command == "MAIL" else None
+    assert "550 5.7.1 not you" in (await deskwire(*by_hand, **settings)).refused()
+    nowhere = settings | {"SMTP_URL": f"smtp://127.0.0.1:{free_port()}"}
+    assert "127.0.0.1" in (await deskwire(*by_hand, **nowhere)).refused()
+    unknown = await deskwire(*by_hand, "--mail", "tea", **settings)
+    assert "there is no mail tea" in unknown.refused()
 
 
 async def test_mails_are_tried_and_shown_before_anybody_gets_them(tmp_path: Path) -> None:

@@ -45,6 +45,21 @@ def outbound(*, state: State = None, limit: int = 50) -> None:
     table(OUTBOUND, ([getattr(each, column) for column in OUTBOUND] for each in deliveries))
 
 
+@app.command("test")
+def by_hand(
+    to: Annotated[str, typer.Option(help="The address that it goes to.")],
+    *,
+    mail: Annotated[str, typer.Option(help="Which one, as `templates preview` names them.")] = (
+        "ticket-created"
+    ),
+    language: str = "en",
+) -> None:
+    """Send a mail with made-up contents as notify-svc would, and say what the server answers."""
+    settings = NOTIFY_SVC.module("settings").Settings(database_url="", broker_url="")
+    send = NOTIFY_SVC.module("sender.trial").send_sample
+    say(asyncio.run(send(settings, to, mail, language)))
+
+
 Told = dict[str, Any]
 
 

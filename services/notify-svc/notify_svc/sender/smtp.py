@@ -22,6 +22,9 @@ COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2 asks for five minutes
 DATA_SECONDS = 600  # and for ten at the end of the data: shorter ones make duplicates
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
+OF_THE_SERVER = frozenset({421, 432, 454, 530, 534, 535, 538})
+"""Answers that are about the connection or the login (RFC 5321, RFC 4954), not about a mail."""
+
 _LOST = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
 
 
@@ -63,8 +66,7 @@ class SmtpServer:
                 await client.ehlo()
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             client.close()
-            raise self._away(error) from error
-        self._back()
+            raise self.away(_explained(error)) from error
         return client
 
     def _client(self) -> aiosmtplib.SMTP:
@@ -82,8 +84,8 @@ class SmtpServer:
             validate_certs=not local,
         )
 
-    def _away(self, error: Exception) -> Away:
-        reason = _explained(error)
+    def away(self, reason: str) -> Away:
+        """It is left alone for a while, longer each time, whichever mails wait for it."""
         if reason != self._reason:
             log.error("mail server cannot be used", host=self._host, cause=reason)
         self._reason = reason
@@ -91,7 +93,7 @@ class SmtpServer:
         self._closed_until = asyncio.get_running_loop().time() + self._pause
         return Away(reason)
 
-    def _back(self) -> None:
+    def works(self) -> None:
         if self._reason:
             log.info("mail server is back", host=self._host)
         self._reason, self._pause, self._closed_until = "", 0.0, 0.0
@@ -127,6 +129,9 @@ class SmtpLine:
         try:
             await self._envelope(client, letter)
         except aiosmtplib.SMTPResponseException as error:
+            if error.code in OF_THE_SERVER:
+                self._close()
+                raise self._server.away(_explained(error)) from error
             return await self._refused(client, error)
         except _LOST as error:
             self._close()
@@ -146,14 +151,16 @@ class SmtpLine:
         except (aiosmtplib.SMTPResponseException, *_LOST) as error:
             self._close()
             return Ambiguous(f"after the mail was handed over: {_explained(error)}")
+        self._server.works()
         return Sent(f"{response.code} {response.message}")
 
     async def _refused(
         self, client: aiosmtplib.SMTP, error: aiosmtplib.SMTPResponseException
     ) -> Result:
-        """The connection stays good for the next mail, unless the server is closing it (421)."""
+        """The connection stays good for the next mail, unless the server is closing it."""
+        self._server.works()
         try:
-            if error.code == aiosmtplib.SMTPStatus.domain_unavailable:
+            if error.code in OF_THE_SERVER:
                 self._close()
             else:
                 await client.rset()

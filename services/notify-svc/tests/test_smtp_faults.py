@@ -1,0 +1,224 @@
+"""A mail server that misbehaves, byte by byte: what a connection makes of it, and of the next mail.
+
+Each mail of the same bytes; whatever the server may have taken without our knowing is in doubt, and
+nothing else is.
+"""
+
+import asyncio
+import ssl
+import subprocess
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import which
+
+import pytest
+
+from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable
+from notify_svc.mail import Letter
+from notify_svc.sender import smtp
+from notify_svc.sender.smtp import SmtpServer
+
+LETTER = Letter("1.deskwire", "support@example.com", "ann@client.test", b"Subject: x\r\n\r\nHi\r\n")
+FINE: Mapping[str, str] = {
+    "": "220 mx.example.com",
+    "EHLO": "250 mx.example.com",
+    "MAIL": "250 2.1.0 ok",
+    "RCPT": "250 2.1.5 ok",
+    "DATA": "354 go on",
+    ".": "250 2.0.0 taken",
+    "RSET": "250 ok",
+    "QUIT": "221 bye",
+}
+CUT, SILENCE = "cut", "silence"
+"""Instead of an answer: the connection ends; or nothing comes."""
+
+Answers = Callable[[str, int], str | None]
+"""(The command, how often it came before) -> another answer than the fine one."""
+
+
+class Faulty:
+    """``taken`` are the mails that it has read to their end, whatever it said then."""
+
+    def __init__(self, answers: Answers, *, pause: float = 0) -> None:
+        self.taken: list[bytes] = []
+        self.connections = 0
+        self.commands: list[str] = []
+        self._answers = answers
+        self._pause = pause
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            if await self._answer("", writer):
+                while line := await reader.readline():
+                    if not await self._handle(line, reader, writer):
+                        break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.transport.abort()
+
+    async def _handle(
+        self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        command = line[:4].decode().strip().upper()
+        if not await self._answer(command, writer):
+            return False
+        if command == "DATA" and self.commands[-1] == "DATA 354":
+            self.taken.append(await reader.readuntil(b"\r\n.\r\n"))
+            return await self._answer(".", writer)
+        return command != "QUIT"
+
+    async def _answer(self, command: str, writer: asyncio.StreamWriter) -> bool:
+        before = sum(told.partition(" ")[0] == command for told in self.commands)
+        answer = self._answers(command, before) or FINE[command]
+        self.commands.append(f"{command} {answer[:3]}")
+        if answer == SILENCE:
+            await asyncio.sleep(30)
+        if answer in (CUT, SILENCE):
+            return False
+        for byte in f"{answer}\r\n".encode():
+            writer.write(bytes([byte]))
+            await asyncio.sleep(self._pause)
+        await writer.drain()
+        return True
+
+
+@asynccontextmanager
+async def faulty(answers: Answers, *, pause: float = 0) -> AsyncIterator[tuple[Faulty, SmtpServer]]:
+    server = Faulty(answers, pause=pause)
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    try:
+        yield server, SmtpServer(f"smtp://127.0.0.1:{port}", helo="example.com")
+    finally:
+        listening.close()
+
+
+def once(command: str, answer: str) -> Answers:
+    return lambda given, before: answer if given == command and not before else None
+
+
+def always(command: str, answer: str) -> Answers:
+    return lambda given, _before: answer if given == command else None
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("CONNECT_SECONDS", "COMMAND_SECONDS", "DATA_SECONDS"):
+        monkeypatch.setattr(smtp, name, 0.4)
+    monkeypatch.setattr(smtp, "FIRST_PAUSE", 0.05)
+
+
+def told_by(result: Result) -> str:
+    match result:
+        case Refused(code, answer):
+            return f"{code} {answer}"
+        case Unreachable(reason) | Ambiguous(reason):
+            return reason
+    return ""
+
+
+TAKEN = Sent("250 2.0.0 taken")
+CASES: list[tuple[Answers, type[Result], str, int]] = [
+    # the answers, what follows, what is told, how many mails the server has
+    (once("MAIL", "451 4.3.0 busy"), Refused, "451 4.3.0 busy", 0),
+    (once("RCPT", "450 4.2.0 greylisted"), Refused, "450 4.2.0 greylisted", 0),
+    (once("RCPT", "550 5.1.1 unknown"), Refused, "550 5.1.1 unknown", 0),
+    (once("RCPT", "452 4.2.2 full"), Refused, "452 4.2.2 full", 0),
+    (once("DATA", "554 5.7.1 no"), Refused, "554 5.7.1 no", 0),
+    (once(".", "552 5.3.4 too large"), Refused, "552 5.3.4 too large", 1),
+    (once(".", "451 4.7.0 later"), Refused, "451 4.7.0 later", 1),
+    (once("MAIL", "421 4.3.2 closing"), Unreachable, "421 4.3.2 closing", 0),
+    (once("RCPT", "421 4.7.0 too many"), Unreachable, "421 4.7.0 too many", 0),
+    (once("MAIL", "530 5.7.0 login first"), Unreachable, "530 5.7.0 login first", 0),
+    (once("", "554 no service"), Unreachable, "554 no service", 0),
+    (once("", CUT), Unreachable, "", 0),
+    (once("", SILENCE), Unreachable, "Timed out", 0),
+    (once("EHLO", SILENCE), Unreachable, "", 0),
+    (once("MAIL", CUT), Unreachable, "", 0),
+    (once("RCPT", SILENCE), Unreachable, "", 0),
+    (once("DATA", CUT), Ambiguous, "", 0),  # aiosmtplib does not tell it from the next one
+    (once(".", CUT), Ambiguous, "after the mail was handed over", 1),
+    (once(".", SILENCE), Ambiguous, "after the mail was handed over", 1),
+    (once(".", "nonsense"), Ambiguous, "after the mail was handed over", 1),
+]
+
+
+@pytest.mark.parametrize(("answers", "follows", "says", "taken"), CASES)
+async def test_what_follows_and_that_the_next_mail_is_sent(
+    answers: Answers, follows: type[Result], says: str, taken: int
+) -> None:
+    async with faulty(answers) as (server, url):
+        line = url.line()
+        result = await line.send(LETTER)
+        assert isinstance(result, follows), result
+        assert says in told_by(result)
+        assert len(server.taken) == taken
+        await asyncio.sleep(0.06)  # as long as it is left alone
+        assert await line.send(LETTER) == TAKEN
+        assert len(set(server.taken)) == 1, "the same bytes each time"
+        await line.rest()
+
+
+async def test_an_answer_that_comes_byte_by_byte_is_an_answer() -> None:
+    async with faulty(always("NOOP", ""), pause=0.002) as (server, url):
+        line = url.line()
+        assert [await line.send(LETTER) for _ in range(2)] == [TAKEN, TAKEN]
+        assert server.connections == 1
+        await line.rest()
+
+
+async def test_a_kept_connection_that_ended_costs_nothing() -> None:
+    """The server closes after each mail, as some do; what was handed over is in no doubt."""
+
+    def answers(command: str, before: int) -> str | None:
+        return CUT if command == "MAIL" and before % 2 else None
+
+    async with faulty(answers) as (server, url):
+        line = url.line()
+        results = [await line.send(LETTER) for _ in range(4)]
+        assert results == [TAKEN] * 4
+        assert len(server.taken) == 4
+        await line.rest()
+
+
+async def test_a_server_that_says_it_is_closing_is_left_alone() -> None:
+    async with faulty(always("MAIL", "421 too many connections")) as (server, url):
+        lines = [url.line() for _ in range(20)]
+        results = [await line.send(LETTER) for line in lines]
+        assert {type(result) for result in results} == {Unreachable}
+        assert server.connections < 10, "the others were not even tried"
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a certificate for mail.example.com, which is its own authority."""
+    if which("openssl") is None:
+        pytest.skip("no openssl to make a certificate")
+    folder = tmp_path_factory.mktemp("authority")
+    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    names = ["-subj", "/CN=mail.example.com", "-addext", "subjectAltName=DNS:mail.example.com"]
+    files = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
+    subprocess.run(["openssl", "req", *options, *names, *files], check=True, capture_output=True)
+    return folder
+
+
+async def test_a_certificate_of_another_name_gets_nothing(
+    authority: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever vouches for it."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority / "certificate"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority / "certificate", authority / "key")
+    server = Faulty(always("NOOP", ""))
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    monkeypatch.setattr(smtp, "_is_loopback", lambda _host: False)
+    async with listening:
+        line = SmtpServer(f"smtps://localhost:{port}", helo="example.com").line()
+        result = await line.send(LETTER)
+    assert isinstance(result, Unreachable)
+    assert "Hostname mismatch" in result.reason or "doesn't match" in result.reason
+    assert server.taken == []
