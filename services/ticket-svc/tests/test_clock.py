@@ -7,19 +7,31 @@ import pytest
 from ticket_desk import ACTOR, AGENT, Desk
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author
+from deskwire.contracts.people import (
+    AgentChanges,
+    AssetChanges,
+    Author,
+    ChangeAgent,
+    ChangeAsset,
+    CreateAgent,
+    CreateAsset,
+)
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import SetAlarm
+from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
 from deskwire.contracts.tickets import (
     AddEntry,
     ChangeTicket,
     MergeTicket,
+    OpenScheduledTicket,
+    OpenTicket,
     Status,
     Ticket,
     TicketChanged,
     TicketChanges,
     TicketChased,
     TicketEvent,
+    TicketOpened,
     UnmergeTicket,
     WakeTicket,
 )
@@ -177,6 +189,26 @@ async def test_on_hold_with_an_answer_it_waits_for_its_client(clocks: Clocks) ->
 
 
 async def test_a_client_has_hours_of_its_own(clocks: Clocks) -> None:
+    """Of work, on its own clock: at least three weeks of days of eight hours."""
+    hours = {"chaser_hours": 100, "close_hours": 120, "business_time": True}
+    await clocks.desk.ask(
+        UpdateClientSettings(
+            client_id=1,
+            changes=PolicyChanges.model_validate({"auto_close": hours}),
+            if_version=1,
+            actor=ACTOR,
+        )
+    )
+    begun = await clocks.move("auto-close")
+    assert begun.auto_close is not None
+    assert timedelta(days=18) < begun.auto_close.closes_at - begun.updated_at < timedelta(days=24)
+    other = await clocks.desk.open(await clocks.desk.client("Other", "other.test"))
+    moved = await Clocks(clocks.desk, other.ticket.id).move("auto-close")
+    assert moved.auto_close is not None
+    assert moved.auto_close.closes_at == moved.updated_at + 72 * HOUR
+
+
+async def test_auto_close_is_switched_off(clocks: Clocks) -> None:
     await clocks.desk.settings(auto_close={"enabled": False})
     off = await clocks.move("auto-close")
     assert (off.status, off.auto_close) == ("auto-close", None)
@@ -202,3 +234,27 @@ async def test_alarms_are_told_anew(clocks: Clocks) -> None:
     told = await clocks.desk.next(SetAlarm, after=heard)
     assert begun.auto_close
     assert (told.at, told.version) == (begun.auto_close.chaser_at, begun.version)
+
+
+async def test_a_scheduled_ticket_leaves_out_what_is_gone(clocks: Clocks) -> None:
+    desk = clocks.desk
+    agent = await desk.ask(CreateAgent(name="Ann", email="ann@example.com"))
+    assets = [await desk.ask(CreateAsset(client_id=1, name=name)) for name in ("A", "B")]
+    gone = AssetChanges(archived=True)
+    await desk.ask(ChangeAsset(id=assets[0].id, changes=gone))
+    await desk.ask(ChangeAgent(id=agent.id, changes=AgentChanges(archived=True)))
+    ticket = OpenTicket(
+        subject="Backups",
+        body=Body(text="All."),
+        client_id=1,
+        contact_id=99,
+        assigned_to=agent.id,
+        asset_ids=tuple(asset.id for asset in assets),
+        source="schedule",
+    )
+    order = OpenScheduledTicket(schedule_id=1, occurrence="2026-01-05T09:00", ticket=ticket)
+    await desk.broker.publish(wrap(order))
+    opened = (await desk.next(TicketOpened, where=lambda e: e.ticket.source == "schedule")).ticket
+    assert (opened.assigned_to, [asset.name for asset in opened.assets]) == (None, ["B"])
+    assert opened.contact is not None
+    assert opened.contact.name == "Alice"

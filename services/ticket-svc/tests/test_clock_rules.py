@@ -102,10 +102,18 @@ def test_another_status_ends_the_round(status: str) -> None:
         assert clock.follow(before, "auto-close", ticket(status), PLAIN, replied=None) == NOTHING
 
 
-def test_an_answer_of_the_team_goes_on_with_the_round() -> None:
-    assert clock.follow(begun(), "auto-close", ticket("auto-close"), PLAIN, replied="public") == (
-        begun()
-    )
+def test_a_reply_of_the_team_begins_a_round_anew() -> None:
+    """With as much time as was said before, if that is more."""
+    now = FRIDAY + 50 * HOUR
+    chased = clock.chased(begun(), PLAIN, FRIDAY + 48 * HOUR)
+    replied = ticket("auto-close", now)
+    again = clock.follow(chased, "auto-close", replied, PLAIN, replied="public")
+    assert again.moments == {"chaser": now + 48 * HOUR, "close": now + 72 * HOUR}
+    assert again.chased_at is None
+    put_off = clock.put_off(begun(), ticket("auto-close"), PLAIN, 1000)
+    still = clock.follow(put_off, "auto-close", replied, PLAIN, replied="public")
+    assert still.moments["close"] == FRIDAY + 1000 * HOUR
+    assert clock.follow(begun(), "auto-close", replied, PLAIN, replied="internal") == begun()
 
 
 def test_a_reminder_comes_once_in_a_round() -> None:

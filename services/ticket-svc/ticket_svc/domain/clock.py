@@ -1,7 +1,8 @@
 """What a ticket waits for: its moments, and what a change of its status makes of them.
 
-A ticket waits for its client in rounds. A round begins with the status auto-close: the client is
-reminded once, later the ticket is closed. Whatever changes the status ends it.
+A ticket waits for its client in rounds. A round begins with the status auto-close, and anew with
+a public reply: the client is reminded once, later the ticket is closed. Whatever changes the status
+ends it.
 """
 
 from dataclasses import dataclass
@@ -129,7 +130,7 @@ def follow(
 ) -> Clock:
     """After a change of the ticket, which was made at its ``updated_at``."""
     if before == ticket.status:
-        return _answered(clock, ticket, policy) if replied == "public" else clock
+        return _told(clock, ticket, policy) if replied == "public" else clock
     ended = clock.without(*OF_ROUND).model_copy(update={"chased_at": None})
     if ticket.status == "hold":
         return _waiting(ended, ticket, policy)
@@ -175,9 +176,16 @@ def waits_for_client(ticket: Ticket) -> bool:
     return ticket.status == "hold" and last is not None and last.kind == "public"
 
 
-def _answered(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:
-    """The client has something new to answer."""
-    return _waiting(clock, ticket, policy) if ticket.status == "hold" else clock
+def _told(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:
+    """The client has something new to answer, and as much time for it; or more, if that was said
+    before."""
+    if ticket.status == "hold":
+        return _waiting(clock, ticket, policy)
+    if "close" not in clock.moments:
+        return clock
+    fresh = round_moments(policy, ticket.updated_at)
+    later = {name: max(at, clock.moments.get(name, at)) for name, at in fresh.items()}
+    return clock.with_moments(later).model_copy(update={"chased_at": None})
 
 
 def _waiting(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:

@@ -11,7 +11,9 @@ from typing import Literal
 
 from deskwire.contracts.settings import Target
 from deskwire.contracts.tickets import Deadline, Status, Ticket
-from ticket_svc.domain.clock import Clock, Name, Policy, Work
+from ticket_svc.domain.clock import NOTHING, Clock, Name, Policy, Work
+
+ANY_TIME = Target()
 
 AFTER = 0.75
 """The part of the time after which the team is warned."""
@@ -45,13 +47,15 @@ def follow(
     clock: Clock, ticket: Ticket, policy: Policy, changed: AbstractSet[str], now: datetime
 ) -> Clock:
     """After the ticket changed."""
+    target = policy.target(ticket.priority)
+    if clock == NOTHING and target == ANY_TIME and "due_at" not in changed:
+        return clock
     if "due_at" in changed:
         clock = _set_by_hand(clock, ticket)
     if ticket.status == "closed":
         return _dropped(_dropped(clock, "first_response"), "resolution").model_copy(
             update={"work": None}
         )
-    target = policy.target(ticket.priority)
     return _worked(_answered(clock, ticket, policy, target, changed, now), ticket, policy, now)
 
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
 from deskwire.contracts.tickets import Entry, StoredFile, TicketEntry, Via
@@ -14,6 +16,8 @@ from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
 from ticket_svc.store.settings import correspondence
+
+log = structlog.get_logger()
 
 SYSTEM = Author(type="system").model_dump_json()
 
@@ -50,7 +54,11 @@ async def open_by_request(
 async def open_scheduled(
     signer: Signer, command: contracts.OpenScheduledTicket, tx: Transaction
 ) -> TicketEntry:
-    return await open_ticket(signer, command.ticket, tx, Origin(via="schedule"))
+    """Who or what is archived since it was scheduled is left out: the work is to be done."""
+    there = await people.there(tx, command.ticket)
+    if there != command.ticket:
+        log.warning("scheduled ticket leaves out what is archived", schedule_id=command.schedule_id)
+    return await open_ticket(signer, there, tx, Origin(via="schedule"))
 
 
 async def get_ticket(command: contracts.GetTicket, tx: Transaction) -> contracts.Ticket:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
+from deskwire.contracts.tickets import OpenTicket
 from deskwire.db import Session, compiled
 from deskwire.errors import NotFound
 from deskwire.messaging.housekeeping import ROWS
@@ -47,6 +48,20 @@ _MISSING = compiled(
             WHERE NOT EXISTS (
                 SELECT FROM assets WHERE id = asked.id AND client_id = :client_id
                 AND archived_at IS NULL)) AS asset_ids
+    """)
+)
+
+# Of what a ticket would name what is there.
+_THERE = compiled(
+    text("""
+    SELECT (SELECT id FROM contacts WHERE id = :contact_id AND client_id = :client_id
+            AND archived_at IS NULL) AS contact_id,
+           (SELECT id FROM agents WHERE id = :assigned_to AND archived_at IS NULL) AS assigned_to,
+           ARRAY(SELECT asked.id FROM unnest(CAST(:asset_ids AS bigint[])) WITH ORDINALITY
+                     AS asked (id, place)
+                 JOIN assets USING (id)
+                 WHERE client_id = :client_id AND archived_at IS NULL
+                 ORDER BY place) AS asset_ids
     """)
 )
 
@@ -104,6 +119,13 @@ TIDY_BUDGETS = compiled(
     RETURNING email_key
     """)
 )
+
+
+async def there(session: Session, ticket: OpenTicket) -> OpenTicket:
+    """The ticket without contact, agent and assets that are not there, or not any more."""
+    named = {name: getattr(ticket, name) for name in ("client_id", "contact_id", "assigned_to")}
+    row = await session.fetch_row(_THERE, **named, asset_ids=list(ticket.asset_ids))
+    return ticket.model_copy(update=dict(row) | {"asset_ids": tuple(row["asset_ids"])})
 
 
 async def missing(
