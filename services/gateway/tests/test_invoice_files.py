@@ -125,6 +125,14 @@ def test_no_text_is_too_strange(line: str, block: str) -> None:
     render(invoice(lines=lines, seller=seller, buyer={"name": line, "address": block}))
 
 
+def test_what_is_too_long_for_a_page_is_cut() -> None:
+    block, name = "x\n" * 250, "W" * 200
+    seller = {"name": name, "address": block, "contact": block, "payment": block, "tax_id": name}
+    buyer = {"name": name, "address": block, "tax_id": name}
+    document = render(invoice(state="void", seller=seller, buyer=buyer, void_reason=block))
+    assert 1 <= len(pages(document)) <= 3
+
+
 def test_what_looks_like_markup_is_text() -> None:
     (text,) = pages(render(invoice(buyer={"name": '<b color="[x]">A & B</b><para>'})))
     assert '<b color="[x]">A & B</b><para>' in text

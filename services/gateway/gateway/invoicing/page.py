@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
+from textwrap import shorten
 from typing import Any
 from unicodedata import normalize
 from xml.sax.saxutils import escape
@@ -46,6 +47,9 @@ WIDTH, HEIGHT = A4
 MARGIN = 20 * mm
 INNER = WIDTH - 2 * MARGIN
 FOOT = 28 * mm
+
+MOST_LINES, FOOT_CHARACTERS = 12, 450
+"""Of an address and the like: more would not fit on a page."""
 
 INK, GREY, PALE, LINE = (HexColor(f"#{c}") for c in ("1f2933", "616e7c", "f2f4f7", "cbd2d9"))
 STAMP = Color(0.75, 0.1, 0.1, alpha=0.13)
@@ -153,6 +157,7 @@ class _Pages(Canvas):
         tax_id = seller.tax_id and f"{self._words.say('tax_id')} {seller.tax_id}"
         told = (seller.name, seller.address, seller.contact, tax_id)
         text = " · ".join(" · ".join(each.splitlines()) for each in told if each)
+        text = shorten(text, FOOT_CHARACTERS, placeholder=" …")
         pages = self._words.say("page", page=str(number), pages=str(len(self._pages)))
         row = [_p(text, SMALL), _p(pages, SMALL_RIGHT)]
         foot = Table([row], [INNER - 30 * mm, 30 * mm], style=PLAIN)
@@ -272,7 +277,7 @@ def _plain(text: str) -> str:
 
 
 def _block(text: str | None, style: ParagraphStyle) -> list[Flowable]:
-    return [_p(line, style) for line in (text or "").splitlines()]
+    return [_p(line, style) for line in (text or "").splitlines()[:MOST_LINES]]
 
 
 def _p(text: str, style: ParagraphStyle) -> Paragraph:
