@@ -24,9 +24,18 @@ class Entry:
     text: str
     opening: bool = False
     seconds: int = 0
+    billable: bool = False
+    invoice: "Invoice | None" = None
     own: bool = True
     edited: bool = False
     redacted: bool = False
+
+
+@dataclass(eq=False)
+class Invoice:
+    id: int
+    client: int
+    void: bool = False
 
 
 @dataclass
@@ -63,6 +72,7 @@ class Desk:
     tickets: dict[int, Ticket] = field(default_factory=dict)
     shown: dict[int, list[Entry]] = field(default_factory=dict)
     merges: list[Merge] = field(default_factory=list)
+    invoices: list[Invoice] = field(default_factory=list)
 
     def open(self, ticket: Ticket, entry: Entry) -> None:
         self.tickets[ticket.id] = ticket
@@ -88,6 +98,7 @@ class Desk:
         ticket.watchers += [who for who in dict.fromkeys(cc) if who not in ticket.watchers]
         ticket.version += 1
         entry.origin = ticket.id
+        entry.billable = ticket.billable
         self.shown[ticket.id].append(entry)
         return ticket
 
@@ -136,6 +147,36 @@ class Desk:
         ticket.version += bool(changed)
         return ticket
 
+    # --- invoices
+
+    def invoice(self, id: int, invoice_id: int) -> None:
+        """What was worked, is billable and on no invoice yet, wherever it is shown."""
+        ticket = self.landing(id)
+        entries = [entry for entry in self.shown[ticket.id] if entry.seconds and entry.billable]
+        left = [entry for entry in entries if entry.invoice is None]
+        if not left:
+            raise Refused(409)
+        self.invoices.append(Invoice(invoice_id, ticket.client))
+        for entry in left:
+            entry.invoice = self.invoices[-1]
+        ticket.version += 1
+
+    def void(self, invoice: Invoice) -> None:
+        if invoice.void:
+            raise Refused(409)
+        invoice.void = True
+        for id, entries in self.shown.items():
+            freed = [entry for entry in entries if entry.invoice is invoice]
+            for entry in freed:
+                entry.invoice = None
+            self.tickets[id].version += bool(freed)
+
+    def _check_invoiced(self, origins: set[int], before: Ticket, now: Ticket) -> None:
+        """What was billed to a client stays on tickets of that client."""
+        for entry in self.shown[before.id]:
+            if entry.origin in origins and entry.invoice and entry.invoice.client != now.client:
+                raise Refused(409)
+
     # --- merging
 
     def merge(self, source_id: int, target_id: int, *, across: bool = False) -> None:
@@ -145,6 +186,7 @@ class Desk:
         refused = source.merged_into or target.merged_into or target.status == "closed"
         if refused or (source.client != target.client and not across):
             raise Refused(409)
+        self._check_invoiced({source.id, *self.below(source.id)}, source, target)
         joined = self._joining(source, target)
         self.merges.append(Merge(source.id, target.id, source.status, joined))
         target.watchers += joined
@@ -160,6 +202,7 @@ class Desk:
             raise Refused(409)
         source, hops = self.tickets[merge.source], list(self._onward(merge.source))
         root = self.tickets[hops[-1].target]
+        self._check_invoiced({source.id, *self.below(source.id)}, root, source)
         self.merges.remove(merge)
         self._move({source.id, *self.below(source.id)}, root, source)
         source.status, source.merged_into = merge.status, None

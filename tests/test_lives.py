@@ -276,9 +276,12 @@ class Lives(RuleBasedStateMachine):
     @rule(client=st.integers(0, 1), text=texts, watchers=emails, tagged=tags)
     def open(self, client: int, text: str, watchers: list[str], tagged: list[str]) -> None:
         body = {"subject": text, "body": text, "client_id": self.server.clients[client]}
-        made = self.server.made("/tickets", body | {"watchers": watchers, "tags": tagged})
+        body |= {"watchers": watchers, "tags": tagged, "billable": True}
+        made = self.server.made("/tickets", body)
         contact = f"ann@{('acme', 'initech')[client]}.test"
-        ticket = Ticket(made["id"], client, contact, text, watchers=watchers, tags=tagged)
+        ticket = Ticket(
+            made["id"], client, contact, text, watchers=watchers, tags=tagged, billable=True
+        )
         _, page, _ = self.server.ask("GET", f"/tickets/{made['id']}/entries")
         opening = Entry(page["data"][0]["id"], made["id"], "public", text, opening=True)
         self.desk.open(ticket, opening)
@@ -377,6 +380,24 @@ class Lives(RuleBasedStateMachine):
         if self.agree(answer, lambda: self.desk.unmerge(id)):
             self.check_all()
 
+    @rule(pick=picks, seconds=st.sampled_from([0, 60]))
+    def invoice(self, pick: int, seconds: int) -> None:
+        """At once after something was worked, or of whatever is left."""
+        if seconds:
+            self.reply(pick, "internal", "worked", None, seconds, [], again=False)
+        id, rate = self.ticket(pick), {"amount": "95.00", "currency": "EUR"}
+        answer = self.server.ask("POST", f"/tickets/{id}/invoice", {"rate": rate})
+        if self.agree(answer, lambda: self.desk.invoice(id, answer[1].get("id", 0))):
+            self.check(self.desk.landing(id).id)
+
+    @precondition(lambda self: self.desk.invoices)
+    @rule(of=st.integers(0, 100))
+    def void(self, of: int) -> None:
+        invoice = self.desk.invoices[of % len(self.desk.invoices)]
+        answer = self.server.ask("POST", f"/invoices/{invoice.id}/void")
+        if self.agree(answer, lambda: self.desk.void(invoice)):
+            self.check_all()
+
     @rule(chosen=st.lists(picks, min_size=1, max_size=4), move=st.sampled_from(sorted(moves)))
     def bulk(self, chosen: list[int], move: str) -> None:
         ids = list(dict.fromkeys(self.ticket(pick) for pick in chosen))
@@ -405,7 +426,7 @@ SAME = ["subject", "status", "priority", "category", "billable", "merged_into", 
 
 
 def as_told(doc: Any) -> dict[str, Any]:
-    same = ("merged_from", "entry_count", "time_worked")
+    same = ("merged_from", "entry_count", "time_worked", "invoice_ids")
     return {name: doc[name] for name in (*SAME, *same)} | {
         "text": doc["body"]["text"],
         "watchers": sorted(doc["watchers"]),
@@ -428,6 +449,7 @@ def as_known(desk: Desk, id: int) -> dict[str, Any]:
         "merged_from": sorted(t.id for t in desk.tickets.values() if t.merged_into == id),
         "entry_count": len(entries),
         "time_worked": sum(entry.seconds for entry in entries),
+        "invoice_ids": sorted({entry.invoice.id for entry in entries if entry.invoice}),
         "last_reply": last_reply(entries),
         "closed": (ticket.status == "closed",) * 2,
     }
@@ -468,7 +490,7 @@ def test_lives_of_tickets_keep_the_rules(fresh_database: FreshDatabase) -> None:
         assert asyncio.run(documents_again(server.urls["gateway"], len(told))) == told
 
 
-KEPT = "tickets", "entries", "records", "history"
+KEPT = "tickets", "entries", "records", "history", "time_entries", "invoices"
 
 
 async def documents(url: str) -> set[tuple[str, int, str]]:
