@@ -371,7 +371,14 @@ async def test_doctor_finds_nothing(
     )
     found = findings(done)
     assert (done.code, [title for title, (well, _) in found.items() if not well]) == (0, [])
-    assert len(found) == 5 * len(SERVICES) + 4
+    assert len(found) == 5 * len(SERVICES) + 1 + 4
+
+
+async def test_doctor_finds_what_is_late(databases: dict[str, str]) -> None:
+    late = "INSERT INTO alarms VALUES (1, now() - interval '2 min', 1)"
+    await run_sql(databases["scheduler-svc"], late)
+    done = await deskwire("doctor", DATABASE_URLS=json.dumps(databases), BROKER_URL="memory://x")
+    assert "what is due waits for 12" in findings(done)["scheduler-svc schedules and alarms"][1]
 
 
 async def test_doctor_finds_what_is_wrong(
@@ -401,7 +408,7 @@ async def test_doctor_finds_what_is_wrong(
     assert "1 messages wait" in wrong.pop("notify-svc outbox")
     assert "ticket-svc" in wrong.pop("broker")
     assert "cannot be used" in wrong.pop("blob store")
-    scheduler = ("database", "clock", "outbox", "dead letters")
+    scheduler = ("database", "clock", "outbox", "dead letters", "schedules and alarms")
     for title in (f"scheduler-svc {look}" for look in scheduler):
         assert "cannot be reached" in wrong.pop(title)
     assert set(wrong) == {"queues", "dead-letter queues"}  # there are none

@@ -8,7 +8,7 @@ import pytest
 from ticket_desk import ACTOR, AGENT, Desk
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author
+from deskwire.contracts.people import Author, ChangeClient, ClientChanges
 from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.settings import PolicySettings
 from deskwire.contracts.tickets import (
@@ -43,6 +43,7 @@ class Life:
     def __init__(self, rules: Policy = POLICY, **values: Any) -> None:
         usual: dict[str, Any] = {"status": "open", "priority": "high", "due_at": None}
         usual |= {"created_at": MORNING, "updated_at": MORNING, "first_response_at": None}
+        usual |= {"created_by": Author(type="contact"), "source": "api"}
         self.ticket = Ticket.model_construct(**(usual | values))
         self.clock = deadlines.opened(NOTHING, self.ticket, rules)
 
@@ -84,6 +85,14 @@ def test_an_answer_meets_the_first_deadline() -> None:
     life = Life()
     answered = life.at(paris(1, 10, 30), first_response_at=paris(1, 10, 30))
     assert (answered.respond_by, "response-breach" in answered.moments) == (paris(1, 11), False)
+
+
+@pytest.mark.parametrize(
+    "values", [{"created_by": AGENT}, {"source": "schedule"}], ids=["agent", "schedule"]
+)
+def test_nobody_waits_for_an_answer_to_what_the_team_opened(values: dict[str, Any]) -> None:
+    life = Life(**values)
+    assert (life.clock.respond_by, life.due_at) == (None, paris(2, 10))
 
 
 def test_another_priority_has_other_targets() -> None:
@@ -187,6 +196,19 @@ async def test_tickets_follow_the_settings(late: Deadlines) -> None:
     assert (told.ticket.first_response_due_at, told.ticket.updated_at) == (None, ticket.updated_at)
     alarm = await late.desk.next(SetAlarm, where=lambda alarm: alarm.version == 2)
     assert alarm.at == ticket.created_at + timedelta(minutes=90)
+
+
+async def test_tickets_follow_the_zone_of_their_client(late: Deadlines) -> None:
+    days = {"targets": TARGETS, "business_hours": {"monday": ["09:00-10:00"]}}
+    await late.desk.settings(**days)
+    ticket = (await late.desk.open(late.client_id, priority="high")).ticket
+    changes = ClientChanges(timezone="Pacific/Auckland")
+    await late.desk.ask(ChangeClient(id=late.client_id, changes=changes))
+    told = await late.desk.next(TicketChanged, where=lambda e: e.ticket.due_at != ticket.due_at)
+    assert told.ticket.due_at
+    assert ticket.due_at
+    auckland = told.ticket.due_at.astimezone(ZoneInfo("Pacific/Auckland"))
+    assert (auckland.weekday(), auckland.hour, ticket.due_at.hour) == (0, 10, 10)
 
 
 async def test_hold_answer_and_a_due_time_of_ones_own(late: Deadlines) -> None:

@@ -20,13 +20,14 @@ from deskwire.cli.environment import (
 )
 from deskwire.cli.output import say
 from deskwire.errors import SetupError
-from deskwire.services import Service
+from deskwire.services import SCHEDULER_SVC, Service
 
 if TYPE_CHECKING:
     from deskwire.db import Database
 
 LARGEST_SKEW = 2.0  # seconds
 OLDEST_IN_OUTBOX = 60.0  # seconds
+LONGEST_LATE = 60.0  # seconds
 NOTHING_TO_SEE = "memory:// is inside another process"
 
 Check = Callable[[], Awaitable[str]]
@@ -53,7 +54,7 @@ def _checks(names: list[str] | None) -> list[tuple[str, Check]]:
     checks: list[tuple[str, Check]] = []
     for service, url in database_urls(names).items():
         checks.append((f"{service.name} settings", partial(_settings, service, url)))
-        for title, look in DATABASE_CHECKS.items():
+        for title, look in (DATABASE_CHECKS | OWN_CHECKS.get(service.name, {})).items():
             checks.append((f"{service.name} {title}", partial(_on_database, service, url, look)))
     return [*checks, *OTHER_CHECKS.items()]
 
@@ -114,6 +115,13 @@ async def _dead_letters(_service: Service, database: "Database") -> str:
     return f"none, {retrying} to be tried again"
 
 
+async def _due(service: Service, database: "Database") -> str:
+    wait = await database.fetch_value(service.module("store").UNTIL_NEXT)
+    if wait is not None and wait < -LONGEST_LATE:
+        raise SetupError(f"what is due waits for {-wait:.0f} s: is it running?")
+    return "nothing is late"
+
+
 async def _topology() -> str:
     from deskwire.messaging.rabbit import check_topology
 
@@ -163,6 +171,7 @@ DATABASE_CHECKS = {
     "outbox": _outbox,
     "dead letters": _dead_letters,
 }
+OWN_CHECKS = {SCHEDULER_SVC.name: {"schedules and alarms": _due}}
 OTHER_CHECKS: dict[str, Check] = {
     "broker": _topology,
     "queues": _queues,

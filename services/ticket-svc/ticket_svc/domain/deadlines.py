@@ -1,8 +1,8 @@
 """By when a ticket is answered and solved: targets in hours of work, per priority and client.
 
-The first response is due from when the ticket was opened, whatever its status. The time until it
-is solved stands while it waits for its client, and begins anew when it is opened again. A due time
-that somebody set stays as it was set.
+The first response is due from when the client asked, whatever the status; what an agent or a
+schedule opened waits for none. The time until it is solved stands while it waits for its client,
+and begins anew when it is opened again. A due time that somebody set stays as it was set.
 """
 
 from collections.abc import Set as AbstractSet
@@ -85,7 +85,7 @@ def _answered(
     changed: AbstractSet[str],
     now: datetime,
 ) -> Clock:
-    if ticket.first_response_at is not None:
+    if ticket.first_response_at is not None or not _asked(ticket):
         return _dropped(clock, "first_response")
     if not changed & {"priority", "calendar"}:
         return clock
@@ -96,6 +96,11 @@ def _answered(
     warn, due = (policy.calendar.after(ticket.created_at, part * time) for part in (AFTER, 1))
     clock = clock.model_copy(update={"respond_by": due})
     return _armed(clock, "first_response", warn, due, now)
+
+
+def _asked(ticket: Ticket) -> bool:
+    """Somebody waits for a first response."""
+    return ticket.created_by.type != "agent" and ticket.source != "schedule"
 
 
 def _worked(clock: Clock, ticket: Ticket, policy: Policy, now: datetime) -> Clock:

@@ -115,7 +115,7 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-OF_DEADLINES = frozenset({"targets", "business_hours", "holidays"})
+OF_DEADLINES = frozenset({"targets", "business_hours", "holidays", "timezone"})
 """What deadlines are counted by."""
 
 RULES: Mapping[str, Callable[[Any], Any]] = {

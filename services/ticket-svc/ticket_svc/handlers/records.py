@@ -64,6 +64,8 @@ async def change(kind: Kind[Record], command: Change, tx: Transaction) -> Record
     columns = rules.archiving(wanted, datetime.now(UTC))
     after = await store.update(tx, kind, command.id, columns)
     tx.emit(kind.event(after))
+    if kind is CLIENT and "timezone" in wanted:
+        tx.emit(ticket_contracts.RecountDeadlines(client_id=command.id))
     if wanted.keys() & kind.shown:
         tx.emit(contracts.RecordRenamed.model_validate({"kind": kind.name, "id": command.id}))
     return after
