@@ -1,6 +1,8 @@
 """Invoices over HTTP: made of a ticket's or a month's time, listed, issued, made void."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 from gateway_api import Answer, Api, Desk, eventually
 
@@ -103,6 +105,25 @@ async def test_a_month_of_a_client(desk: Desk) -> None:
     assert (await desk.api.post(INVOICES, month)).status == 409
     assert refusal(await desk.api.post(INVOICES, month | {"to": EVER["from"]}))[2] == ["to"]
     assert refusal(await desk.api.post(INVOICES, month | {"client_id": 99}))[0] == 404
+
+
+async def test_what_is_yet_to_be_invoiced(desk: Desk) -> None:
+    of = await client(desk.api)
+    invoiced, _ = await worked(desk.api, of, 600), await worked(desk.api, of, 60)
+    made = await desk.api.made(f"{invoiced}/invoice", {})
+    now = datetime.now(UTC)
+    today = {"from": f"{now - timedelta(1):%FT%TZ}", "to": f"{now + timedelta(1):%FT%TZ}"}
+    query = urlencode(today | {"group_by": "client", "billable": "true", "invoiced": "false"})
+
+    async def left(seconds: int) -> None:
+        await eventually(
+            lambda: desk.api.get(f"/api/v1/reports/time?{query}"),
+            lambda answer: answer.json["sum"]["seconds"] == seconds,
+        )
+
+    await left(60)
+    await desk.api.call("POST", f"{INVOICES}/{made['id']}/void", None, {})
+    await left(660)
 
 
 async def test_what_is_refused(desk: Desk) -> None:

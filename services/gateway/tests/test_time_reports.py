@@ -43,7 +43,7 @@ def time(id: int, seconds: int | None, started_at: datetime = AT, **fields: Any)
 TOLD = (
     time(1, 100),
     time(2, 20, AT + timedelta(days=1), billable=False),
-    time(3, 3, agent=BOB, ticket_id=2),
+    time(3, 3, agent=BOB, ticket_id=2, invoice_id=5),
     time(4, 1000, agent=None, client=None, ticket_id=3),
     time(5, None),  # runs
     time(6, 5000, deleted_at=AT),
@@ -108,6 +108,8 @@ async def test_filters_and_sum(api: Api) -> None:
         ("agent_id=1,2", 200123),
         ("agent_id=1&agent_id=2&client_id=7&billable=true", 200103),
         ("client_id=8", 0),
+        ("invoiced=true", 3),
+        ("invoiced=false&billable=true", 201100),
     ):
         answer = (await report(api, f"group_by=agent&{query}")).json
         assert answer["sum"]["seconds"] == seconds, query

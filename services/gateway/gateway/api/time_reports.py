@@ -44,6 +44,7 @@ class TimeQuery(BaseModel):
     client_id: Several[Id] | None = None
     agent_id: Several[Id] | None = None
     billable: bool | None = None
+    invoiced: bool | None = Field(None, description="on an invoice that is not void")
     limit: int = Field(200, ge=1, le=1000)
     cursor: str | None = Field(None, max_length=16, description="`next_cursor` of the page before")
 
@@ -58,6 +59,7 @@ class TimeQuery(BaseModel):
             agent_ids=self.agent_id,
             client_ids=self.client_id,
             billable=self.billable,
+            invoiced=self.invoiced,
         )
 
     def after(self) -> int:

@@ -175,7 +175,7 @@ HISTORY = Table(
 def _covering(*columns: str) -> dict[str, Any]:
     """With all that is summed up by whatever, of what was worked."""
     return {
-        "postgresql_include": [*columns, "ticket_id", "seconds", "billable"],
+        "postgresql_include": [*columns, "ticket_id", "seconds", "billable", "invoice_id"],
         "postgresql_where": text("seconds IS NOT NULL AND deleted_at IS NULL"),
     }
 
@@ -190,6 +190,7 @@ TIME_ENTRIES = Table(
     Column("started_at", TIME, nullable=False),
     Column("seconds", Integer),  # null: the timer runs
     Column("billable", Boolean, nullable=False),
+    Column("invoice_id", BigInteger),
     Column("deleted_at", TIME),
     Column("version", Integer, nullable=False),
     Column("doc", Text, nullable=False),

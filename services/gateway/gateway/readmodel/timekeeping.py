@@ -18,21 +18,23 @@ from gateway.readmodel.reading import LARGEST_ID
 KEEP_TIMES = compiled(
     text("""
     INSERT INTO time_entries AS target (
-        id, ticket_id, agent_id, client_id, started_at, seconds, billable, deleted_at, version, doc)
+        id, ticket_id, agent_id, client_id, started_at, seconds, billable, invoice_id, deleted_at,
+        version, doc)
     SELECT DISTINCT ON (id) * FROM unnest(
         CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:agent_id AS bigint[]),
         CAST(:client_id AS bigint[]), CAST(:started_at AS timestamptz[]),
-        CAST(:seconds AS integer[]), CAST(:billable AS boolean[]),
+        CAST(:seconds AS integer[]), CAST(:billable AS boolean[]), CAST(:invoice_id AS bigint[]),
         CAST(:deleted_at AS timestamptz[]), CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (id, ticket_id, agent_id, client_id, started_at, seconds, billable, deleted_at,
-              version, doc)
+    ) AS new (id, ticket_id, agent_id, client_id, started_at, seconds, billable, invoice_id,
+              deleted_at, version, doc)
     WHERE NOT EXISTS (SELECT FROM time_entries t WHERE t.id = new.id AND t.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
         ticket_id = excluded.ticket_id, agent_id = excluded.agent_id,
         client_id = excluded.client_id, started_at = excluded.started_at,
         seconds = excluded.seconds, billable = excluded.billable,
-        deleted_at = excluded.deleted_at, version = excluded.version, doc = excluded.doc
+        invoice_id = excluded.invoice_id, deleted_at = excluded.deleted_at,
+        version = excluded.version, doc = excluded.doc
     WHERE target.version < excluded.version
     """)
 )
@@ -78,6 +80,9 @@ _SUMS = """
 """
 
 
+NARROWED_BY = ("agent_ids", "client_ids", "billable", "invoiced")
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """What is summed up: what began in the range, without timers that run. None: any."""
@@ -89,6 +94,7 @@ class Report:
     agent_ids: Sequence[int] | None = None
     client_ids: Sequence[int] | None = None
     billable: bool | None = None
+    invoiced: bool | None = None
 
 
 @lru_cache(maxsize=64)
@@ -98,6 +104,7 @@ def _report(group_by: GroupBy, given: frozenset[str]) -> Statement:
         "agent_ids": "AND agent_id = ANY(CAST(:agent_ids AS bigint[]))",
         "client_ids": "AND client_id = ANY(CAST(:client_ids AS bigint[]))",
         "billable": "AND billable = :billable",
+        "invoiced": "AND (invoice_id IS NOT NULL) = :invoiced",
     }
     groups = _SUMS.format(billable="CASE WHEN billable THEN seconds END", count="count(*)")
     total = _SUMS.format(billable="billable_seconds", count="coalesce(sum(entries), 0)")
@@ -130,6 +137,7 @@ def time_row(time: TimeEntry) -> dict[str, Any]:
         "started_at": time.started_at,
         "seconds": time.seconds,
         "billable": time.billable,
+        "invoice_id": time.invoice_id,
         "deleted_at": time.deleted_at,
         "version": time.version,
         "doc": text_of(time),
@@ -155,7 +163,7 @@ async def running_timer(database: Database, agent_id: int) -> str | None:
 
 def statement_of(asked: Report, *, after: int, limit: int) -> tuple[Statement, dict[str, Any]]:
     """The statement of a report, and its values."""
-    filters = {name: getattr(asked, name) for name in ("agent_ids", "client_ids", "billable")}
+    filters = {name: getattr(asked, name) for name in NARROWED_BY}
     given = {name: value for name, value in filters.items() if value is not None}
     bounds = {"since": asked.since, "until": asked.until, "after": after, "limit": limit}
     statement = _report(asked.group_by, frozenset(given))
