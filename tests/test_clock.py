@@ -31,6 +31,36 @@ async def running(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterato
         yield running
 
 
+REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
+    ({"cron": "* * * * *"}, "cron"),
+    ({"rrule": "FREQ=SECONDLY", "starts_at": "2030-01-01T00:00:00Z"}, "rrule"),
+    ({"rrule": "FREQ=DAILY;" * 1000, "starts_at": "2030-01-01T00:00:00Z"}, "rrule"),
+    ({"cron": "0 9 30 2 *"}, "cron"),
+    ({"every": "daily", "starts_at": "2030-01-01T00:00:00Z"}, "every"),
+    ({"every": "weekly"}, "starts_at"),
+    (
+        {
+            "every": "weekly",
+            "starts_at": "2030-01-02T00:00:00Z",
+            "ends_at": "2030-01-01T00:00:00Z",
+        },
+        "ends_at",
+    ),
+    ({"cron": "0 9 * * *", "timezone": "Europe/Atlantis"}, "timezone"),
+    ({"cron": "0 9 * * *", "count": 0}, "count"),
+    ({"cron": "0 9 * * *", "lead_seconds": -1}, "lead_seconds"),
+    ({"cron": "0 9 * * *", "days_off": "maybe"}, "days_off"),
+)
+
+
+async def refuses(running: Whole) -> None:
+    for timing, field in REFUSED:
+        body = {"name": "x", "ticket": {"subject": "x", "body": "x"}} | timing
+        refused = await running.api("POST", SCHEDULES, body)
+        assert refused.status == 422, (timing, refused.body)
+        assert refused.json["errors"][0]["field"].rpartition(".")[2] == field
+
+
 async def test_a_schedule_from_its_first_to_its_last_day(running: Whole) -> None:
     ticket = {"subject": "Backups", "body": "All.", "client_id": running.client_id}
     made = await running.created(
@@ -77,36 +107,7 @@ async def test_a_schedule_from_its_first_to_its_last_day(running: Whole) -> None
     assert (await running.api("GET", path)).status == 404
     assert (await running.api("GET", SCHEDULES)).json["data"] == []
     assert (await running.api("POST", f"{path}/run")).status == 404
-
-
-REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"cron": "* * * * *"}, "cron"),
-    ({"rrule": "FREQ=SECONDLY", "starts_at": "2030-01-01T00:00:00Z"}, "rrule"),
-    ({"rrule": "FREQ=DAILY;" * 1000, "starts_at": "2030-01-01T00:00:00Z"}, "rrule"),
-    ({"cron": "0 9 30 2 *"}, "cron"),
-    ({"every": "daily", "starts_at": "2030-01-01T00:00:00Z"}, "every"),
-    ({"every": "weekly"}, "starts_at"),
-    (
-        {
-            "every": "weekly",
-            "starts_at": "2030-01-02T00:00:00Z",
-            "ends_at": "2030-01-01T00:00:00Z",
-        },
-        "ends_at",
-    ),
-    ({"cron": "0 9 * * *", "timezone": "Europe/Atlantis"}, "timezone"),
-    ({"cron": "0 9 * * *", "count": 0}, "count"),
-    ({"cron": "0 9 * * *", "lead_seconds": -1}, "lead_seconds"),
-    ({"cron": "0 9 * * *", "days_off": "maybe"}, "days_off"),
-)
-
-
-async def test_what_cannot_be_is_refused(running: Whole) -> None:
-    for timing, field in REFUSED:
-        body = {"name": "x", "ticket": {"subject": "x", "body": "x"}} | timing
-        refused = await running.api("POST", SCHEDULES, body)
-        assert refused.status == 422, (timing, refused.body)
-        assert refused.json["errors"][0]["field"].rpartition(".")[2] == field
+    await refuses(running)
 
 
 ALICE = "alice@client.test"

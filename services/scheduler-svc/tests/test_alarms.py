@@ -40,7 +40,7 @@ async def test_an_alarm_rings_at_its_time_and_is_gone(office: Office) -> None:
         (woken,) = await office.wait_for(WakeTicket)
         late = datetime.now(UTC) - at
     assert woken == WakeTicket(ticket_id=7, at=at)
-    assert timedelta() <= late < timedelta(seconds=2)
+    assert timedelta() <= late < timedelta(seconds=5)  # one is usual; this machine may be busy
     assert await told(office) == [(8, 1)]
 
 

@@ -19,7 +19,7 @@ from deskwire.messaging.rabbit import apply_topology
 from deskwire.testing import FreshDatabase
 from scheduler_svc.main import running
 
-SECONDS = float(os.environ.get("DESKWIRE_CHAOS_SECONDS", "8"))
+SECONDS = float(os.environ.get("DESKWIRE_CHAOS_SECONDS", "5"))
 SCHEDULERS = 5 if "DESKWIRE_CHAOS_SECONDS" in os.environ else 3
 SCHEDULES = int(20 * SECONDS)
 ALARMS = int(200 * SECONDS)

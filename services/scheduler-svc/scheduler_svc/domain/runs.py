@@ -167,7 +167,7 @@ def due(plan: Plan, wall: datetime, now: datetime) -> tuple[Sequence[Run], Run |
     Of what was missed all are, in batches, or the last one, or none.
     """
     catch_up = plan.timing.catch_up
-    if catch_up != "all":
+    if catch_up != "all" and _several(plan, wall, now):
         wall = plan.last_since(wall, now)
     come: list[Run] = []
     for run in plan.since(wall):
@@ -188,6 +188,11 @@ def order(
         changes["due_at"] = run.at
     ticket = schedule.ticket.model_copy(update=changes)
     return OpenScheduledTicket(schedule_id=schedule.id, occurrence=occurrence, ticket=ticket)
+
+
+def _several(plan: Plan, wall: datetime, now: datetime) -> bool:
+    second = next(islice(plan.since(wall), 1, 2), None)
+    return second is not None and second.opens_at <= now
 
 
 def _caught_up(plan: Plan, come: Sequence[Run], now: datetime) -> Sequence[Run]:
