@@ -10,7 +10,7 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test soak fuzz check bench bench-data bench-scale mail-report migrate docs lock clean
+.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale mail-report migrate docs lock clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ bench-scale: $(ready) ## Measure lists and searches of a million tickets beside 
 
 mail-report: $(ready) ## How well mails of other projects are understood, and which are not
 	@$(bin)/python services/mail-ingest-svc/tests/mail_report.py
+
+fuzz-mail: $(ready) ## Mails that nobody would write, for 10 minutes: those not read well are in var/fuzz
+	@$(bin)/python services/mail-ingest-svc/tests/fuzz_parser.py "$${DESKWIRE_FUZZ_SECONDS:-600}"
 
 migrate: $(ready) ## Bring the databases to the newest schema
 	@$(bin)/deskwire migrate

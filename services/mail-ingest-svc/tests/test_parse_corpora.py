@@ -1,6 +1,7 @@
 """Mails of other projects, beside their answers where they have some."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from corpora import CORPORA, bounce_score, mails, oracle_score
+from fuzz_parser import check, mutated, seeds
 
 from mail_ingest_svc.parse import parse
 
@@ -27,6 +29,18 @@ FLOORS = {
     "text": 0.92,
     "attachments": 0.87,
 }
+
+
+def test_mails_cut_up_and_put_together_anew_are_read() -> None:
+    """Other ones each time; `make fuzz-mail` goes on for longer."""
+    seed, known = random.randrange(10**9), seeds()
+    chance = random.Random(seed)
+    for number in range(300):
+        raw = mutated(chance, known)
+        try:
+            check(raw)
+        except Exception as error:
+            raise AssertionError(f"mail {number} of seed {seed}") from error
 
 
 def test_every_mail_is_read() -> None:
