@@ -311,6 +311,20 @@ async def test_a_moved_mail_whose_row_does_not_say_so(office: PostOffice, maildi
     assert rows[1]["reason"] == "left the folder before it was read"
 
 
+async def test_a_mail_that_left_while_another_process_had_it(
+    office: PostOffice, maildir: Maildir
+) -> None:
+    """Or that one died with it: this is known when its time is over."""
+    await office.database.pool.execute(
+        "INSERT INTO mails (mailbox, folder, uidvalidity, uid, size, claimed_at, seen_at)"
+        " VALUES ($1, 'new', 0, 'gone', 1, now() - interval '4 s', now() - interval '4 s')",
+        str(maildir.path),
+    )
+    async with office.open(maildir.url):
+        [row] = await office.ledger("failed")
+    assert row["reason"] == "left the folder before it was read"
+
+
 async def test_a_maildir_is_made_and_may_come_back(office: PostOffice, tmp_path: Path) -> None:
     box = tmp_path / "support"
     async with office.open(f"maildir:{box}"):

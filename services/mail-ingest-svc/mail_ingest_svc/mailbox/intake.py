@@ -96,8 +96,7 @@ class Intake:
         listed = await self.run(self.mailbox.listing)
         LAST_SUCCESS.labels(self.mailbox.name).set_to_current_time()
         if self._first_look and self.mailbox.settled:
-            await self._note_those_that_left(listed)
-            self._first_look = False
+            self._first_look = self._retry = await self._note_those_that_left(listed)
         begun: list[tuple[int, Claimed]] = []
         for chunk in chunks(listed, self._limit):
             if not self.stopping:
@@ -122,12 +121,14 @@ class Intake:
         box = self.mailbox
         return {"mailbox": box.name, "folder": box.folder, "uidvalidity": box.uidvalidity}
 
-    async def _note_those_that_left(self, listed: Sequence[Listed]) -> None:
+    async def _note_those_that_left(self, listed: Sequence[Listed]) -> bool:
+        """Whether it is to be looked again, when no other process has any of them."""
         uids = [mail.uid for mail in listed]
         async with self._outbox.transaction() as tx:
             left = await tx.fetch(ledger.LEFT, uids=uids, **self._folder())
-            if left:
-                await self._lose([row["id"] for row in left], tx)
+            if gone := [row["id"] for row in left if not row["later"]]:
+                await self._lose(gone, tx)
+        return any(row["later"] for row in left)
 
     async def _lose(self, ids: Sequence[int], tx: Transaction) -> None:
         for row in await tx.fetch(ledger.GONE, ids=ids):

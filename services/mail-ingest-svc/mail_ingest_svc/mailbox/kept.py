@@ -16,12 +16,12 @@ from mail_ingest_svc.mailbox.faults import ELSEWHERE, fault_of_the_mail
 from mail_ingest_svc.mailbox.port import NotFetched
 from mail_ingest_svc.mailbox.prepare import Claimed, Preparing, Unprepared
 from mail_ingest_svc.mailbox.taking import LETHAL_CLAIMS, Taking
+from mail_ingest_svc.parse.headers import MAX_BLOCK, headers_alone
 from mail_ingest_svc.store import ledger
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
-HEADERS_BYTES = 1024 * 1024
 
 
 class KeptMails:
@@ -106,17 +106,12 @@ class KeptMails:
         """Of a mail over the limit its headers."""
         whole = claimed.mail.size <= self._limit
         try:
-            within = range(0) if whole else range(HEADERS_BYTES)
+            within = range(0) if whole else range(MAX_BLOCK)
             chunks_read = await self._blobs.read(claimed.raw_id or "", within)
         except NotFound as error:
             return NotFetched(str(error))
         content = b"".join([bytes(chunk) async for chunk in chunks_read])
-        return content if whole else _headers_of(content)
-
-
-def _headers_of(beginning: bytes) -> bytes:
-    head, _, _ = beginning.replace(b"\r\n", b"\n").partition(b"\n\n")
-    return head + b"\n\n"
+        return content if whole else headers_alone(content)
 
 
 def _claimed(row: asyncpg.Record) -> Claimed:

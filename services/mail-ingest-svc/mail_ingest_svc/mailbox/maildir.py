@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mail_ingest_svc.domain import Listed
 from mail_ingest_svc.mailbox.port import Fetched, MailboxAway, NotFetched, NotMoved
+from mail_ingest_svc.parse.headers import MAX_BLOCK, headers_alone
 
 TICK_SECONDS = 0.01
 SETTLE_NS = 10_000_000
@@ -18,8 +19,6 @@ EMPTY_NS = 2_000_000_000
 
 CLOCK_NS = 100_000_000
 """Within so little time a folder may change twice and show the same time of change."""
-
-HEADERS_BYTES = 1024 * 1024
 
 
 class MaildirMailbox:
@@ -133,6 +132,4 @@ def _make_maildir(path: Path) -> None:
 
 def _read_headers(path: Path) -> bytes:
     with path.open("rb") as file:
-        beginning = file.read(HEADERS_BYTES)
-    head, _, _ = beginning.replace(b"\r\n", b"\n").partition(b"\n\n")
-    return head + b"\n\n"
+        return headers_alone(file.read(MAX_BLOCK))

@@ -53,6 +53,12 @@ def read_headers(raw: bytes, start: int, end: int, limit: int) -> tuple[Headers,
     return Headers(tuple(fields)), _body_start(raw, position, stop, end)
 
 
+def headers_alone(beginning: bytes) -> bytes:
+    """A mail without its body; ``beginning`` may be cut anywhere behind its headers."""
+    head, _, _ = beginning.replace(b"\r\n", b"\n").partition(b"\n\n")
+    return head + b"\n\n"
+
+
 def _after_mbox_line(raw: bytes, start: int, stop: int) -> int:
     line = _MBOX_LINE.match(raw, start, stop)
     return line.end() if line else start

@@ -5,7 +5,7 @@ from dataclasses import replace
 from mail_ingest_svc.parse.addresses import read_addresses, read_sender
 from mail_ingest_svc.parse.authentication import read_authentication
 from mail_ingest_svc.parse.bodies import Body, read_body
-from mail_ingest_svc.parse.headers import Headers
+from mail_ingest_svc.parse.headers import Headers, headers_alone
 from mail_ingest_svc.parse.identity import read_date, read_ids, read_message_id
 from mail_ingest_svc.parse.kind import Evidence, classify
 from mail_ingest_svc.parse.model import ParsedAttachment, ParsedMail
@@ -33,8 +33,7 @@ def parse(raw: bytes, own: frozenset[str] = frozenset(), authserv_id: str = "") 
 
 def _unreadable(raw: bytes, own: frozenset[str], authserv_id: str) -> ParsedMail:
     try:
-        head = raw.replace(b"\r\n", b"\n").partition(b"\n\n")[0] + b"\n\n"
-        known = _parsed(head, own, authserv_id)
+        known = _parsed(headers_alone(raw), own, authserv_id)
     except Exception:
         known = ParsedMail()
     source = ParsedAttachment("mail.eml", "message/rfc822", raw)

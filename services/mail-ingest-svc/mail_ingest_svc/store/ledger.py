@@ -138,7 +138,8 @@ NAME_ORIGINALS = compiled(
 MOVED = compiled(text("UPDATE mails SET flagged_at = now() WHERE id = ANY(CAST(:ids AS bigint[]))"))
 
 # The first look after an outage: what is no longer in the folder was moved by us before it could
-# be noted, or by somebody before we could read it.
+# be noted, or by somebody before we could read it. ``later``: there is one that another process
+# has, or had when it died.
 LEFT = compiled(
     text(f"""
     WITH gone AS (
@@ -149,7 +150,14 @@ LEFT = compiled(
                    AND uid = ANY(CAST(:uids AS text[])))
         RETURNING id, state, raw_id
     )
-    SELECT id FROM gone WHERE state = 'fetching' AND raw_id IS NULL -- for GONE, at once
+    SELECT id, false AS later FROM gone WHERE state = 'fetching' AND raw_id IS NULL
+    UNION ALL
+    SELECT 0, true WHERE EXISTS (
+        SELECT FROM mails
+        WHERE mailbox = :mailbox AND folder = :folder AND flagged_at IS NULL
+          AND claimed_at >= now() - {LEASE} AND seen_at < now() - interval '1 second'
+          AND NOT (uidvalidity = CAST(:uidvalidity AS bigint)
+                   AND uid = ANY(CAST(:uids AS text[]))))
     """)
 )
 
