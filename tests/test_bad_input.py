@@ -170,7 +170,6 @@ async def test_a_cursor_that_is_not_ours_is_refused(caller: Caller) -> None:
         for parameter in operation.parameters("query"):
             if parameter["name"] != "cursor":
                 continue
-            longest = resolved(parameter["schema"])["maxLength"]
             for cursor in (
                 "x",
                 "\0",
@@ -178,11 +177,10 @@ async def test_a_cursor_that_is_not_ours_is_refused(caller: Caller) -> None:
                 "W10=",
                 "WzFd",
                 "WyItbnVtYmVyIiwibm8iLDFd",
-                "x" * longest,
+                "x" * 10_000,
             ):
-                if len(cursor) <= longest:
-                    refused = await caller.call(operation.request(query={"cursor": cursor}))
-                    assert (refused.status, named(refused)) == (400, {"cursor"}), operation
+                refused = await caller.call(operation.request(query={"cursor": cursor}))
+                assert (refused.status, named(refused)) == (400, {"cursor"}), operation
 
 
 async def test_numbers_of_things_have_no_end(caller: Caller) -> None:
@@ -197,8 +195,8 @@ async def test_numbers_of_things_have_no_end(caller: Caller) -> None:
 async def test_a_key_is_of_one_body_alone(caller: Caller) -> None:
     tried = 0
     for operation, body in BODIES:
-        if operation.method != "POST" or operation.path.endswith("/bulk"):
-            continue  # many at once: each of them is told by itself
+        if operation.method != "POST":
+            continue
         once = str(uuid4())
         first = await caller.call(operation.request(body=body, Idempotency_Key=once))
         if first.status >= 300:
@@ -222,6 +220,8 @@ async def test_a_key_is_of_one_body_alone(caller: Caller) -> None:
 def different(body: Mapping[str, Any]) -> dict[str, Any]:
     """Another body that is as good."""
     made = dict(body)
+    if "ids" in made:
+        return made | {"ids": [*made["ids"], 987_654]}
     for name in ("name", "subject", "body", "note", "reason"):
         if name in made:
             return made | {name: f"x{made[name]}"}

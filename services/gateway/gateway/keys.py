@@ -57,10 +57,16 @@ _REVOKE = compiled(
 _COLUMNS = (
     "k.id, k.name, k.client_id, k.agent_id, k.scopes, k.created_at, k.expires_at, k.revoked_at"
 )
-_LIST = compiled(text(f"SELECT {_COLUMNS} FROM api_keys k ORDER BY k.id"))
+_LIST = compiled(
+    text(f"SELECT {_COLUMNS} FROM api_keys k WHERE k.id > :after ORDER BY k.id LIMIT :limit")
+)
+_COUNT = compiled(text("SELECT count(*) FROM api_keys"))
+_GET = compiled(text(f"SELECT {_COLUMNS} FROM api_keys k WHERE k.id = :id"))
 _FIND = compiled(
     text(f"""
-    SELECT {_COLUMNS}, k.secret_sha256, a.doc AS agent FROM api_keys k
+    SELECT {_COLUMNS}, k.secret_sha256, a.doc AS agent,
+           coalesce(a.archived, false) AS agent_archived
+    FROM api_keys k
     LEFT JOIN records a ON a.kind = 'agent' AND a.id = k.agent_id
     WHERE k.id = :id
     """)
@@ -69,7 +75,8 @@ _FIND = compiled(
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """``agent`` is the document of the agent that the key acts as, once that is known here."""
+    """``agent`` is the document of the agent that the key acts as, once that is known here. The
+    key of an agent who is archived does not work."""
 
     id: int
     name: str
@@ -80,6 +87,7 @@ class Key:
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None
+    agent_archived: bool = False
 
     def allows(self, scope: str) -> bool:
         return scope in self.scopes or ADMIN in self.scopes
@@ -87,7 +95,7 @@ class Key:
     @property
     def usable(self) -> bool:
         live = self.expires_at is None or self.expires_at > datetime.now(UTC)
-        return live and self.revoked_at is None
+        return live and self.revoked_at is None and not self.agent_archived
 
 
 async def create_key(
@@ -131,8 +139,22 @@ async def revoke_key(database: Database, key_id: int) -> None:
         raise NotFound(f"there is no key {key_id}")
 
 
-async def list_keys(database: Database) -> list[Key]:
-    return [_key(row, agent=None) for row in await database.fetch(_LIST)]
+async def list_keys(database: Database, *, after: int = 0, limit: int | None = None) -> list[Key]:
+    """Those behind an id; all of them without a limit."""
+    rows = await database.fetch(_LIST, after=after, limit=limit)
+    return [_key(row, agent=None) for row in rows]
+
+
+async def count_keys(database: Database) -> int:
+    return int(await database.fetch_value(_COUNT))
+
+
+async def read_key(database: Database, key_id: int) -> Key:
+    """Raises `NotFound`."""
+    row = await database.fetch_one(_GET, id=key_id)
+    if row is None:
+        raise NotFound(f"there is no key {key_id}")
+    return _key(row, agent=None)
 
 
 def _key(row: asyncpg.Record, agent: str | None) -> Key:

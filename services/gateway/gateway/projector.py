@@ -36,10 +36,11 @@ from gateway.readmodel.writing import (
     setting_history_row,
     ticket_row,
 )
+from gateway.repeats import TIDY_REPEATS
 
 TicketAndEntry = events.TicketOpened | events.TicketReplied | events.TicketNoted
 
-TIDY = (TIDY_CHANGES, TIDY_FUTURE)
+TIDY = (TIDY_CHANGES, TIDY_FUTURE, TIDY_REPEATS)
 
 
 async def keep_ticket_and_entry(event: TicketAndEntry, tx: Transaction) -> None:

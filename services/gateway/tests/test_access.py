@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from gateway_api import Api, Desk
 
+from deskwire.contracts.people import Client, ClientChanged
 from deskwire.errors import Invalid, NotFound
+from deskwire.messaging.envelope import wrap
 from gateway.api.app import _application
 from gateway.api.auth import Route
 from gateway.keys import SCOPES, KeyRing, create_key, list_keys, revoke_key
@@ -223,10 +225,16 @@ async def test_agent_key_opens_as_the_agent(desk: Desk) -> None:
 
 async def test_keys_over_http(lonely_desk: Desk) -> None:
     api = lonely_desk.api
+    at = datetime(2026, 3, 2, tzinfo=UTC)
+    await lonely_desk.broker.publish(
+        wrap(ClientChanged(client=Client(id=5, name="Acme", created_at=at)))
+    )
     given = {"name": "Monitoring", "scopes": ["tickets:read"], "client_id": 5}
     made = await api.post("/api/v1/keys", given, Idempotency_Key="once")
     assert made.status == 201
     key = made.json["key"]
+    told = (await api.get(made.headers["Location"])).json
+    assert {"key": key, **told} == made.json
     again = await api.post("/api/v1/keys", given, Idempotency_Key="once")
     assert (again.status, again.json["code"]) == (409, "conflict")
     listed = (await api.get("/api/v1/keys")).json["data"]
@@ -240,8 +248,33 @@ async def test_keys_over_http(lonely_desk: Desk) -> None:
     assert (await api.get("/api/v1/keys")).json["data"][1]["revoked_at"]
     assert (await api.using(key).get(TICKETS)).status == 401
     assert (await api.call("DELETE", "/api/v1/keys/99", None, {})).status == 404
+    assert (await api.get("/api/v1/keys/99")).status == 404
     bad = await api.post("/api/v1/keys", {"name": "x", "scopes": ["tickets:eat"]})
     assert bad.status == 422
+    nobody = await api.post("/api/v1/keys", given | {"client_id": 6})
+    assert nobody.status == 404
+
+
+async def test_keys_are_listed_a_page_at_a_time(lonely_desk: Desk) -> None:
+    await lonely_desk.key("tickets:read")
+    await lonely_desk.key("tickets:read")
+    page = (await lonely_desk.api.get("/api/v1/keys?limit=2&total=true")).json
+    assert ([each["id"] for each in page["data"]], page["total"]) == ([1, 2], 3)
+    rest = (await lonely_desk.api.get(f"/api/v1/keys?limit=2&cursor={page['next_cursor']}")).json
+    assert ([each["id"] for each in rest["data"]], rest["next_cursor"]) == ([3], None)
+
+
+async def test_keys_of_an_archived_agent_do_not_work(desk: Desk) -> None:
+    ring = KeyRing(desk.database, believed=0)
+    bob = await desk.api.made("/api/v1/agents", {"name": "Bob", "email": "bob@example.com"})
+    his = (await desk.key("tickets:read", agent_id=bob["id"])).key
+    assert await ring.verify(his)
+    await desk.api.post(f"/api/v1/agents/{bob['id']}/archive", {})
+    assert await ring.verify(his) is None
+    given = {"name": "x", "scopes": ["tickets:read"], "agent_id": bob["id"]}
+    assert (await desk.api.post("/api/v1/keys", given)).status == 409
+    await desk.api.post(f"/api/v1/agents/{bob['id']}/unarchive", {})
+    assert await ring.verify(his)
 
 
 async def test_keys_are_stored_as_hashes(lonely_desk: Desk) -> None:

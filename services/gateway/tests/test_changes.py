@@ -188,6 +188,9 @@ async def test_many_at_once(desk: Desk) -> None:
     first = await api.post("/api/v1/tickets/bulk", {"ids": ids, "action": "close"}, **key)
     second = await api.post("/api/v1/tickets/bulk", {"ids": ids, "action": "close"}, **key)
     assert first.json == second.json
+    assert second.headers["Idempotent-Replayed"] == "true"
+    for other in ({"ids": [*ids, 999], "action": "close"}, {"ids": ids, "action": "reopen"}):
+        assert (await api.post("/api/v1/tickets/bulk", other, **key)).json["code"] == "key_reused"
     merge = {"ids": ids[:2], "action": "merge", "into": ids[2]}
     refused = await api.post("/api/v1/tickets/bulk", merge)
     assert [r["status"] for r in refused.json["results"]] == [409, 409]

@@ -51,7 +51,7 @@ async def test_answers_are_as_described(desk: Desk) -> None:
         ("Entry", entry),
         ("Page_Ticket_", (await api.get("/api/v1/tickets?total=true")).json),
         ("Page_Entry_", (await api.get(f"/api/v1/tickets/{ticket['id']}/entries")).json),
-        ("ShownKeys", (await api.get("/api/v1/keys")).json),
+        ("Page_ShownKey_", (await api.get("/api/v1/keys")).json),
         ("Problem", (await api.get("/api/v1/tickets?x=1")).json),
         ("Problem", (await api.get("/nowhere")).json),
     ):

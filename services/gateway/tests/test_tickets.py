@@ -1,6 +1,8 @@
 """Tickets over HTTP: opened by their owner, read from here."""
 
+import csv
 from datetime import datetime
+from typing import Any
 
 import pytest
 from gateway_api import Api, Desk, gateway
@@ -367,3 +369,31 @@ async def test_a_list_that_takes_too_long_harms_no_other(
             assert (answer.status, answer.json["code"]) == (503, "unavailable")
             assert "took too long" in answer.json["detail"]
             assert (await desk.api.get("/api/v1/clients")).status == 200
+
+
+async def test_a_clients_key_sees_neither_time_nor_that_there_are_notes(desk: Desk) -> None:
+    client = await desk.api.made("/api/v1/clients", {"name": "Acme"})
+    agent = await desk.api.made("/api/v1/agents", {"name": "Bob", "email": "bob@example.com"})
+    bob = await desk.key("admin", agent_id=agent["id"])
+    bound = await desk.key("tickets:read", "tickets:write", client_id=client["id"])
+    values = {"subject": "s", "body": "b", "client_id": client["id"]}
+    ticket = await bob.made("/api/v1/tickets", values)
+    path = f"/api/v1/tickets/{ticket['id']}"
+    for kind in ("internal", "public"):
+        await bob.made(f"{path}/entries", {"kind": kind, "body": "x", "time_worked": 60})
+
+    def told(document: Any) -> tuple[int, int]:
+        return document["entry_count"], document["time_worked"]
+
+    assert told((await bob.get(path)).json) == (3, 120)
+    for place in (path, f"/api/v1/tickets/by-number/{ticket['reference']}"):
+        assert told((await bound.get(place)).json) == (2, 0)
+    for place in ("/api/v1/tickets", f"/api/v1/clients/{client['id']}/tickets"):
+        assert told((await bound.get(place)).json["data"][0]) == (2, 0)
+    assert told((await bound.post(f"{path}/close", None)).json) == (2, 0)
+    [line] = csv.DictReader((await bound.get("/api/v1/tickets/export.csv")).body.decode().split())
+    assert (line["entry_count"], line["time_worked"]) == ("2", "0")
+    entries = (await bound.get(f"{path}/entries")).json["data"]
+    assert [entry["time_worked"] for entry in entries] == [0, 0]
+    entry = (await bound.get(f"{path}/entries/{entries[1]['id']}")).json
+    assert entry == entries[1]

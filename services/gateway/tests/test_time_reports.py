@@ -209,3 +209,15 @@ async def _plan(database: db.Database, asked: Report) -> dict[str, Any]:
 
 def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
     return [plan, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
+
+
+async def test_table(api: Api) -> None:
+    answer = await api.get(f"/api/v1/reports/time.csv?{MONTH}&group_by=agent")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="time.csv"'
+    assert answer.body.decode("utf-8-sig").splitlines() == [
+        "id,name,seconds,billable_seconds,entries",
+        ",,1000,1000,1",
+        "1,Ann,120,100,2",
+        "2,,200003,200003,2",
+    ]
+    assert (await api.get(f"/api/v1/reports/time.csv?{MONTH}&group_by=agent&limit=1")).status == 422

@@ -20,6 +20,8 @@ from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import perform_change, perform_merge, request_id
 from gateway.api.errors import STATUS
 from gateway.api.fields import Id, Name, Note, RequestBody, Tags
+from gateway.api.services import services
+from gateway.repeats import check_body
 
 routes = router("/tickets", "tickets")
 
@@ -116,36 +118,45 @@ async def change_many_tickets(request: Request, bulk: Bulk) -> Response:
     """One change of up to 200 tickets. Each is told of by itself, with the status it would have."""
     by = caller(request)
     by.everywhere()
-    request_id(request)  # one for all that follows
+    id = request_id(request)  # one for all that follows
+    if "idempotency-key" in request.headers:
+        await check_body(services(request).database, id, bulk.model_dump_json().encode())
     ids = list(dict.fromkeys(bulk.ids))
     limit = asyncio.Semaphore(1 if isinstance(bulk, BulkMerge) else AT_ONCE)
 
-    async def one(id: int) -> BulkResult:
+    async def one(id: int) -> tuple[BulkResult, bool]:
         async with limit:
             return await _result(request, by, bulk, id)
 
     found = await asyncio.gather(*map(one, ids))
     headers = {"Idempotency-Key": request.scope["idempotency_key"]}
-    return Response(_text(found), headers=headers, media_type="application/json")
+    if all(replayed for _, replayed in found):
+        headers["Idempotent-Replayed"] = "true"
+    results = [result for result, _ in found]
+    return Response(_text(results), headers=headers, media_type="application/json")
 
 
-async def _result(request: Request, by: Caller, bulk: Any, id: int) -> BulkResult:
+async def _result(request: Request, by: Caller, bulk: Any, id: int) -> tuple[BulkResult, bool]:
+    """What became of one, and whether that was so before."""
     try:
-        return BulkResult(id=id, status=200, version=await _done(request, by, bulk, id))
+        version, replayed = await _done(request, by, bulk, id)
     except DeskwireError as error:
         status = STATUS.get(error.code, 500)
-        return BulkResult(id=id, status=status, code=error.code, detail=str(error))
+        return BulkResult(id=id, status=status, code=error.code, detail=str(error)), False
+    return BulkResult(id=id, status=200, version=version), replayed
 
 
-async def _done(request: Request, by: Caller, bulk: Any, id: int) -> int:
+async def _done(request: Request, by: Caller, bulk: Any, id: int) -> tuple[int, bool]:
     part = str(id)
     if isinstance(bulk, BulkMerge):
         merge = MergeTicket(
             ticket_id=id, actor=by.actor, **bulk.model_dump(exclude={"ids", "action"})
         )
-        return (await perform_merge(request, merge, part=part)).reply.source.version
+        merged = await perform_merge(request, merge, part=part)
+        return merged.reply.source.version, merged.replayed
     change = ChangeTicket(ticket_id=id, changes=bulk.changes(), actor=by.actor)
-    return (await perform_change(request, change, part=part)).reply.version
+    changed = await perform_change(request, change, part=part)
+    return changed.reply.version, changed.replayed
 
 
 def _text(results: Sequence[BulkResult]) -> bytes:

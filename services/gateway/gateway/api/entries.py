@@ -25,7 +25,7 @@ from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.services import services
 from gateway.api.tickets import seen
-from gateway.readmodel import reading
+from gateway.readmodel import outside, reading
 from gateway.readmodel.documents import shown
 from gateway.readmodel.documents import text_of as document_text
 from gateway.readmodel.lists import TIMELINE, Filter
@@ -80,7 +80,8 @@ async def read_entry(request: Request, ticket_id: int, entry_id: int) -> Respons
     row = await reading.entry(services(request).database, entry_id, ticket_id, internal=internal)
     if row is None:
         raise NotFound(f"there is no entry {entry_id} on ticket {ticket_id}")
-    return answers.found(request, row, await answers.whole(request, row))
+    doc = await answers.whole(request, row)
+    return answers.found(request, row, doc if internal else outside.entry(doc))
 
 
 @routes.post("", status_code=201, response_model=Entry)

@@ -22,7 +22,7 @@ from gateway.api.pages import Several
 from gateway.api.services import Services, services
 from gateway.api.streaming import SEND_SECONDS, disconnected
 from gateway.feed import Listener, TooSlow
-from gateway.readmodel import changes
+from gateway.readmodel import changes, outside
 from gateway.readmodel.changes import Change, Place, Wanted
 
 routes = router("/events", "tickets")
@@ -178,16 +178,17 @@ async def _blocks(at: Services, wanted: Wanted, after: Place | None) -> AsyncGen
         yield RETRY
         async for page in _missed(at.database, wanted, heard):
             heard = page.upto
-            yield _told(page.changes)
+            yield await _told(at.database, wanted, page.changes)
     async with at.feed.listening() as listener:
         if heard is None:
             yield RETRY + (RESET if lost else "")
         else:  # the reader may be ahead of what was missed
             async for page in _missed(at.database, wanted, heard):
-                yield _told([each for each in page.changes if each.place <= listener.since])
+                found = [each for each in page.changes if each.place <= listener.since]
+                yield await _told(at.database, wanted, found)
         heard = max(heard or listener.since, listener.since)
         yield _mark(heard)
-        async for block in _heard(listener, wanted, heard):
+        async for block in _heard(at.database, listener, wanted, heard):
             yield block
 
 
@@ -199,7 +200,9 @@ async def _missed(database: Database, wanted: Wanted, after: Place) -> AsyncIter
         after, more = page.upto, page.more
 
 
-async def _heard(listener: Listener, wanted: Wanted, after: Place) -> AsyncIterator[str]:
+async def _heard(
+    database: Database, listener: Listener, wanted: Wanted, after: Place
+) -> AsyncIterator[str]:
     sent = time.monotonic()
     while True:
         try:
@@ -207,7 +210,8 @@ async def _heard(listener: Listener, wanted: Wanted, after: Place) -> AsyncItera
         except TooSlow:
             yield ": too slow, go on with Last-Event-ID\n\n"
             return
-        block = _told([each for each in found if each.place > after and wanted.has(each)])
+        new = [each for each in found if each.place > after and wanted.has(each)]
+        block = await _told(database, wanted, new)
         if not block and time.monotonic() - sent >= HEARTBEAT_SECONDS:
             block = ":\n" + _mark(max(after, listener.upto))
         if block:
@@ -215,8 +219,14 @@ async def _heard(listener: Listener, wanted: Wanted, after: Place) -> AsyncItera
             sent = time.monotonic()
 
 
-def _told(found: Sequence[Change]) -> str:
-    return "".join(f"id: {each.place}\ndata: {each.data}\n\n" for each in found)
+async def _told(database: Database, wanted: Wanted, found: Sequence[Change]) -> str:
+    data: Sequence[str] = [each.data for each in found]
+    if found and wanted.within is not None:
+        docs = await outside.tickets(database, [each.doc for each in found])
+        data = [each.with_ticket(doc) for each, doc in zip(found, docs, strict=True)]
+    return "".join(
+        f"id: {each.place}\ndata: {told}\n\n" for each, told in zip(found, data, strict=True)
+    )
 
 
 def _mark(place: Place) -> str:

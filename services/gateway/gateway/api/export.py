@@ -1,16 +1,17 @@
 """The filtered list of tickets as a table for spreadsheets."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Query, Request, Response
 
+from gateway.api.answers import as_seen
 from gateway.api.auth import caller, router, scope
 from gateway.api.services import services
 from gateway.api.spreadsheets import Columns, CsvStream, streamed, table
 from gateway.api.ticket_lists import OfClients, TicketSelection, asked
+from gateway.readmodel.lists import Page, Place
 
 routes = router("/tickets", "tickets")
 
@@ -70,5 +71,10 @@ async def export_tickets(request: Request, query: Annotated[Export, Query()]) ->
     """
     database, within = services(request).lists, caller(request).within
     of = await asked(database, query, query.filters(within), within)
-    page = partial(of.page, database)
+
+    async def page(limit: int, after: Place | None) -> Page:
+        found = await of.page(database, limit, after)
+        docs = await as_seen(request, [row["doc"] for row in found.rows])
+        return Page([{"doc": doc} for doc in docs], found.next)
+
     return await streamed("tickets.csv", COLUMNS, page, lambda doc: [orjson.loads(doc)])

@@ -1,18 +1,22 @@
 """API keys, for who holds one with the scope admin."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated
 
-import orjson
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from deskwire.errors import Conflict
 from gateway import keys
+from gateway.api import pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import request_id
 from gateway.api.fields import Id, Moment, Name, RequestBody
+from gateway.api.pages import Page, Paging
+from gateway.api.records import require
 from gateway.api.services import services
-from gateway.readmodel.reading import LARGEST_ID
+from gateway.readmodel.lists import KEY_LIST, Place
 
 routes = router("/keys", "keys")
 
@@ -36,11 +40,9 @@ class NewKey(RequestBody):
     expires_at: Moment | None = None
 
 
-class MadeKey(BaseModel):
-    key: str = Field(description="shown this once")
-
-
 class ShownKey(BaseModel):
+    """``agent_id``: whom it acts as; while that agent is archived it does not work."""
+
     id: int
     name: str
     client_id: int | None
@@ -51,18 +53,30 @@ class ShownKey(BaseModel):
     revoked_at: datetime | None
 
 
-class ShownKeys(BaseModel):
-    data: list[ShownKey]
+class MadeKey(ShownKey):
+    key: str = Field(description="shown this once")
 
 
-@routes.get("", response_model=ShownKeys)
+@routes.get("", response_model=Page[ShownKey])
 @scope("admin")
-async def list_keys(request: Request) -> Response:
+async def list_keys(request: Request, query: Annotated[Paging, Query()]) -> Response:
     """All keys, revoked ones too; never their secrets."""
     caller(request).everywhere()
-    found = await keys.list_keys(services(request).database)
-    shown = ShownKeys(data=[ShownKey.model_validate(k, from_attributes=True) for k in found])
-    return Response(shown.model_dump_json(), media_type="application/json")
+    database, limit = services(request).database, query.limit
+    after = pages.opened(query.cursor, KEY_LIST, "id").id if query.cursor else 0
+    found = await keys.list_keys(database, after=after, limit=limit + 1)
+    last = Place(found[limit - 1].id, found[limit - 1].id) if len(found) > limit else None
+    total = await keys.count_keys(database) if query.total else None
+    return pages.answer([_shown(key) for key in found[:limit]], "id", last, total)
+
+
+@routes.get("/{key_id:int}", response_model=ShownKey)
+@scope("admin")
+async def read_key(request: Request, key_id: int) -> Response:
+    """One key, without its secret."""
+    caller(request).everywhere()
+    key = await keys.read_key(services(request).database, key_id)
+    return Response(_shown(key), media_type="application/json")
 
 
 @routes.post("", status_code=201, response_model=MadeKey)
@@ -70,10 +84,16 @@ async def list_keys(request: Request) -> Response:
 async def create_key(request: Request, new: NewKey) -> Response:
     """Make a key. The answer is the only place that ever shows it: a repeated request gets 409."""
     caller(request).everywhere()
-    id = request_id(request)
-    key = await keys.create_key(services(request).database, **new.model_dump(), request_id=id)
-    headers = {"Idempotency-Key": request.scope["idempotency_key"]}
-    return Response(orjson.dumps({"key": key}), 201, headers, media_type="application/json")
+    for kind, id in (("client", new.client_id), ("agent", new.agent_id)):
+        if id is not None and (await require(request, kind, id))["archived"]:
+            raise Conflict(f"the {kind} is archived", field=f"{kind}_id")
+    request_key, database = request_id(request), services(request).database
+    secret = await keys.create_key(database, **new.model_dump(), request_id=request_key)
+    key = await keys.read_key(database, int(secret.split("_")[1]))
+    made = MadeKey.model_validate(asdict(key) | {"key": secret})
+    place = f"{services(request).settings.public_url.rstrip('/')}/api/v1/keys/{key.id}"
+    headers = {"Location": place, "Idempotency-Key": request.scope["idempotency_key"]}
+    return Response(made.model_dump_json(), 201, headers, media_type="application/json")
 
 
 @routes.delete("/{key_id:int}", status_code=204)
@@ -81,5 +101,9 @@ async def create_key(request: Request, new: NewKey) -> Response:
 async def revoke_key(request: Request, key_id: int) -> Response:
     """Revoke a key: it is refused everywhere within five seconds."""
     caller(request).everywhere()
-    await keys.revoke_key(services(request).database, min(key_id, LARGEST_ID))
+    await keys.revoke_key(services(request).database, key_id)
     return Response(status_code=204)
+
+
+def _shown(key: keys.Key) -> str:
+    return ShownKey.model_validate(key, from_attributes=True).model_dump_json()

@@ -11,12 +11,15 @@ from fastapi import Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from gateway.api.answers import whole_docs
+from gateway.api.auth import caller
 from gateway.api.errors import Malformed
 from gateway.api.fields import Moment
 from gateway.api.services import services
-from gateway.readmodel import lists
+from gateway.readmodel import lists, outside
 from gateway.readmodel.lists import Filter, Listing, Place, Query
 from gateway.readmodel.reading import LARGEST_ID
+
+LONGEST_CURSOR = 500
 
 Document = TypeVar("Document")
 Value = TypeVar("Value")
@@ -53,7 +56,7 @@ class Paging(Parameters):
     """Of every list."""
 
     limit: int = Field(50, ge=1, le=200)
-    cursor: str | None = Field(None, max_length=500, description="`next_cursor` of the page before")
+    cursor: str | None = Field(None, description="`next_cursor` of the page before")
     total: bool = Field(
         default=False,
         description=f"count what the filters let through; null for more than {lists.COUNTED:,}",
@@ -76,9 +79,10 @@ async def listed(
 
 async def _docs(request: Request, listing: Listing, rows: Sequence[asyncpg.Record]) -> list[str]:
     """Large bodies are whole in a timeline, which nothing else shows, and beginnings in a list."""
-    if listing is lists.TIMELINE:
-        return await whole_docs(request, rows)
-    return [row["doc"] for row in rows]
+    if listing is not lists.TIMELINE:
+        return [row["doc"] for row in rows]
+    docs = await whole_docs(request, rows)
+    return docs if caller(request).sees_internal else [outside.entry(doc) for doc in docs]
 
 
 def answer(docs: Sequence[str], sort: str, after: Place | None, total: int | None) -> Response:
@@ -106,6 +110,8 @@ _PLACES: dict[str, TypeAdapter[tuple[Any, ...]]] = {
 def opened(cursor: str, listing: Listing, sort: str) -> Place:
     """Raises `Malformed` unless it is a cursor of this order."""
     by = sort.removeprefix("-")
+    if len(cursor) > LONGEST_CURSOR:
+        raise Malformed("the cursor is not one of ours", field="cursor")
     try:
         text = base64.b64decode(cursor.encode(), altchars=b"-_", validate=True)
         for_sort, *place = _PLACES[_kind(listing, by)].validate_json(text)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 SAMPLES: Mapping[str, Any] = {
+    "Age.below_days": 1,
+    "Age.from_days": 0,
     "Agent.email": "bob@example.com",
     "Agent.name": "Bob",
     "AgentChange.email": "bob@example.com",
@@ -33,6 +35,9 @@ SAMPLES: Mapping[str, Any] = {
     "EntryBody.signature": "-- \nAnn",
     "EntryBody.text": "It blinks red.",
     "EventData.type": "ticket.replied",
+    "FirstResponse.mean_seconds": 2100,
+    "FirstResponse.median_seconds": 1800,
+    "FirstResponse.p90_seconds": 5400,
     "Group.name": "TCK-1",
     "If-Match": '"2"',
     "InboundMail.decided_by": None,
@@ -57,6 +62,8 @@ SAMPLES: Mapping[str, Any] = {
     "InvoiceLine.total": {"amount": "28.26", "currency": "EUR"},
     "Location.name": "Main office",
     "LocationChange.name": "Main office",
+    "MadeKey.name": "monitoring",
+    "MadeKey.scopes": ["tickets:read"],
     "Money.amount": "95.00",
     "NewAgent.email": "bob@example.com",
     "NewAgent.name": "Bob",
@@ -71,6 +78,7 @@ SAMPLES: Mapping[str, Any] = {
     "Occurrence.at": "2026-03-09T08:00:00Z",
     "Occurrence.occurrence": "2026-03-09T09:00",
     "Occurrence.opens_at": "2026-03-09T08:00:00Z",
+    "OpenTickets.by_status": {"open": 1},
     "Rate.amount": "95.00",
     "Schedule.cron": "0 9 * * mon",
     "Schedule.name": "Backup check",

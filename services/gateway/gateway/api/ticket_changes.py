@@ -185,7 +185,8 @@ async def _changed(
     hours: int | None = None,
 ) -> Response:
     ticket, headers = await _change(request, ticket_id, changes, version, hours=hours)
-    return Response(shown(ticket), headers=headers, media_type="application/json")
+    (doc,) = await answers.as_seen(request, [shown(ticket)])
+    return Response(doc, headers=headers, media_type="application/json")
 
 
 async def _replaced(

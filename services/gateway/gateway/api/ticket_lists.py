@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from deskwire.contracts.tickets import Priority, Source, Status, Ticket
 from deskwire.db import Database
 from gateway.api import pages
+from gateway.api.answers import as_seen
 from gateway.api.auth import caller, router, scope
 from gateway.api.fields import Moment, one_line
 from gateway.api.pages import Paging, Several
@@ -171,7 +172,8 @@ async def listed(request: Request, query: TicketFilters, filters: Sequence[Filte
     after = pages.opened(query.cursor, TICKET_LIST, of.sort) if query.cursor else None
     found = await of.page(database, query.limit, after)
     total = await of.total(database) if query.total else None
-    return pages.answer([row["doc"] for row in found.rows], of.sort, found.next, total)
+    docs = await as_seen(request, [row["doc"] for row in found.rows])
+    return pages.answer(docs, of.sort, found.next, total)
 
 
 @routes.get("", response_model=pages.Page[Ticket])

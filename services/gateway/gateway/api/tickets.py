@@ -76,8 +76,12 @@ class NewTicket(TicketTemplate):
 @scope("tickets:read")
 async def read_ticket(request: Request, ticket_id: int) -> Response:
     """One ticket."""
-    row = await seen(request, ticket_id)
-    return answers.found(request, row, await answers.whole(request, row))
+    return await _found(request, await seen(request, ticket_id))
+
+
+async def _found(request: Request, row: Any) -> Response:
+    (doc,) = await answers.as_seen(request, [await answers.whole(request, row)])
+    return answers.found(request, row, doc)
 
 
 async def seen(request: Request, ticket_id: int) -> Any:
@@ -97,7 +101,7 @@ async def read_ticket_by_number(request: Request, reference: str) -> Response:
     row = await reading.ticket_by_reference(database, reference.replace("\0", ""), within)
     if row is None:
         raise NotFound(f"there is no ticket {reference}")
-    return answers.found(request, row, await answers.whole(request, row))
+    return await _found(request, row)
 
 
 @routes.post("", status_code=201, response_model=Ticket)

@@ -1,27 +1,41 @@
 """What was worked: seconds by ticket, agent, client or day."""
 
+import re
 from datetime import timedelta
 from functools import cache
+from operator import itemgetter
 from typing import Annotated, Any
 from zoneinfo import available_timezones
 
 import asyncpg
 import orjson
 from fastapi import Query, Request, Response
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from deskwire.errors import Invalid
 from gateway.api.auth import caller, router, scope
 from gateway.api.errors import Malformed
 from gateway.api.fields import Moment
-from gateway.api.pages import Id, Several
+from gateway.api.pages import Id, Parameters, Several
 from gateway.api.services import services
+from gateway.api.spreadsheets import Columns, CsvStream, streamed, table
 from gateway.readmodel import timekeeping
+from gateway.readmodel.lists import Page, Place
 from gateway.readmodel.timekeeping import GroupBy, Report
 
 routes = router("/reports", "reports")
 
+_SUMS = ("seconds", "billable_seconds", "entries")
+
 LONGEST = timedelta(days=366)
+
+AT_ONCE = 10_000
+"""Groups of a table that are read at once: each time all that counts is summed up."""
+
+COLUMNS: Columns = {name: itemgetter(name) for name in ("id", "name", *_SUMS)}
+TABLE = table(",".join(COLUMNS), "1,Bob,5400,3600,2")
+
+_CURSOR = re.compile(r"[0-9]{1,16}")
 
 _zones = cache(available_timezones)
 
@@ -32,25 +46,29 @@ def _zone(name: str) -> str:
     return name
 
 
-class TimeQuery(BaseModel):
-    """What counts is when the work began: ``from`` is in the range, ``to`` is not."""
+class RangeQuery(Parameters):
+    """``from`` is in the range, ``to`` is not."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    group_by: GroupBy
     since: Moment = Field(alias="from")
     until: Moment = Field(alias="to", description="at most 366 days later")
     timezone: Annotated[str, AfterValidator(_zone)] = Field("UTC", description="of the days")
     client_id: Several[Id] | None = None
     agent_id: Several[Id] | None = None
-    billable: bool | None = None
-    invoiced: bool | None = Field(None, description="on an invoice that is not void")
-    limit: int = Field(200, ge=1, le=1000)
-    cursor: str | None = Field(None, max_length=16, description="`next_cursor` of the page before")
 
-    def report(self) -> Report:
+    def check(self) -> None:
         if not timedelta(0) < self.until - self.since <= LONGEST:
             raise Invalid("must be after `from`, by 366 days at most", field="to")
+
+
+class TimeSelection(RangeQuery):
+    """What counts is when the work began."""
+
+    group_by: GroupBy
+    billable: bool | None = None
+    invoiced: bool | None = Field(None, description="on an invoice that is not void")
+
+    def report(self) -> Report:
+        self.check()
         return Report(
             group_by=self.group_by,
             since=self.since,
@@ -62,11 +80,16 @@ class TimeQuery(BaseModel):
             invoiced=self.invoiced,
         )
 
+
+class TimeQuery(TimeSelection):
+    limit: int = Field(200, ge=1, le=1000)
+    cursor: str | None = Field(None, description="`next_cursor` of the page before")
+
     def after(self) -> int:
         """The key of the last group seen; none is below 0."""
         if self.cursor is None:
             return -1
-        if not self.cursor.isascii() or not self.cursor.isdigit():
+        if not _CURSOR.fullmatch(self.cursor):
             raise Malformed("the cursor is not one of ours", field="cursor")
         return int(self.cursor)
 
@@ -117,6 +140,28 @@ async def report_time(request: Request, query: Annotated[TimeQuery, Query()]) ->
     return Response(orjson.dumps(told), media_type="application/json")
 
 
+@routes.get("/time.csv", status_code=200, response_class=CsvStream, responses=TABLE)
+@scope("tickets:read")
+async def export_time(request: Request, query: Annotated[TimeSelection, Query()]) -> Response:
+    """The same as CSV, all of it: id, name, seconds, billable_seconds, entries.
+
+    Only with a key that is not bound to a client.
+    """
+    caller(request).everywhere()
+    asked, database = query.report(), services(request).lists
+
+    async def page(_limit: int, after: Place | None) -> Page:
+        rows = await timekeeping.report(
+            database, asked, after=after.id if after else -1, limit=AT_ONCE
+        )
+        groups = [row for row in rows if row["key"] is not None]
+        docs = [{"doc": orjson.dumps(_group(row, asked.group_by))} for row in groups]
+        last = groups[-1]["key"] if len(groups) == AT_ONCE else None
+        return Page(docs, None if last is None else Place(last, last))
+
+    return await streamed("time.csv", COLUMNS, page, lambda doc: [orjson.loads(doc)])
+
+
 def _group(row: asyncpg.Record, group_by: GroupBy) -> dict[str, Any]:
     """Of none is 0 among the keys; a day is the number of it."""
     of = None if group_by == "day" else row["key"] or None
@@ -124,4 +169,4 @@ def _group(row: asyncpg.Record, group_by: GroupBy) -> dict[str, Any]:
 
 
 def _sum(row: asyncpg.Record, prefix: str = "") -> dict[str, int]:
-    return {name: row[f"{prefix}{name}"] for name in Sum.model_fields}
+    return {name: row[f"{prefix}{name}"] for name in _SUMS}

@@ -115,8 +115,11 @@ class Change:
     @cached_property
     def data(self) -> str:
         """One line of JSON, made once for all who listen."""
+        return self.with_ticket(self.doc)
+
+    def with_ticket(self, doc: str) -> str:
         entry = "null" if self.entry_id is None else self.entry_id
-        return f'{{"type":"{self.type}","ticket":{self.doc},"entry_id":{entry}}}'
+        return f'{{"type":"{self.type}","ticket":{doc},"entry_id":{entry}}}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.db import Database, Statement, compiled
 from gateway.readmodel.tables import (
+    API_KEYS,
     DELIVERIES,
     ENTRIES,
     HISTORY,
@@ -81,6 +82,7 @@ HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
 SETTING_HISTORY_LIST = Listing(SETTING_HISTORY, {"id": SETTING_HISTORY.c.id})
 RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id, "name": RECORDS.c.name})
 INVOICE_LIST = Listing(INVOICES, {"number": INVOICES.c.number})
+KEY_LIST = Listing(API_KEYS, {"id": API_KEYS.c.id})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
 INBOUND_LIST = Listing(INBOUND, {"seen_at": INBOUND.c.seen_at})
 
@@ -127,7 +129,7 @@ class Query:
 class Page(NamedTuple):
     """Rows of doc, id, at and blob_id; ``next`` is the place behind which there are more."""
 
-    rows: Sequence[asyncpg.Record]
+    rows: Sequence[Any]
     next: Place | None
 
 

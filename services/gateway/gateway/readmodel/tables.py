@@ -63,6 +63,8 @@ TICKETS = Table(
     Column("created_at", TIME, nullable=False),
     Column("updated_at", TIME, nullable=False),
     Column("due_at", TIME),
+    Column("first_response_at", TIME),
+    Column("closed_at", TIME),
     Column("version", Integer, nullable=False),
     Column("blob_id", Text),
     Column("doc", Text, nullable=False),
@@ -75,9 +77,18 @@ TICKETS = Table(
         "id",
         postgresql_include=[*_NARROWED_BY, *_TIMES],
     ),
-    # sort=created_at, created_after=, created_before=
+    # sort=created_at, created_after=, created_before=; GET /reports/tickets
     Index(
-        "tickets_by_created", "created_at", "id", postgresql_include=[*_NARROWED_BY, "updated_at"]
+        "tickets_by_created",
+        "created_at",
+        "id",
+        postgresql_include=[*_NARROWED_BY, "updated_at", "first_response_at"],
+    ),
+    Index(  # GET /reports/tickets
+        "tickets_closed",
+        "closed_at",
+        postgresql_include=["client_id", "assigned_to"],
+        postgresql_where=text("closed_at IS NOT NULL"),
     ),
     # sort=updated_at, updated_after=, updated_before=
     Index(
@@ -160,6 +171,16 @@ ENTRIES = Table(
         postgresql_with={"fastupdate": "off"},
         postgresql_where=text("files IS NOT NULL"),
     ),
+)
+
+# Which body a request had that is many commands, by the id that its Idempotency-Key gives it.
+BULK_REQUESTS = Table(
+    "bulk_requests",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("body_sha256", LargeBinary, nullable=False),
+    Column("at", TIME, nullable=False, server_default=func.now()),
+    Index("bulk_requests_at", "at"),
 )
 
 HISTORY = Table(

@@ -53,19 +53,22 @@ SETTINGS_ID = 1
 _TICKETS = """
     INSERT INTO tickets AS target (
         id, number, reference, status, priority, client_id, assigned_to, source, created_at,
-        updated_at, due_at, version, blob_id, doc, lookups)
+        updated_at, due_at, first_response_at, closed_at, version, blob_id, doc, lookups)
     SELECT DISTINCT ON (id) id, number, reference, status, priority, client_id, assigned_to, source,
-        created_at, updated_at, due_at, version, blob_id, doc, string_to_array(lookups, E'\\n')
+        created_at, updated_at, due_at, first_response_at, closed_at, version, blob_id, doc,
+        string_to_array(lookups, E'\\n')
     FROM unnest(
         CAST(:id AS bigint[]), CAST(:number AS bigint[]), CAST(:reference AS text[]),
         CAST(:status AS text[]), CAST(:priority AS text[]), CAST(:client_id AS bigint[]),
         CAST(:assigned_to AS bigint[]), CAST(:source AS text[]),
         CAST(:created_at AS timestamptz[]), CAST(:updated_at AS timestamptz[]),
-        CAST(:due_at AS timestamptz[]),
+        CAST(:due_at AS timestamptz[]), CAST(:first_response_at AS timestamptz[]),
+        CAST(:closed_at AS timestamptz[]),
         CAST(:version AS integer[]), CAST(:blob_id AS text[]), CAST(:doc AS text[]),
         CAST(:lookups AS text[])
     ) AS new (id, number, reference, status, priority, client_id, assigned_to, source,
-              created_at, updated_at, due_at, version, blob_id, doc, lookups)
+              created_at, updated_at, due_at, first_response_at, closed_at, version, blob_id, doc,
+              lookups)
     WHERE NOT EXISTS (SELECT FROM tickets t WHERE t.id = new.id AND t.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
@@ -73,7 +76,8 @@ _TICKETS = """
         priority = excluded.priority, client_id = excluded.client_id,
         assigned_to = excluded.assigned_to, source = excluded.source,
         created_at = excluded.created_at, updated_at = excluded.updated_at,
-        due_at = excluded.due_at, version = excluded.version, blob_id = excluded.blob_id,
+        due_at = excluded.due_at, first_response_at = excluded.first_response_at,
+        closed_at = excluded.closed_at, version = excluded.version, blob_id = excluded.blob_id,
         doc = excluded.doc, lookups = excluded.lookups
     WHERE target.version < excluded.version
 """
@@ -178,6 +182,8 @@ def ticket_row(ticket: Ticket) -> dict[str, Any]:
         "created_at": ticket.created_at,
         "updated_at": ticket.updated_at,
         "due_at": ticket.due_at,
+        "first_response_at": ticket.first_response_at,
+        "closed_at": ticket.closed_at,
         "version": ticket.version,
         "blob_id": ticket.body.blob_id,
         "doc": shown(ticket),

@@ -16,7 +16,7 @@ from gateway.api.itflow import answers, php
 from gateway.api.itflow.call import Call, made
 from gateway.api.itflow.face import CREATE, READ, Face
 from gateway.api.itflow.rows import Document, Table, id_of
-from gateway.readmodel import offsets
+from gateway.readmodel import offsets, outside
 
 TYPES: dict[str, EntryKind] = {"internal": "internal", "public": "public", "client": "client"}
 STATUSES: dict[str, Status] = {
@@ -42,6 +42,8 @@ async def read(call: Call) -> Response:
     if not found:
         raise NotFound
     docs = await whole_docs(call.request, found)
+    if not call.caller.sees_internal:
+        docs = [outside.entry(doc) for doc in docs]
     rows = zip(docs, found, strict=True)
     joined = [f'{{"entry":{doc},"ticket":{row["ticket"]}}}' for doc, row in rows]
     return await answers.rows(call, TABLE, joined)
