@@ -147,7 +147,7 @@ class Intake:
                 fresh.append(claimed)
             elif row["free"]:
                 begun.append((row["attempts"], claimed))
-            elif row["state"] == "fetching":
+            elif row["busy"]:
                 self._retry = True
             elif not row["flagged"]:
                 unmoved.append((claimed, row["state"]))

@@ -4,6 +4,7 @@ It sets its own limits, which the kernel keeps: a mail that takes too long or to
 process, wherever in whichever library it is. Its parent starts another.
 """
 
+import os
 import pickle
 import resource
 import signal
@@ -35,9 +36,12 @@ def main() -> None:
         signal.setitimer(signal.ITIMER_REAL, SECONDS)
         answer = pickle.dumps(parse(raw, own, authserv_id), protocol=5)
         signal.setitimer(signal.ITIMER_REAL, 0)
-        answers.write(SIZE.pack(len(answer)))
-        answers.write(answer)
-        answers.flush()
+        try:
+            answers.write(SIZE.pack(len(answer)))
+            answers.write(answer)
+            answers.flush()
+        except BrokenPipeError:
+            os._exit(0)  # nobody waits for it any more
 
 
 if __name__ == "__main__":

@@ -12,6 +12,10 @@ from mail_ingest_svc.store.tables import STATES
 LEASE = "interval '5 seconds'"
 """So long a claimed mail is left to who claimed it, who may be another process."""
 
+MOVING = "interval '2 seconds'"
+"""So long after the commit a mail is left to who took it, who is moving it: two who move it at once
+may leave two of it on the server."""
+
 FAILURES = 3
 """A mail that could not be taken in so many times is given up."""
 
@@ -27,10 +31,14 @@ CLAIM = compiled(
         FROM unnest(CAST(:uids AS text[]), CAST(:sizes AS bigint[])) AS listed(uid, size)
         ON CONFLICT DO NOTHING
         RETURNING id, uid, state)
-    SELECT id, uid, state, 1 AS attempts, true AS fresh, false AS free, false AS flagged FROM fresh
+    SELECT id, uid, state, 1 AS attempts, true AS fresh, false AS free, false AS busy,
+           false AS flagged
+    FROM fresh
     UNION ALL
     SELECT id, uid, state, attempts, false,
            state = 'fetching' AND coalesce(claimed_at < now() - {LEASE}, true),
+           CASE state WHEN 'fetching' THEN claimed_at >= now() - {LEASE}
+               ELSE flagged_at IS NULL AND received_at >= now() - {MOVING} END,
            flagged_at IS NOT NULL
     FROM mails
     WHERE mailbox = :mailbox AND folder = :folder AND uidvalidity = CAST(:uidvalidity AS bigint)
