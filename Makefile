@@ -10,7 +10,7 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale mail-report migrate docs lock clean
+.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale bench-alarms mail-report migrate docs lock clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ bench-data: $(ready) ## Make a million tickets in var/bench: ARGS="50000 200000"
 
 bench-scale: $(ready) ## Measure lists and searches of a million tickets beside ten thousand
 	@$(bin)/python -m bench.scale '$(VAR)/bench' $(ARGS)
+
+bench-alarms: $(ready) ## Measure a million armed alarms beside ten thousand, and a burst of them
+	@PYTHONPATH=deploy $(bin)/python -m bench.alarms $(ARGS)
 
 mail-report: $(ready) ## How well mails of other projects are understood, and which are not
 	@$(bin)/python services/mail-ingest-svc/tests/mail_report.py
