@@ -1,6 +1,7 @@
 """Single documents as they go out: with an ETag, and 304 to those who have it."""
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 import asyncpg
@@ -57,6 +58,15 @@ def found(
     wanted = next((v for name, v in request.scope["headers"] if name == b"if-none-match"), None)
     fresh = wanted is not None and matches(wanted.decode("latin-1"), version)
     return Found(doc or row["doc"], version, fresh=fresh)
+
+
+def tagged(request: Request, doc: str) -> Response:
+    """A document that has no version: its ETag is made of what it says."""
+    tag = sha256(doc.encode()).hexdigest()[:16]
+    fresh = matches(request.headers.get("if-none-match", ""), tag)
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache"}
+    content, status = (None, 304) if fresh else (doc, 200)
+    return Response(content, status, headers, media_type="application/json")
 
 
 async def as_seen(request: Request, docs: Sequence[str]) -> Sequence[str]:

@@ -134,8 +134,12 @@ def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
-VISIBLE: dict[str, Any] = {"pattern": r"[^\s\x00-\x1f\x7f]"}
-_MAILBOX = r"^[^@\s,;:<>()\"\[\]\x00-\x1f\x7f]+@[^@\s,;:<>()\"\[\]\x00-\x1f\x7f]+$"
+VISIBLE: dict[str, Any] = {"pattern": r"[^\s\x00-\x1f\x7f-\x9f]", "x-means": "not blank"}
+_LOCAL_OR_DOMAIN = r"[^@\s,;:<>()\"\[\]\x00-\x1f\x7f-\x9f]+"
+MAILBOX: dict[str, Any] = {
+    "pattern": f"^{_LOCAL_OR_DOMAIN}@{_LOCAL_OR_DOMAIN}$",
+    "x-means": "an e-mail address",
+}
 """What the document says of texts that are cleaned before they are looked at."""
 
 Id = Annotated[int, Field(strict=True, ge=1, le=LARGEST_ID)]
@@ -152,9 +156,7 @@ Moment = Annotated[AwareDatetime, BeforeValidator(written), AfterValidator(in_ut
 Day = Annotated[date, BeforeValidator(written)]
 Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1, json_schema_extra=VISIBLE), AfterValidator(not_empty)]
-Address = Annotated[
-    str, Field(max_length=320, json_schema_extra={"pattern": _MAILBOX}), AfterValidator(address)
-]
+Address = Annotated[str, Field(max_length=320, json_schema_extra=MAILBOX), AfterValidator(address)]
 Line = Annotated[
     str, Field(min_length=1, max_length=255, json_schema_extra=VISIBLE), AfterValidator(one_line)
 ]

@@ -35,7 +35,8 @@ async def list_history(
 async def list_mails(
     request: Request, ticket_id: int, query: Annotated[Paging, Query()]
 ) -> Response:
-    """The mails that went out about it, with the servers' answers; oldest first.
+    """The mails that went out about it, with the servers' answers; oldest first. Those that came in
+    are at `GET /mail/inbound?ticket_id=`.
 
     Only with a key that is not bound to a client.
     """

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from deskwire.errors import Conflict
 from gateway import keys
-from gateway.api import pages
+from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import request_id
 from gateway.api.fields import Id, Moment, Name, RequestBody
@@ -76,7 +76,7 @@ async def read_key(request: Request, key_id: int) -> Response:
     """One key, without its secret."""
     caller(request).everywhere()
     key = await keys.read_key(services(request).database, key_id)
-    return Response(_shown(key), media_type="application/json")
+    return answers.tagged(request, _shown(key))
 
 
 @routes.post("", status_code=201, response_model=MadeKey)

@@ -128,7 +128,7 @@ async def preview_scheduled_ticket(
         id=_known(schedule_id), count=query.count, within_client=caller(request).within
     )
     reply = (await perform(request, command)).reply
-    return Response(text_of(reply), media_type="application/json")
+    return answers.tagged(request, text_of(reply))
 
 
 @routes.post("", status_code=201, response_model=Schedule)

@@ -9,6 +9,7 @@ import asyncpg
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, Field
 
+from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.services import services
 from gateway.api.time_reports import RangeQuery
@@ -81,7 +82,7 @@ async def report_tickets(
         first_response=_first_response(await reports.first_response(database, asked)),
         volume=_volume(asked, await reports.volume(database, asked)),
     )
-    return Response(told.model_dump_json(), media_type="application/json")
+    return answers.tagged(request, told.model_dump_json())
 
 
 def _open(rows: Sequence[asyncpg.Record]) -> OpenTickets:

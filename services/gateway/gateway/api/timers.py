@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from deskwire.contracts.tickets import TimeEntry
 from deskwire.contracts.timekeeping import StartTimer, StopTimer
+from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.fields import Id, RequestBody
 from gateway.api.records import require
@@ -68,4 +69,4 @@ async def read_timer(request: Request, agent_id: int) -> Response:
     caller(request).everywhere()
     await require(request, "agent", agent_id)
     doc = await running_timer(services(request).database, agent_id)
-    return Response(f'{{"timer":{doc or "null"}}}', media_type="application/json")
+    return answers.tagged(request, f'{{"timer":{doc or "null"}}}')
