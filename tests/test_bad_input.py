@@ -38,6 +38,7 @@ async def caller(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterator
         await running.created(
             "/scheduled-tickets", {"name": "n", "cron": "0 9 * * *", "ticket": ticket}
         )
+        await running.created("/webhooks", {"url": "https://hook.invalid/", "events": []})
         yield Caller(running.told["port"], running.key)
 
 
@@ -222,9 +223,11 @@ def different(body: Mapping[str, Any]) -> dict[str, Any]:
     made = dict(body)
     if "ids" in made:
         return made | {"ids": [*made["ids"], 987_654]}
-    for name in ("name", "subject", "body", "note", "reason"):
+    for name in ("name", "subject", "body", "note", "reason", "description", "url"):
         if name in made:
             return made | {name: f"x{made[name]}"}
     if "hours" in made:
         return made | {"hours": made["hours"] + 1}
+    if "since" in made:
+        return made | {"failed_only": True}
     return made | {"agent_id": None}

@@ -27,7 +27,7 @@ OURS, THEIRS, INTERNAL = "zzours", "zztheirs", "zzinternal"
 
 MISSING = 987_654_321
 
-OF_NO_CLIENT = {"agent", "delivery", "key", "suppression", "upload"}
+OF_NO_CLIENT = {"webhook", "agent", "delivery", "key", "suppression", "upload"}
 
 KINDS = {
     "agent_id": "agent",
@@ -60,6 +60,7 @@ KINDS = {
     "ticket_id": "ticket",
     "ticket_reply_id": "entry",
     "time_id": "time",
+    "webhook_id": "webhook",
 }
 """Which kind of thing a parameter or a field names."""
 
@@ -205,6 +206,12 @@ async def invoice(side: Side) -> int:
     return int(made["id"])
 
 
+async def webhook(side: Side) -> int:
+    values = {"url": "https://hook.invalid/", "client_id": await side.make("client")}
+    made = await side.posted("/webhooks", description=f"{INTERNAL} {side.word}", **values)
+    return int(made["webhook"]["id"])
+
+
 async def key(side: Side) -> int:
     made = await side.posted("/keys", name=f"{INTERNAL} {side.word}", scopes=["tickets:read"])
     return int(made["key"].split("_")[1])
@@ -230,6 +237,7 @@ MAKERS: dict[str, Callable[[Side], Awaitable[Any]]] = {
     "ticket": ticket,
     "time": time,
     "upload": upload,
+    "webhook": webhook,
 }
 
 

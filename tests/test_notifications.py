@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 from uuid import uuid4
@@ -109,7 +110,8 @@ async def test_agents_choose_what_they_are_told(desk: Desk) -> None:
     assert (await desk.running.api("PUT", place, choices, If_Match='"0"')).status == 412
     ticket = await desk.ticket(assigned_to=desk.ann)
     await desk.running.created(f"{ticket}/entries", {"kind": "internal", "body": "hm"})
-    waiting = await desk.running.query("notify-svc", "SELECT * FROM digest_items")
+    sql = "SELECT * FROM digest_items"
+    waiting = await until(partial(desk.running.query, "notify-svc", sql))
     assert [row["event"] for row in waiting] == ["assigned"]
     await desk.mail_to(ALICE, "Ticket created")
     assert desk.subjects_to(ANN) == []
@@ -127,8 +129,10 @@ async def test_deliveries_are_found_and_sent_again(desk: Desk) -> None:
     assert [one["id"] for one in await desk.outbound("recipient=ALICE@client.test")] == [
         failed["id"]
     ]
-    found = await desk.outbound(f"template=undelivered,assigned&ticket_id={ticket.split('/')[-1]}")
-    assert {one["template"] for one in found} == {"undelivered", "assigned"}
+    ticket_id = ticket.rpartition("/")[2]
+    for template in ("undelivered", "assigned"):
+        found = f"template={template}&ticket_id={ticket_id}"
+        await until(partial(desk.outbound, found))
     desk.smtp.clear()
     (suppressed,) = (await desk.running.api("GET", f"/suppressions?email={ALICE}")).json["data"]
     assert suppressed["reason"] == "550 5.1.1 unknown"
@@ -142,3 +146,35 @@ async def test_deliveries_are_found_and_sent_again(desk: Desk) -> None:
     again = await desk.running.api("POST", f"/mail/outbound/{failed['id']}/retry")
     assert again.status == 409
     assert (await desk.running.api("POST", "/mail/outbound/999/retry")).status == 404
+
+
+async def test_programs_are_told_by_webhooks(desk: Desk) -> None:
+    values = {"url": "https://hook.invalid/", "events": ["ticket.opened"], "description": "chat"}
+    made = await desk.running.created("/webhooks", values)
+    assert made["secret"].startswith("whsec_")
+    place = f"/webhooks/{made['webhook']['id']}"
+    shown = (await desk.running.api("GET", place)).json
+    assert shown == made["webhook"]
+    ticket = await desk.ticket()
+
+    async def told() -> list[Any]:
+        return list((await desk.running.api("GET", f"{place}/deliveries")).json["data"])
+
+    (waiting,) = await until(told)
+    assert (waiting["channel"], waiting["template"]) == ("webhook", "ticket.opened")
+    assert waiting["state"] == "queued"
+    assert waiting["answer"]
+    await desk.mail_to(ALICE, "Ticket created")
+    await until(lambda: desk.outbound("state=sent"))
+    mails = await desk.outbound("limit=200")
+    assert {one["channel"] for one in mails} == {"mail"}
+    of_ticket = (await desk.running.api("GET", f"{ticket}/mails")).json["data"]
+    assert {one["channel"] for one in of_ticket} == {"mail"}
+    for body, status in (({"url": "http://10.0.0.1/"}, 422), ({"enabled": False}, 200)):
+        assert (await desk.running.api("PATCH", place, body)).status == status
+    since = {"since": "2026-01-01T00:00:00Z"}
+    assert (await desk.running.api("POST", f"{place}/replay", since)).json == {"count": 1}
+    assert (await desk.running.api("DELETE", place)).status == 200
+    assert (await desk.running.api("GET", "/webhooks")).json["data"] == []
+    refused = await desk.running.api("POST", "/webhooks", {"url": "https://127.0.0.1/"})
+    assert refused.status == 422

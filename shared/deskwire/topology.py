@@ -13,6 +13,7 @@ from deskwire.contracts import (
     settings,
     tickets,
     timekeeping,
+    webhooks,
 )
 from deskwire.contracts.base import Message
 
@@ -115,6 +116,9 @@ NOTIFY_REQUESTS = Queue(
         notifications.RetryDelivery,
         notifications.AddSuppression,
         notifications.RemoveSuppression,
+        webhooks.CreateWebhook,
+        webhooks.ChangeWebhook,
+        webhooks.ReplayWebhook,
     ),
     requests=True,
 )
@@ -166,6 +170,7 @@ GATEWAY = Queue(
         mail.InboundChanged,
         notifications.AgentNotificationsChanged,
         notifications.SuppressionChanged,
+        webhooks.WebhookChanged,
     ),
 )
 

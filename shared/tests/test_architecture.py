@@ -34,6 +34,7 @@ VIOLATIONS = [
     ("imap-library", "mail_ingest_svc.store", "import imap_tools"),
     ("lmtp-library", "mail_ingest_svc.handlers", "import aiosmtpd"),
     ("oauth-library", "mail_ingest_svc.mailbox", "import authlib"),
+    ("http-client-library", "notify_svc.handlers", "import httpx2"),
     ("smtp-library", "notify_svc.handlers", "import aiosmtplib"),
     ("http-library", "gateway.projector", "import fastapi"),
     ("http-library", "deskwire.db", "from fastapi import FastAPI"),

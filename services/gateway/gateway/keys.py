@@ -29,6 +29,7 @@ RESOURCES = (
     "scheduled-tickets",
     "settings",
     "tickets",
+    "webhooks",
 )
 ADMIN = "admin"
 SCOPES = frozenset({f"{name}:{way}" for name in RESOURCES for way in ("read", "write")} | {ADMIN})

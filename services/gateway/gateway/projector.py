@@ -13,6 +13,7 @@ from deskwire.contracts.notifications import (
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.contracts.timekeeping import TimeChanged
+from deskwire.contracts.webhooks import WebhookChanged
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
@@ -133,6 +134,10 @@ async def keep_suppression(event: SuppressionChanged, tx: Transaction) -> None:
     _keep_record(event.suppression, tx)
 
 
+async def keep_webhook(event: WebhookChanged, tx: Transaction) -> None:
+    _keep_record(event.webhook, tx)
+
+
 async def fill_if_empty(outbox: Outbox) -> None:
     """On the first start, or with a new database, have everything told that was before."""
     async with outbox.transaction() as tx:
@@ -183,4 +188,5 @@ HANDLERS: Handlers = {
     InboundChanged: keep_inbound,
     AgentNotificationsChanged: keep_notifications,
     SuppressionChanged: keep_suppression,
+    WebhookChanged: keep_webhook,
 }

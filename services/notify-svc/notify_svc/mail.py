@@ -77,7 +77,8 @@ class Letterhead:
 class Letter:
     """A mail in its envelope. ``name`` is the same at every attempt and no other letter's.
 
-    ``international``: the recipient has other characters than ASCII before the @ (RFC 6531).
+    ``international``: the recipient has other characters than ASCII before the @ (RFC 6531). To a
+    webhook, ``recipient`` is its URL, and ``secret`` signs the content.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Letter:
     recipient: str
     content: bytes
     international: bool = False
+    secret: str = field_of(default="", repr=False)
 
 
 def render(

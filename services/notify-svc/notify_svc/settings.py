@@ -24,6 +24,9 @@ class Settings(ServiceSettings):
     attached_bytes: int = Field(
         10 * 1024 * 1024, ge=0, description="so much of an entry's files goes along with its mail"
     )
+    webhooks_to_private: bool = Field(
+        default=False, description="webhooks may be http:// and in a private network"
+    )
     smtp_connections: int = Field(4, ge=1, le=50, description="how many mails are sent at once")
     uncertain_retry_seconds: float = Field(
         600.0, gt=0, description="when to repeat a mail that the server may have taken"

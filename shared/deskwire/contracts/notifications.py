@@ -6,6 +6,7 @@ from typing import Literal
 
 from deskwire.contracts.base import Command, Document, Event
 
+Channel = Literal["mail", "webhook"]
 DeliveryState = Literal["queued", "sending", "sent", "failed", "uncertain", "bounced"]
 
 AgentEvent = Literal[
@@ -33,13 +34,15 @@ Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "satur
 
 
 class Delivery(Document):
-    """One mail to one recipient. ``uncertain``: the server may have it, its answer was lost;
-    ``bounced``: it was taken, and came back.
+    """One mail to one recipient, or one event to one webhook. ``uncertain``: the server may have
+    it, its answer was lost; ``bounced``: it was taken, and came back.
 
-    ``ticket_id`` is None for a digest, which is about several.
+    ``ticket_id`` is None for a digest, which is about several. To a webhook, ``template`` is the
+    event, and ``recipient`` ``webhook:3``.
     """
 
     id: int
+    channel: Channel = "mail"
     template: str
     ticket_id: int | None = None
     recipient: str

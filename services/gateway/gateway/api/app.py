@@ -41,6 +41,7 @@ from gateway.api import (
     time_entries,
     time_reports,
     timers,
+    webhooks,
 )
 from gateway.api.edge import Edge
 from gateway.api.errors import tell_errors
@@ -75,6 +76,7 @@ RESOURCES = (
     scheduled_tickets,
     mail,
     suppressions,
+    webhooks,
     inbound,
     keys,
 )

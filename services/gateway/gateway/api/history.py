@@ -10,7 +10,7 @@ from gateway.api import pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.pages import Page, Paging
 from gateway.api.tickets import seen
-from gateway.readmodel.lists import DELIVERY_LIST, HISTORY_LIST, Filter
+from gateway.readmodel.lists import DELIVERY_LIST, HISTORY_LIST, OF_MAILS, Filter
 
 routes = router("/tickets/{ticket_id:int}", "tickets")
 
@@ -42,5 +42,5 @@ async def list_mails(
     """
     caller(request).everywhere()
     await seen(request, ticket_id)
-    filters = [Filter("ticket_id", "one", ticket_id)]
+    filters = [OF_MAILS, Filter("ticket_id", "one", ticket_id)]
     return await pages.listed(request, DELIVERY_LIST, query, sort="id", filters=filters)

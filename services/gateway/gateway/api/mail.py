@@ -14,7 +14,7 @@ from gateway.api.fields import Note
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
-from gateway.readmodel.lists import DELIVERY_LIST, among
+from gateway.readmodel.lists import DELIVERY_LIST, OF_MAILS, among
 from gateway.readmodel.reading import LARGEST_ID
 from gateway.readmodel.writing import keep_delivery
 
@@ -40,7 +40,7 @@ async def list_deliveries(request: Request, query: Annotated[DeliveryQuery, Quer
         "template": query.template,
         "recipient": query.recipient and [each.casefold() for each in query.recipient],
     }
-    filters = [among(column, values) for column, values in given.items() if values]
+    filters = [OF_MAILS, *(among(column, values) for column, values in given.items() if values)]
     return await pages.listed(request, DELIVERY_LIST, query, sort=query.sort, filters=filters)
 
 

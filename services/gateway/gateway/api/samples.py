@@ -249,6 +249,9 @@ SAMPLES: Mapping[str, Any] = {
     "version": 2,
     "via": "api",
     "watchers": ["carol@acme.example"],
+    "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+    "since": "2026-03-01T00:00:00Z",
+    "url": "https://chat.example.com/deskwire",
     "website": "acme.example",
 }
 """By name, or by the schema's name and the field's where a name alone says something else."""

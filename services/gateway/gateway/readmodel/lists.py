@@ -96,6 +96,10 @@ class Filter:
     value: Any = None
 
 
+OF_MAILS = Filter("channel", "one", "mail")
+"""Deliveries that are none to webhooks."""
+
+
 def among(column: str, values: Sequence[Any]) -> Filter:
     """One of the values; None among them stands for rows without any.
 

@@ -288,6 +288,7 @@ DELIVERIES = Table(
     "deliveries",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("channel", Text, nullable=False, server_default="mail"),
     Column("ticket_id", BigInteger),
     Column("state", Text, nullable=False),
     Column("template", Text, nullable=False),

@@ -15,6 +15,7 @@ from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import ClientSettings, SettingHistoryItem, Settings
 from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
 from deskwire.contracts.timekeeping import KeptTime
+from deskwire.contracts.webhooks import Webhook
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import shown, text_of
 from gateway.readmodel.lookups import lookups
@@ -33,6 +34,7 @@ Record = (
     | Schedule
     | AgentNotifications
     | Suppression
+    | Webhook
 )
 
 KINDS: dict[type[Record], str] = {
@@ -47,6 +49,7 @@ KINDS: dict[type[Record], str] = {
     Schedule: "schedule",
     AgentNotifications: "notifications",
     Suppression: "suppression",
+    Webhook: "webhook",
 }
 SETTINGS_ID = 1
 
@@ -133,12 +136,13 @@ KEEP_RECORDS = compiled(
 
 KEEP_DELIVERIES = compiled(
     text("""
-    INSERT INTO deliveries AS target (id, ticket_id, state, template, recipient, version, doc)
+    INSERT INTO deliveries AS target (
+        id, channel, ticket_id, state, template, recipient, version, doc)
     SELECT DISTINCT ON (id) * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:state AS text[]),
-        CAST(:template AS text[]), CAST(:recipient AS text[]), CAST(:version AS integer[]),
-        CAST(:doc AS text[])
-    ) AS new (id, ticket_id, state, template, recipient, version, doc)
+        CAST(:id AS bigint[]), CAST(:channel AS text[]), CAST(:ticket_id AS bigint[]),
+        CAST(:state AS text[]), CAST(:template AS text[]), CAST(:recipient AS text[]),
+        CAST(:version AS integer[]), CAST(:doc AS text[])
+    ) AS new (id, channel, ticket_id, state, template, recipient, version, doc)
     WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.id = new.id AND d.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
@@ -260,7 +264,7 @@ def _client_of(record: Record) -> int | None:
     match record:
         case Client():
             return record.id
-        case Contact() | Domain() | Asset() | Location() | ClientSettings():
+        case Contact() | Domain() | Asset() | Location() | ClientSettings() | Webhook():
             return record.client_id
         case Schedule():
             return record.ticket.client_id
@@ -270,6 +274,7 @@ def _client_of(record: Record) -> int | None:
 def delivery_row(delivery: Delivery) -> dict[str, Any]:
     return {
         "id": delivery.id,
+        "channel": delivery.channel,
         "ticket_id": delivery.ticket_id,
         "state": delivery.state,
         "template": delivery.template,

@@ -30,6 +30,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Deferred:
+    """It was not taken now; that says nothing of others, and may be otherwise later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unsendable:
     """No server could take it: the address is none, or the mail cannot be written."""
 
@@ -55,7 +62,7 @@ class NotTried:
     """The service stops before its turn."""
 
 
-Result = Sent | Refused | Unsendable | Unreachable | Ambiguous | NotTried
+Result = Sent | Refused | Deferred | Unsendable | Unreachable | Ambiguous | NotTried
 
 DEFERRED = ((0, 60), (60, 300), (360, 900), (1260, 3600), (4860, 14_400))
 """(Age, pause) in seconds: after 1 min, 5 min, 15 min, 1 h, then every 4 h."""
@@ -81,12 +88,12 @@ class Verdict:
 def judge(result: Result, *, age: float, ambiguous: int, uncertain_retry: float) -> Verdict:
     """``age`` in seconds since it was queued; ``ambiguous``: how many attempts were, before."""
     match result:
-        case Sent(answer):
-            return Verdict("sent", answer)
-        case Unsendable(reason):
-            return Verdict("failed", reason)
+        case Sent(answer) | Unsendable(answer):
+            return Verdict("sent" if isinstance(result, Sent) else "failed", answer)
         case Refused(code, answer):
             return _refused(f"{code} {answer}", code, age)
+        case Deferred(reason):
+            return _later(reason, age, DEFERRED)
         case Unreachable(reason):
             return _later(reason, age, UNREACHABLE)
         case Ambiguous(reason):

@@ -1,5 +1,5 @@
-"""The edge to the mail server."""
+"""The edge to mail servers and webhooks."""
 
-from notify_svc.sender.queue import sending
+from notify_svc.sender.queue import Wakes, sending
 
-__all__ = ["sending"]
+__all__ = ["Wakes", "sending"]

@@ -5,7 +5,7 @@ dies, another one finds it and says that its fate is uncertain.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import Counter
 
 from deskwire.blobs import BlobError, open_blobs
-from deskwire.contracts.notifications import Delivery, DeliveryChanged
+from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.db import LOST_CONNECTION
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
@@ -28,10 +28,11 @@ from notify_svc.domain.attempts import (
     judge,
 )
 from notify_svc.domain.rules import undelivered
-from notify_svc.handlers import queue_for_agents, suppress_addresses
+from notify_svc.handlers.mails import queue_for_agents, suppress_addresses
 from notify_svc.mail import CannotRender, Letterhead
 from notify_svc.sender.letters import Writer
-from notify_svc.sender.transport import Line, Server, open_server
+from notify_svc.sender.transport import Line, Server, Writes, open_server
+from notify_svc.sender.webhooks import WebhookServer, WebhookWriter
 from notify_svc.settings import Settings
 from notify_svc.store import deliveries
 from notify_svc.store.deliveries import Claimed
@@ -49,40 +50,52 @@ IDLE_SECONDS = 30.0
 STUMBLE_SECONDS = 1.0
 IN_HAND = 5  # mails that are claimed for each connection, so that none waits for a claim
 LONGEST_ANSWER = 1000
+WEBHOOKS_AT_ONCE = 8
 SUPPRESSED = "not tried, the address is suppressed"
 
 
+Wakes = Mapping[Channel, asyncio.Event]
+
+
 @asynccontextmanager
-async def sending(settings: Settings, outbox: Outbox, wake: asyncio.Event) -> AsyncIterator[None]:
-    """Send what is due until left; ``wake`` says that something may have become so."""
+async def sending(settings: Settings, outbox: Outbox, wakes: Wakes) -> AsyncIterator[None]:
+    """Send what is due until left; ``wakes`` say that something may have become so."""
     letterhead = Letterhead.of(settings)
-    server = open_server(settings.smtp_url, helo=letterhead.address.rpartition("@")[2])
-    sender = Sender(
-        outbox,
-        wake,
-        Writer(
-            letterhead,
-            open_blobs(settings.blob_url),
-            outbox.database,
-            attached_bytes=settings.attached_bytes,
-        ),
-        uncertain_retry=settings.uncertain_retry_seconds,
+    mail_server = open_server(settings.smtp_url, helo=letterhead.address.rpartition("@")[2])
+    hooks = WebhookServer(private=settings.webhooks_to_private)
+    writer = Writer(
+        letterhead,
+        open_blobs(settings.blob_url),
+        outbox.database,
+        attached_bytes=settings.attached_bytes,
+    )
+    again, drain = settings.uncertain_retry_seconds, settings.shutdown_seconds
+    mails = Sender(
+        *("mail", outbox, wakes["mail"], writer),
+        uncertain_retry=again,
         connections=settings.smtp_connections,
     )
-    async with sender.running(server, drain=settings.shutdown_seconds):
+    webhooks = Sender(
+        *("webhook", outbox, wakes["webhook"], WebhookWriter(outbox.database)),
+        uncertain_retry=again,
+        connections=WEBHOOKS_AT_ONCE,
+    )
+    async with mails.running(mail_server, drain=drain), webhooks.running(hooks, drain=drain):
         yield
 
 
 class Sender:
     def __init__(
         self,
+        channel: Channel,
         outbox: Outbox,
         wake: asyncio.Event,
-        writer: Writer,
+        writer: Writes,
         *,
         uncertain_retry: float,
         connections: int,
     ) -> None:
+        self._channel = channel
         self._outbox = outbox
         self._wake = wake
         self._writer = writer
@@ -135,7 +148,11 @@ class Sender:
         claims: Sequence[Claimed] = ()
         if room:
             claims = await deliveries.claim(
-                self._outbox.database, worker=self._worker, room=room, lease=LEASE_SECONDS
+                self._outbox.database,
+                self._channel,
+                worker=self._worker,
+                room=room,
+                lease=LEASE_SECONDS,
             )
         for claimed in claims:
             self._in_hand.add(claimed.id)
@@ -211,8 +228,9 @@ class Sender:
         async with self._outbox.transaction() as tx:
             settled = await deliveries.settle(tx, self._worker, verdicts)
             self._tell(settled, tx)
-            await suppress_addresses(filter(_was_refused, settled), tx)
-            await self._tell_agents([claimed for claimed, _ in verdicts], settled, tx)
+            if self._channel == "mail":
+                await suppress_addresses(filter(_was_refused, settled), tx)
+                await self._tell_agents([claimed for claimed, _ in verdicts], settled, tx)
         del self._verdicts[: len(verdicts)]
         self._in_hand.difference_update(claimed.id for claimed, _ in verdicts)
         self._settled.set()

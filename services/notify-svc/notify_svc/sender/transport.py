@@ -6,6 +6,12 @@ from urllib.parse import urlsplit
 from deskwire.errors import SetupError
 from notify_svc.domain.attempts import Result
 from notify_svc.mail import Letter
+from notify_svc.store.deliveries import Claimed
+
+
+class Writes(Protocol):
+    async def letter(self, claimed: Claimed) -> Letter:
+        """The same at every attempt. Raises `CannotRender`, or `BlobError` while blobs are away."""
 
 
 class Line(Protocol):

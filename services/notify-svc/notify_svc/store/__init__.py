@@ -5,8 +5,9 @@ from deskwire.contracts.notifications import (
     DeliveryChanged,
     SuppressionChanged,
 )
+from deskwire.contracts.webhooks import WebhookChanged
 from deskwire.messaging.replay import Kind, page
-from notify_svc.store import agents, deliveries, suppressions
+from notify_svc.store import agents, deliveries, suppressions, webhooks
 from notify_svc.store.deliveries import recent
 
 __all__ = ["KINDS", "recent"]
@@ -19,6 +20,10 @@ KINDS = {
     "suppression": Kind(
         page(f"SELECT {suppressions.COLUMNS} FROM suppressions"),
         lambda row: SuppressionChanged(suppression=suppressions.document(row)),
+    ),
+    "webhook": Kind(
+        page(f"SELECT {webhooks.COLUMNS} FROM webhooks"),
+        lambda row: WebhookChanged(webhook=webhooks.document(row)),
     ),
     "notifications": Kind(
         page("SELECT agent_id AS id, * FROM preferences", "agent_id"),

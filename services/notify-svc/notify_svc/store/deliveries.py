@@ -9,14 +9,14 @@ import asyncpg
 from sqlalchemy import text
 
 from deskwire.contracts.mail import MailBounced
-from deskwire.contracts.notifications import Delivery, DeliveryState
+from deskwire.contracts.notifications import Channel, Delivery, DeliveryState
 from deskwire.db import Database, compiled
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction
 from notify_svc.domain.attempts import REPEATS, Verdict
 from notify_svc.domain.mails import Digest, Mail, Notice, Template
 
-DOCUMENT = """deliveries.id, template, ticket_id, recipient, deliveries.state,
+DOCUMENT = """deliveries.id, channel, template, ticket_id, recipient, deliveries.state,
     deliveries.attempts, deliveries.answer, message_id, created_at, sent_at, next_attempt_at,
     version"""
 
@@ -40,7 +40,8 @@ CLAIM = compiled(
     text("""
     WITH due AS (
         SELECT id FROM deliveries AS mail
-        WHERE state IN ('queued', 'uncertain') AND next_attempt_at <= now() AND NOT EXISTS (
+        WHERE channel = :channel AND state IN ('queued', 'uncertain') AND next_attempt_at <= now()
+          AND NOT EXISTS (
             SELECT FROM deliveries AS earlier
             WHERE earlier.state IN ('queued', 'sending') AND earlier.ticket_id = mail.ticket_id
               AND earlier.recipient = mail.recipient AND earlier.id < mail.id)
@@ -97,7 +98,11 @@ SETTLE = compiled(
     """)
 )
 
-RECENT = compiled(text(f"SELECT {DOCUMENT} FROM deliveries ORDER BY id DESC LIMIT :limit"))
+RECENT = compiled(
+    text(f"""
+        SELECT {DOCUMENT} FROM deliveries WHERE channel = 'mail' ORDER BY id DESC LIMIT :limit
+    """)
+)
 
 # A bounce may name an address that the mail was forwarded to: then it is of the only recipient.
 BOUNCED = compiled(
@@ -120,7 +125,8 @@ BOUNCED = compiled(
 
 RECENT_IN_STATE = compiled(
     text(f"""
-    SELECT {DOCUMENT} FROM deliveries WHERE state = :state ORDER BY id DESC LIMIT :limit
+    SELECT {DOCUMENT} FROM deliveries
+    WHERE channel = 'mail' AND state = :state ORDER BY id DESC LIMIT :limit
     """)
 )
 
@@ -162,9 +168,11 @@ class Claimed:
         return Mail(self.about, self.template, self.recipient, self.message_id, said)
 
 
-async def claim(database: Database, *, worker: UUID, room: int, lease: float) -> list[Claimed]:
+async def claim(
+    database: Database, channel: Channel, *, worker: UUID, room: int, lease: float
+) -> list[Claimed]:
     """Up to ``room`` deliveries that are due, now ``sending`` for ``lease`` seconds."""
-    rows = await database.fetch(CLAIM, worker=worker, room=room, lease=lease)
+    rows = await database.fetch(CLAIM, channel=channel, worker=worker, room=room, lease=lease)
     return sorted((Claimed(**row) for row in rows), key=lambda claimed: claimed.id)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
@@ -29,6 +30,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("channel", Text, nullable=False, server_default="mail"),
     Column("about", Text, nullable=False),
     Column("ticket_id", BigInteger),
     Column("template", Text, nullable=False),
@@ -56,6 +58,7 @@ _waiting = deliveries.c.state.in_(["queued", "uncertain"])
 _unfinished = deliveries.c.state.in_(["queued", "sending"])
 Index(
     "deliveries_due",  # CLAIM: what is to be sent now
+    deliveries.c.channel,
     deliveries.c.next_attempt_at,
     deliveries.c.id,
     postgresql_where=_waiting,
@@ -73,6 +76,12 @@ Index(
     deliveries.c.id,
 )
 
+Index(
+    "deliveries_of_webhook",  # REPLAY
+    deliveries.c.recipient,
+    deliveries.c.created_at,
+    postgresql_where=deliveries.c.channel == "webhook",
+)
 Index("deliveries_message", deliveries.c.message_id)  # BOUNCED
 
 agents = Table(
@@ -118,4 +127,19 @@ suppressions = Table(
     Column("archived_at", TIME),
     Column("version", Integer, nullable=False, server_default="1"),
     UniqueConstraint("email_key", name="suppressions_once"),  # CLAIM: whether it gets mail
+)
+
+webhooks = Table(
+    "webhooks",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("events", ARRAY(Text), nullable=False),
+    Column("client_id", BigInteger),
+    Column("secret", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    Column("archived_at", TIME),
+    Column("version", Integer, nullable=False, server_default="1"),
 )

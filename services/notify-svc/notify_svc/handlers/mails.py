@@ -1,4 +1,4 @@
-"""What notify-svc does on which message: one delivery for each recipient of each mail."""
+"""One delivery for each recipient of each mail; what comes back; what is sent again."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -6,39 +6,19 @@ from typing import cast
 
 from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.notifications import (
-    AddSuppression,
     AgentEvent,
-    AgentNotifications,
-    AgentNotificationsChanged,
     Delivery,
     DeliveryChanged,
-    RemoveSuppression,
     RetryDelivery,
-    SetAgentNotifications,
-    Suppression,
     SuppressionChanged,
 )
-from deskwire.contracts.people import AgentChanged
-from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import (
-    TicketChanged,
-    TicketChased,
-    TicketDeadline,
-    TicketMerged,
-    TicketNoted,
-    TicketOpened,
-    TicketReplied,
-)
-from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.html import clean_text
-from deskwire.messaging.consumer import Handlers
-from deskwire.messaging.outbox import Outbox, Transaction
-from deskwire.messaging.replay import replaying
+from deskwire.messaging.outbox import Transaction
 from notify_svc.domain import rules
-from notify_svc.domain.agents import Agent, Agents, Later, check, plan
+from notify_svc.domain.agents import Agent, Agents, Later, plan
 from notify_svc.domain.attempts import never_arrives
 from notify_svc.domain.mails import Mail, Notice, Told, digest
-from notify_svc.store import KINDS, agents, deliveries, digests, suppressions
+from notify_svc.store import agents, deliveries, digests, suppressions
 
 
 async def queue_mails(event: Told, tx: Transaction) -> None:
@@ -101,27 +81,6 @@ async def _add_to_digest(mail: Mail, agent: Agent, later: Later, tx: Transaction
         later = plan(agent.wants, event, later.at) or later
 
 
-async def keep_agent(event: AgentChanged, tx: Transaction) -> None:
-    await tx.execute(agents.KEEP, **agents.row_of(event.agent))
-
-
-async def set_notifications(command: SetAgentNotifications, tx: Transaction) -> AgentNotifications:
-    """Also of an agent who is not known here yet."""
-    wants = command.notifications
-    check(wants)
-    row = await tx.fetch_one(
-        agents.KEEP_PREFERENCES,
-        agent_id=wants.agent_id,
-        doc=wants.model_dump_json(exclude={"version"}),
-        if_version=command.if_version,
-    )
-    if row is None:
-        raise StaleVersion
-    kept = agents.preferences(row)
-    tx.emit(AgentNotificationsChanged(notifications=kept))
-    return kept
-
-
 async def retry_delivery(command: RetryDelivery, tx: Transaction) -> Delivery:
     delivery = await deliveries.retry(tx, command.id)
     tx.emit(DeliveryChanged(delivery=delivery))
@@ -143,44 +102,3 @@ async def suppress_addresses(undelivered: Iterable[Delivery], tx: Transaction) -
             added = await suppressions.add(tx, delivery.recipient, answer, delivery.id)
             if added:
                 tx.emit(SuppressionChanged(suppression=added))
-
-
-async def add_suppression(command: AddSuppression, tx: Transaction) -> Suppression:
-    added = await suppressions.add(tx, clean_text(command.email), clean_text(command.reason))
-    if added is None:
-        raise Conflict("this address is suppressed already", field="email")
-    tx.emit(SuppressionChanged(suppression=added))
-    return added
-
-
-async def remove_suppression(command: RemoveSuppression, tx: Transaction) -> Suppression:
-    removed = await suppressions.remove(tx, command.id)
-    if removed is None:
-        raise NotFound(f"there is no suppression {command.id}")
-    tx.emit(SuppressionChanged(suppression=removed))
-    return removed
-
-
-async def ask_for_agents(outbox: Outbox) -> None:
-    """On the first start, have those told that were before."""
-    async with outbox.transaction() as tx:
-        if await tx.fetch_value(agents.NONE_KNOWN):
-            tx.emit(ReplayDocuments(kind="agent"))
-
-
-HANDLERS: Handlers = {
-    TicketOpened: queue_mails,
-    TicketReplied: queue_mails,
-    TicketNoted: queue_mails,
-    TicketChanged: queue_mails,
-    TicketChased: queue_mails,
-    TicketDeadline: queue_mails,
-    TicketMerged: queue_mails,
-    AgentChanged: keep_agent,
-    MailBounced: note_bounce,
-    SetAgentNotifications: set_notifications,
-    RetryDelivery: retry_delivery,
-    AddSuppression: add_suppression,
-    RemoveSuppression: remove_suppression,
-    ReplayDocuments: replaying(KINDS),
-}
