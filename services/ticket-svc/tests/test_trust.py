@@ -130,6 +130,21 @@ async def test_a_forged_sender_is_quarantined_as_the_client_wants(
     assert (handled.outcome, handled.ticket_id) == ("reply", replied.ticket.id)
 
 
+async def test_a_cc_adds_watchers_if_somebody_vouches_for_the_sender(desk: Desk) -> None:
+    await desk.client()
+    emails = ("bob@client.test", "Bob@Client.test", "support@example.com", "help@x.test", "no at")
+    cc = [Address(email=email) for email in emails]
+    fields = {"cc": cc, "mailbox": "help@x.test@imap.x.test/INBOX"}
+    handled = await desk.mail(ALICE, **fields, message_id="<one@client.test>")
+    answer = {"references": ["<one@client.test>"]}
+    watched = "SELECT watchers FROM tickets WHERE id = $1"
+    for found, watchers in (("none", []), ("pass", ["Bob@Client.test"])):
+        await desk.mail(ALICE, **fields, **answer, authentication=found)
+        assert await desk.database.pool.fetchval(watched, handled.ticket_id) == watchers
+    opened = await desk.mail(ALICE, **fields, authentication="pass")
+    assert await desk.database.pool.fetchval(watched, opened.ticket_id) == ["Bob@Client.test"]
+
+
 # Bombs and loops: 29 of reliability.md D3.
 
 

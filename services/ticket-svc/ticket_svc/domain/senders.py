@@ -9,6 +9,7 @@ from deskwire.contracts.settings import SenderAuthentication, UnknownSenders
 from deskwire.errors import Invalid
 
 SUBJECT_CHARACTERS = 500
+MOST_COPIED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,21 @@ def doubt(mail: MailReceived, policy: MailPolicy) -> str | None:
     if mail.authentication != "pass" and "passed" in policy.authentication:
         return "the sender is not authenticated"
     return None
+
+
+def copied(mail: MailReceived, our_domain: str) -> tuple[str, ...]:
+    """Who hears of the ticket from now on: the Cc, without our own addresses. Where nobody vouches
+    for the sender it adds nobody, for a forged mail would bring its writer in."""
+    if mail.authentication != "pass":
+        return ()
+    found = {email_key(each.email): each.email for each in mail.cc if is_address(each.email)}
+    others = (
+        email
+        for key, email in found.items()
+        if domain_of(key) != domain_key(our_domain)
+        and not mail.mailbox.lower().startswith(f"{key}@")
+    )
+    return tuple(others)[:MOST_COPIED]
 
 
 def usable(sender: Address | None) -> Address | None:

@@ -127,6 +127,7 @@ async def _reply(
         kind="client" if verified else "internal",
         body=mail.body,
         author=author,
+        cc=senders.copied(mail, signer.mail_domain) if verified else (),
         through=Through(type="mail", id=mail.mail_id),
     )
     return await add_entry(signer, command, tx, await origin_of(mail, tx, verified=verified))
@@ -149,6 +150,7 @@ async def _open(
         body=mail.body,
         client_id=known.client_id,
         contact_id=contact_id,
+        watchers=senders.copied(mail, signer.mail_domain),
         assigned_to=terms.assigned_to,
         source="email",
     )
