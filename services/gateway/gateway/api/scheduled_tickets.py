@@ -75,7 +75,8 @@ class NewSchedule(RequestBody):
 
 
 class ScheduleChange(RequestBody):
-    """What is left out stays as it is; null takes back. With another rule the others are null."""
+    """What is left out stays as it is; null takes back. A new rule takes the place of the old one,
+    of whichever kind."""
 
     name: Name | None = None
     cron: Cron | None = None
@@ -96,6 +97,7 @@ class Preview(RequestBody):
     count: int = Field(10, ge=1, le=100)
 
 
+RULES = ("cron", "every", "rrule")
 NOT_DELETED = Filter("archived", "one", value=False)
 
 
@@ -150,6 +152,8 @@ async def change_scheduled_ticket(
     values = {name: getattr(change, name) for name in change.model_fields_set}
     kept = {"name", "timezone", "lead_seconds", "days_off", "catch_up", "rotation", "ticket"}
     values = {n: v for n, v in values.items() if v is not None or n not in kept}
+    if any(values.get(rule) is not None for rule in RULES):
+        values = dict.fromkeys(RULES) | values
     if change.rotation:
         await _require_agents(request, change.rotation)
     if change.ticket is not None:
