@@ -176,6 +176,10 @@ async def test_a_bound_key_hears_of_its_client_alone(lonely_desk: Desk) -> None:
         await tell(lonely_desk, [changed(6, 3), EntryChanged(entry=entry(3)), changed(5, id=4)])
         moved = await stream.take(1)
     assert [each["type"] for each in live + missed] == ["ticket.replied"] * 2
+    told = [
+        (each["ticket"]["entry_count"], each["ticket"]["time_worked"]) for each in live + missed
+    ]
+    assert told == [(0, 0)] * 2, "its only entry is a note, of which it is not told"
     assert [each["ticket"]["id"] for each in moved] == [4]  # of 1, which moved away, nothing
     async with listening(bound, last_event_id=start) as stream:
         assert [each["ticket"]["id"] for each in await stream.take(1)] == [4]
