@@ -378,6 +378,7 @@ async def test_a_clients_key_sees_neither_time_nor_that_there_are_notes(desk: De
     bound = await desk.key("tickets:read", "tickets:write", client_id=client["id"])
     values = {"subject": "s", "body": "b", "client_id": client["id"]}
     ticket = await bob.made("/api/v1/tickets", values)
+    assert ticket["source"] == "agent"
     path = f"/api/v1/tickets/{ticket['id']}"
     for kind in ("internal", "public"):
         await bob.made(f"{path}/entries", {"kind": kind, "body": "x", "time_worked": 60})

@@ -69,7 +69,9 @@ class NewTicket(TicketTemplate):
     attachment_ids: Attachments = ()
 
     def command(self, body: Body, by: Caller) -> OpenTicket:
-        return super().command(body, by).model_copy(update={"uploader": by.uploader})
+        source = "api" if by.agent is None else "agent"
+        told = {"uploader": by.uploader, "source": source}
+        return super().command(body, by).model_copy(update=told)
 
 
 @routes.get("/{ticket_id:int}", response_model=Ticket)
