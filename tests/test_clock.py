@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from whole import Whole, mail, told, until, whole
+from whole import TEAM, Whole, mail, told, until, whole
 
 from deskwire import db
 from deskwire.local import Dovecot, Smtp
@@ -129,14 +129,14 @@ class Story:
     def answer(self, to: EmailMessage, text: str) -> None:
         self.write(mail(f"Re: {to['Subject']}", text, In_Reply_To=to["Message-ID"]))
 
-    async def got(self, *texts: str, count: int = 1) -> EmailMessage:
-        """The mail to Alice with these texts that is so many of its kind."""
+    async def got(self, *texts: str, count: int = 1, to: str = ALICE) -> EmailMessage:
+        """The mail with these texts that is so many of its kind."""
 
         async def arrived() -> EmailMessage | None:
             mails = [
                 email.message_from_bytes(taken.raw, policy=email.policy.default)
                 for taken in self.smtp.mails
-                if ALICE in taken.recipients
+                if to in taken.recipients
             ]
             fit = [each for each in mails if all(text in plain(each) for text in texts)]
             return fit[count - 1] if len(fit) >= count else None
@@ -242,3 +242,19 @@ async def test_who_does_not_answer_is_reminded_once_and_closed(story: Story) -> 
     history = (await story.running.api("GET", f"/tickets/{story.ticket_id}/history")).json["data"]
     alone = [each["field"] for each in history if each["through"]["type"] == "system"]
     assert alone == ["chased_at", "chased_at", "status"]
+
+    await the_team_is_told(story)
+
+
+async def the_team_is_told(story: Story) -> None:
+    """Of a ticket that is due: by the targets of its priority, long after."""
+    targets = {"high": {"resolution": 60}}
+    await story.running.api("PATCH", "/settings", {"targets": targets}, If_Match='"2"')
+    new = {"subject": "Flood", "body": "x", "priority": "high"}
+    ticket = await story.running.created("/tickets", new)
+    assert ticket["due_at"] is not None
+    story.ticket_id = ticket["id"]
+    await story.hours_pass(24 * 7)
+    for subject in ("Due soon", "Overdue"):
+        await story.got(subject, "Flood", to=TEAM)
+    assert (await story.ticket(breached=["resolution"]))["status"] == "open"
