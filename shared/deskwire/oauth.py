@@ -110,6 +110,9 @@ class Tokens:
         self._known: dict[str, _Access] = {}
         self._asking: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
+    def knows(self, name: str) -> bool:
+        return name in self._clients
+
     async def access(self, name: str) -> str:
         """A token that is good for minutes. Raises `OAuthRefused` or `OAuthAway`."""
         async with self._asking[name]:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from authorization_server import AuthorizationServer, authorization_server
 from post_office import PostOffice, a_mail, until
 
 from deskwire.local import Dovecot
+from deskwire.local.authorization import AuthorizationServer, authorization_server
 from deskwire.oauth import OAuthAway, OAuthClient, OAuthRefused, Tokens
 
 

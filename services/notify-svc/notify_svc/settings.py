@@ -4,11 +4,18 @@ from pathlib import Path
 
 from pydantic import Field
 
+from deskwire.oauth import OAuthClient
 from deskwire.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
-    smtp_url: str = Field(description="smtp://, smtps://USER:PASSWORD@HOST:PORT or maildir:/FOLDER")
+    smtp_url: str = Field(
+        description="smtp://, smtps://USER:PASSWORD@HOST:PORT, USER@HOST?oauth=NAME, "
+        "or maildir:/FOLDER"
+    )
+    oauth: dict[str, OAuthClient] = Field(
+        default_factory=dict, description="by name, for a mail server with ?oauth=NAME"
+    )
     mail_from: str = Field(description="the address that mails come from")
     mail_from_name: str = Field("Support", description="the name that mails come from")
     reply_address: str | None = Field(None, description="where answers go; mail_from if not given")

@@ -2,6 +2,7 @@
 
 import ssl
 import subprocess
+from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from structlog.testing import capture_logs
 
 from deskwire.errors import SetupError
 from deskwire.local import Smtp, free_port
+from deskwire.local.authorization import authorization_server
 
 SOMEWHERE_ELSE = "0.0.0.0"  # reaches this machine, but is no loopback address
 
@@ -155,9 +157,59 @@ async def test_the_right_credentials_are_used(database_url: str) -> None:
     assert len(server.mails) == 1
 
 
+class WithTokens(Watched):
+    """Lets in who brings an access token that is good (XOAUTH2)."""
+
+    def __init__(self, port: int, good: set[str]) -> None:
+        super().__init__(port)
+        self.good = good
+        self.tried: list[str] = []
+
+    async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802
+        user, token = b64decode(args[1]).decode().removeprefix("user=").split("\x01auth=Bearer ")
+        self.tried.append(user)
+        return AuthResult(success=token.rstrip("\x01") in self.good, handled=False)
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+async def test_access_tokens_open_the_server_and_a_void_one_is_asked_for_anew(
+    database_url: str,
+) -> None:
+    with authorization_server(free_port(), "me") as tokens:
+        token_url = f"http://127.0.0.1:{tokens.port}/token"
+        client = {"token_url": token_url, "client_id": "deskwire", "refresh_token": "first"}
+        port = free_port()
+        server = WithTokens(port, tokens.good)
+        controller = Controller(
+            server, hostname="127.0.0.1", port=port, auth_require_tls=False, auth_required=True
+        )
+        controller.start()
+        url = f"smtp://me%40example.com@127.0.0.1:{port}?oauth=out"
+        told = settings(database_url, url, oauth={"out": client}, smtp_connections=1)
+        try:
+            async with desk_of(told) as desk:
+                await desk.tell(opened(1))
+                await desk.state("sent")
+                assert server.tried == ["me@example.com"]
+                tokens.good.clear()
+                answers = iter(["disconnect"])
+                server.script = lambda command, _: (
+                    next(answers, None) if command == "MAIL" else None
+                )
+                await desk.tell(opened(2))
+                assert "refuses the credentials" in ((await desk.state("queued")).answer or "")
+                await desk.make_due()
+                await desk.state("sent", count=2)
+        finally:
+            controller.stop()
+    assert [form["grant_type"] for form in tokens.asked] == ["refresh_token"] * 2
+    assert tokens.asked[1]["refresh_token"] != "first"
+
+
 @pytest.mark.parametrize(
     ("url", "says"),
     [
+        ("smtp://me@example.com?oauth=nobody", "DESKWIRE_OAUTH does not name"),
         ("http://example.com", "must begin with smtp://"),
         ("smtp://", "names no host"),
         ("smtp://example.com:port", "DESKWIRE_SMTP_URL"),

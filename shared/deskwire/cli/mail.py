@@ -12,7 +12,7 @@ import typer
 
 from deskwire.cli import handing
 from deskwire.cli.app import App
-from deskwire.cli.environment import database_url, opened
+from deskwire.cli.environment import database_url, opened, variable
 from deskwire.cli.output import say, table
 from deskwire.errors import DeskwireError
 from deskwire.html import clean_text, looks_like_html
@@ -55,7 +55,9 @@ def by_hand(
     language: str = "en",
 ) -> None:
     """Send a mail with made-up contents as notify-svc would, and say what the server answers."""
-    settings = NOTIFY_SVC.module("settings").Settings(database_url="", broker_url="")
+    settings = NOTIFY_SVC.module("settings").Settings(
+        database_url=variable("DATABASE_URL") or "", broker_url=""
+    )
     send = NOTIFY_SVC.module("sender.trial").send_sample
     say(asyncio.run(send(settings, to, mail, language)))
 

@@ -19,6 +19,7 @@ from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.db import LOST_CONNECTION
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
+from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import (
     NotTried,
     Result,
@@ -61,7 +62,11 @@ Wakes = Mapping[Channel, asyncio.Event]
 async def sending(settings: Settings, outbox: Outbox, wakes: Wakes) -> AsyncIterator[None]:
     """Send what is due until left; ``wakes`` say that something may have become so."""
     letterhead = Letterhead.of(settings)
-    mail_server = open_server(settings.smtp_url, helo=letterhead.address.rpartition("@")[2])
+    mail_server = open_server(
+        settings.smtp_url,
+        helo=letterhead.address.rpartition("@")[2],
+        tokens=Tokens(settings.oauth, outbox.database),
+    )
     hooks = WebhookServer(private=settings.webhooks_to_private)
     writer = Writer(
         letterhead,

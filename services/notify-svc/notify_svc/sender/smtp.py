@@ -6,12 +6,13 @@ One transaction for one recipient (RFC 5321 section 3.3), so that each answer is
 import asyncio
 from contextlib import suppress
 from ipaddress import ip_address
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiosmtplib
 import structlog
 
-from deskwire.errors import SetupError
+from deskwire.errors import DeskwireError, SetupError
+from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable, Unsendable
 from notify_svc.mail import Letter
 
@@ -35,7 +36,9 @@ class Away(Exception):
 class SmtpServer:
     """A mail server, and whether it can be used at present."""
 
-    def __init__(self, url: str, *, helo: str) -> None:
+    """``tokens`` are for a server with ``?oauth=NAME`` in its URL."""
+
+    def __init__(self, url: str, *, helo: str, tokens: Tokens | None = None) -> None:
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -47,6 +50,12 @@ class SmtpServer:
         self._tls = parts.scheme == "smtps"
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else None
+        self._oauth = parse_qs(parts.query).get("oauth", [None])[-1]
+        if self._oauth and not (tokens and tokens.knows(self._oauth) and self._user):
+            raise SetupError(
+                "DESKWIRE_SMTP_URL has an ?oauth= that DESKWIRE_OAUTH does not name, or no user"
+            )
+        self._tokens = tokens
         self._reason = ""
         self._pause = 0.0
         self._closed_until = 0.0
@@ -64,8 +73,10 @@ class SmtpServer:
             await client.connect(timeout=CONNECT_SECONDS)
             if client.is_ehlo_or_helo_needed:
                 await client.ehlo()
-        except (aiosmtplib.SMTPException, OSError, ValueError) as error:
+        except (aiosmtplib.SMTPException, DeskwireError, OSError, ValueError) as error:
             client.close()
+            if isinstance(error, aiosmtplib.SMTPAuthenticationError):
+                self._forget_token()
             raise self.away(_explained(error)) from error
         return client
 
@@ -77,12 +88,24 @@ class SmtpServer:
             port=self._port,
             username=self._user,
             password=self._password,
+            oauth_token_generator=self._token if self._oauth else None,
             local_hostname=self._helo,
             timeout=COMMAND_SECONDS,
             use_tls=self._tls,
             start_tls=False if self._tls else (None if local else True),
             validate_certs=not local,
         )
+
+    async def _token(self) -> str:
+        """Raises `OAuthRefused` or `OAuthAway`."""
+        assert self._tokens is not None  # noqa: S101  # looked at in the beginning
+        assert self._oauth is not None  # noqa: S101
+        return await self._tokens.access(self._oauth)
+
+    def _forget_token(self) -> None:
+        """It may have been taken back before its end."""
+        if self._tokens and self._oauth:
+            self._tokens.forget(self._oauth)
 
     def away(self, reason: str) -> Away:
         """It is left alone for a while, longer each time, whichever mails wait for it."""

@@ -4,6 +4,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from deskwire.errors import SetupError
+from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import Result
 from notify_svc.mail import Letter
 from notify_svc.store.deliveries import Claimed
@@ -27,8 +28,9 @@ class Server(Protocol):
     def line(self) -> Line: ...
 
 
-def open_server(url: str, *, helo: str) -> Server:
-    """What is behind ``smtp://``, ``smtps://`` or ``maildir:``; ``helo`` is our name."""
+def open_server(url: str, *, helo: str, tokens: Tokens | None = None) -> Server:
+    """What is behind ``smtp://``, ``smtps://`` or ``maildir:``; ``helo`` is our name, ``tokens``
+    are for a server that wants OAuth 2."""
     scheme = urlsplit(url).scheme
     if scheme == "maildir":
         from notify_svc.sender.maildir import Maildir
@@ -37,5 +39,5 @@ def open_server(url: str, *, helo: str) -> Server:
     if scheme in ("smtp", "smtps"):
         from notify_svc.sender.smtp import SmtpServer  # only one way out is ever loaded
 
-        return SmtpServer(url, helo=helo)
+        return SmtpServer(url, helo=helo, tokens=tokens)
     raise SetupError("DESKWIRE_SMTP_URL must begin with smtp://, smtps:// or maildir:")

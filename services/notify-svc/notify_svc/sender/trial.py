@@ -1,11 +1,14 @@
 """One mail by hand, as all others go: to see whether the server takes it and how it arrives."""
 
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from deskwire import db
 from deskwire.errors import Invalid, Unavailable
-from notify_svc.domain.attempts import Refused, Sent
-from notify_svc.mail import CannotRender, Letterhead, render
+from deskwire.oauth import Tokens
+from notify_svc.domain.attempts import Refused, Result, Sent
+from notify_svc.mail import CannotRender, Letter, Letterhead, render
 from notify_svc.samples import samples
 from notify_svc.sender.transport import open_server
 from notify_svc.settings import Settings
@@ -14,7 +17,6 @@ from notify_svc.settings import Settings
 async def send_sample(settings: Settings, to: str, name: str, language: str) -> str:
     """The server's answer. Raises `Unavailable` with its refusal, or why it was not reached."""
     letterhead = Letterhead.of(settings)
-    line = open_server(settings.smtp_url, helo=letterhead.address.rpartition("@")[2]).line()
     known = dict(samples(language))
     if name not in known:
         raise Invalid(f"there is no mail {name}: choose among {', '.join(known)}")
@@ -25,9 +27,22 @@ async def send_sample(settings: Settings, to: str, name: str, language: str) -> 
         letter = render(mail, letterhead, delivery=0, created_at=now)
     except CannotRender as error:
         raise Invalid(str(error)) from error
-    result = await line.send(letter)
-    await line.rest()
+    result = await _send(settings, letterhead, letter)
     if isinstance(result, Sent):
         return result.answer
     told = f"{result.code} {result.answer}" if isinstance(result, Refused) else ""
     raise Unavailable(told or getattr(result, "reason", ""))
+
+
+async def _send(settings: Settings, letterhead: Letterhead, letter: Letter) -> Result:
+    """Only a server that wants OAuth 2 needs the database, where its refresh token is."""
+    helo = letterhead.address.rpartition("@")[2]
+    async with AsyncExitStack() as stack:
+        tokens = None
+        if "oauth=" in settings.smtp_url:
+            database = await stack.enter_async_context(db.connect(settings.database_url, size=1))
+            tokens = Tokens(settings.oauth, database)
+        line = open_server(settings.smtp_url, helo=helo, tokens=tokens).line()
+        result = await line.send(letter)
+        await line.rest()
+        return result

@@ -20,9 +20,11 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 
 from deskwire.messaging.schema import messaging_tables
+from deskwire.oauth import oauth_table
 
 metadata = MetaData()
 messaging_tables(metadata)
+oauth_table(metadata)
 
 TIME = TIMESTAMP(timezone=True)
 

@@ -1,4 +1,5 @@
-"""An authorization server on loopback: rotating refresh tokens, and introspection for Dovecot."""
+"""An authorization server on loopback, for tests: rotating refresh tokens, and introspection for
+Dovecot."""
 
 import json
 import threading
@@ -13,8 +14,9 @@ from uuid import uuid4
 class AuthorizationServer:
     """``refresh`` is the only refresh token that is good now; each use replaces it."""
 
-    def __init__(self, user: str) -> None:
+    def __init__(self, user: str, port: int) -> None:
         self.user = user
+        self.port = port
         self.refresh = "first"
         self.lifetime = 3600
         self.good: set[str] = set()
@@ -42,7 +44,7 @@ class AuthorizationServer:
 
 @contextmanager
 def authorization_server(port: int, user: str) -> Iterator[AuthorizationServer]:
-    server = AuthorizationServer(user)
+    server = AuthorizationServer(user, port)
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
