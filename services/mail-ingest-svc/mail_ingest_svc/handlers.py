@@ -21,16 +21,15 @@ from mail_ingest_svc.store.ledger import HANDLED
 
 
 async def close_mail(handled: MailHandled, tx: Transaction) -> None:
-    row = await tx.fetch_one(
+    tx.append_and_tell(
         HANDLED,
+        changed,
         id=handled.mail_id,
         state=handled.outcome,
         reason=handled.reason,
         ticket_id=handled.ticket_id,
         entry_id=handled.entry_id,
     )
-    if row is not None:
-        tx.emit(changed(row))
 
 
 async def hand_in(command: HandInMail, tx: Transaction) -> InboundMail:

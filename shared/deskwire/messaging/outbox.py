@@ -79,6 +79,7 @@ class Transaction(Session):
         super().__init__(connection)
         self.outgoing: list[Envelope] = []
         self._rows: dict[Statement, list[dict[str, Any]]] = {}
+        self._told: dict[Statement, Callable[[asyncpg.Record], Message]] = {}
 
     def emit(self, message: Message) -> None:
         """Publish when, and only when, this transaction commits."""
@@ -88,10 +89,23 @@ class Transaction(Session):
         """Run the statement once, before the commit, with a list per column of all rows."""
         self._rows.setdefault(statement, []).append(row)
 
+    def append_and_tell(
+        self, statement: Statement, event: Callable[[asyncpg.Record], Message], **row: Any
+    ) -> None:
+        """As `append`; the event of each row that the statement returns is published, too."""
+        self._told[statement] = event
+        self.append(statement, **row)
+
     async def flush(self) -> None:
         """Write the appended rows; called by whoever commits."""
         for statement, rows in self._rows.items():
-            await self.execute(statement, **{name: [r[name] for r in rows] for name in rows[0]})
+            columns = {name: [r[name] for r in rows] for name in rows[0]}
+            event = self._told.get(statement)
+            if event is None:
+                await self.execute(statement, **columns)
+                continue
+            for found in await self.fetch(statement, **columns):
+                self.emit(event(found))
         self._rows.clear()
 
 

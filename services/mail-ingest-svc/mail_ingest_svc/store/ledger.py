@@ -172,9 +172,12 @@ LEFT = compiled(
 HANDLED = compiled(
     text(f"""
     UPDATE mails SET
-        state = :state, reason = coalesce(nullif(CAST(:reason AS text), ''), reason),
-        ticket_id = :ticket_id, entry_id = :entry_id, handled_at = now(), version = version + 1
-    WHERE id = :id
+        state = h.state, reason = coalesce(nullif(h.reason, ''), mails.reason),
+        ticket_id = h.ticket_id, entry_id = h.entry_id, handled_at = now(), version = version + 1
+    FROM unnest(CAST(:id AS bigint[]), CAST(:state AS text[]), CAST(:reason AS text[]),
+                CAST(:ticket_id AS bigint[]), CAST(:entry_id AS bigint[]))
+         AS h(id, state, reason, ticket_id, entry_id)
+    WHERE mails.id = h.id
     RETURNING {DOCUMENT}
     """)
 )
