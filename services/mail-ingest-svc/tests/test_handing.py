@@ -185,6 +185,16 @@ def _listens(port: int) -> bool:
     return True
 
 
+async def test_lmtp_does_not_wait_for_who_says_nothing(office: PostOffice) -> None:
+    port = free_port()
+    async with office.open(f"lmtp://127.0.0.1:{port}"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert (await reader.readline()).startswith(b"220")
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    writer.close()
+
+
 async def test_lmtp_puts_off_what_cannot_be_kept(
     office: PostOffice, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 from aiosmtpd.lmtp import LMTP
@@ -44,13 +45,22 @@ async def _serving(
     host: str, port: int, database: Database, blobs: Blobs, limit: int
 ) -> AsyncIterator[None]:
     reception = _Reception(f"lmtp://{host}:{port}", database, blobs)
-    loop = asyncio.get_running_loop()
+    loop, connected = asyncio.get_running_loop(), WeakSet[_Server]()
+
+    def connect() -> _Server:
+        connected.add(connection := _Server(reception, limit))
+        return connection
+
     try:
-        server = await loop.create_server(lambda: _Server(reception, limit), host, port)
+        server = await loop.create_server(connect, host, port)
     except OSError as error:
         raise SetupError(f"no LMTP at {host}:{port}: {error.strerror}") from error
-    async with server:
+    try:
         yield
+    finally:  # who is in the middle of a mail sends it again
+        server.close()
+        for connection in connected:
+            connection.hang_up()
 
 
 class _Reception:
@@ -94,6 +104,10 @@ class _Server(LMTP):
             reception, data_size_limit=limit, enable_SMTPUTF8=True, ident="Deskwire LMTP"
         )
         self._answers = 1
+
+    def hang_up(self) -> None:
+        if self.transport is not None:
+            self.transport.close()
 
     async def smtp_DATA(self, arg: str) -> None:  # noqa: N802  # aiosmtpd's name
         try:
