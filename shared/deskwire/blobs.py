@@ -44,7 +44,12 @@ def day_folder(day: date) -> str:
 
 def raw_place() -> str:
     """A place for a mail that is streamed in, whose digest is known only after it is stored."""
-    return f"raw/{datetime.now(UTC).date().isoformat()}/{uuid4().hex}"
+    return f"{raw_folder(datetime.now(UTC).date())}{uuid4().hex}"
+
+
+def raw_folder(day: date) -> str:
+    """The raw places of a day (UTC): mail-ingest-svc looks there for what became no mail."""
+    return f"raw/{day.isoformat()}/"
 
 
 def mail_place(mail_id: int) -> str:

@@ -11,7 +11,13 @@ from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
 from deskwire.topology import MAIL_INGEST_REQUESTS, MAIL_INGEST_SVC
 from mail_ingest_svc.handlers import HANDLERS
-from mail_ingest_svc.mailbox import listening, lmtp_places, open_mailboxes, watching
+from mail_ingest_svc.mailbox import (
+    listening,
+    lmtp_places,
+    open_mailboxes,
+    sweeping,
+    watching,
+)
 from mail_ingest_svc.settings import Settings
 
 NAME = "mail-ingest-svc"
@@ -28,6 +34,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         Outbox(database, broker, service=NAME).relaying() as outbox,
         consuming(HANDLERS, queues, broker, outbox, drain=settings.shutdown_seconds),
         watching(mailboxes, outbox, blobs, settings),
+        sweeping(database, blobs),
         listening(places, database, blobs, limit=limit),
         health.serving(settings.health_port, database, broker),
     ):

@@ -6,13 +6,15 @@ import smtplib
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from post_office import Maildir, PostOffice, Row, a_mail, until
 
+from deskwire.blobs import raw_folder
 from deskwire.contracts.base import Command
 from deskwire.contracts.mail import (
     AcceptMail,
@@ -30,6 +32,8 @@ from deskwire.messaging.requests import ask
 from mail_ingest_svc.domain import content_digest
 from mail_ingest_svc.mailbox import prepare
 from mail_ingest_svc.mailbox.handing import Handed, hand_in
+from mail_ingest_svc.mailbox.sweep import sweep
+from mail_ingest_svc.store import decisions
 
 BY = Actor(author=Author(type="agent", id=1, name="Ann"), through=Through(type="key", id=3))
 
@@ -140,6 +144,24 @@ async def test_a_mail_whose_blob_is_gone_fails_alone(office: PostOffice) -> None
         assert (await office.mail()).subject == "There"
         rows = await office.rows(in_states("failed", "received"))
     assert "there is no blob" in rows[0]["reason"]
+
+
+async def test_uploads_that_became_no_mail_are_deleted(office: PostOffice) -> None:
+    today = datetime.now(UTC).date()
+    for days in (2, 3, 7):
+        for name in ("loose", "mail"):
+            place = f"{raw_folder(today - timedelta(days=days))}{name}"
+            await office.blobs.write(place, chunks(a_mail()))
+            if name == "mail":
+                uid, values = str(days), {"mailbox": "upload", "raw_id": place, "size": 1}
+                await office.database.fetch(decisions.HAND_IN, uid=uid, **values)
+    await sweep(office.database, office.blobs, today)
+    left = [each async for page in office.blobs.listed("raw/") for each in page]
+    assert sorted(each.rpartition("/")[2] for each in left) == ["loose", "mail", "mail", "mail"]
+
+
+async def chunks(raw: bytes) -> AsyncIterator[bytes]:
+    yield raw
 
 
 def spoken(port: int, *lines: bytes) -> list[bytes]:

@@ -2,7 +2,8 @@
 brought over LMTP, or handed in."""
 
 from mail_ingest_svc.mailbox.lmtp import listening
+from mail_ingest_svc.mailbox.sweep import sweeping
 from mail_ingest_svc.mailbox.urls import lmtp_places, open_mailboxes
 from mail_ingest_svc.mailbox.watch import watching
 
-__all__ = ["listening", "lmtp_places", "open_mailboxes", "watching"]
+__all__ = ["listening", "lmtp_places", "open_mailboxes", "sweeping", "watching"]

@@ -77,6 +77,7 @@ unmoved = mails.c.flagged_at.is_(None)
 Index("mails_unmoved", mails.c.mailbox, mails.c.folder, postgresql_where=unmoved)  # LEFT
 _kept = text("state = 'fetching' AND raw_id IS NOT NULL")
 Index("mails_kept", mails.c.id, postgresql_where=_kept)  # CLAIM_KEPT
+Index("mails_streamed", mails.c.raw_id, postgresql_where=text("raw_id LIKE 'raw/%'"))  # LOOSE
 
 originals = Table(
     "originals",
