@@ -211,6 +211,14 @@ async def test_bound_key_writes_within_its_client_alone(two: TwoClients) -> None
     assert answer.status == 403
 
 
+async def test_a_ticket_says_which_integration_opened_it(desk: Desk) -> None:
+    ticket = await desk.api.made(TICKETS, {"subject": "s", "body": "b"})
+    entries = (await desk.api.get(f"{TICKETS}/{ticket['id']}/entries")).json["data"]
+    assert ticket["created_by"]["type"] == "system"
+    assert ticket["created_by"]["name"]
+    assert entries[0]["author"] == ticket["created_by"]
+
+
 async def test_agent_key_opens_as_the_agent(desk: Desk) -> None:
     agent = await desk.api.made("/api/v1/agents", {"name": "Bob", "email": "bob@example.com"})
     bob = await desk.key("tickets:write", agent_id=agent["id"])

@@ -2,8 +2,9 @@
 
 import json
 from datetime import UTC, datetime
+from functools import partial
 
-from gateway_api import Api, Desk, gateway
+from gateway_api import Api, Desk, eventually, gateway
 from itflow_api import (
     NOT_CREATED,
     NOT_UPDATED,
@@ -286,8 +287,9 @@ async def test_resolve(desk: Desk) -> None:
     found = await rows(desk.api, "tickets/read")
     assert [row["ticket_status"] for row in found] == ["Closed", "Closed"]
     assert found[0]["ticket_closed_at"] is not None
-    history = (await desk.api.get(f"/api/v1/tickets/{of_client}/history")).json["data"]
-    assert [(item["field"], item["new"]) for item in history] == [("status", "closed")]
+    history = partial(desk.api.get, f"/api/v1/tickets/{of_client}/history")
+    (item,) = (await eventually(history, lambda told: bool(told.json["data"]))).json["data"]
+    assert (item["field"], item["new"]) == ("status", "closed")
 
 
 async def test_resolve_within_the_client_of_the_key(desk: Desk) -> None:

@@ -80,7 +80,7 @@ async def _undecided(mail_id: int, tx: Transaction, *, with_content: bool = True
         raise NotFound(f"there is no mail {mail_id}")
     mail = inbound(row)
     if not may_be_decided(mail.state):
-        raise Conflict(f"the mail is {mail.state}: there is nothing to decide")
+        raise Conflict(f"the mail's state is {mail.state}: there is nothing to decide")
     if with_content and mail.raw_id is None:
         raise Conflict("nothing was kept of it: move it back into its folder on the mail server")
     return mail

@@ -174,6 +174,7 @@ def _line(item: DigestItem, digest: Digest, wording: Wording) -> Values:
     said = wording.of("digest", digest.language)
     notice = item.notice
     values = {
+        "variant": notice.variant,
         "author": one_line(notice.author) or one_line(notice.contact) or "Deskwire",
         "reference": notice.reference,
         "into": notice.into,

@@ -284,6 +284,27 @@ def test_an_agent_is_told_where_the_team_list_has_them_and_archived_ones_are_not
     assert "bob@example.com" in unknown
 
 
+@pytest.mark.parametrize("name", ["client", "client, reopened", "stranger"])
+def test_what_comes_in_on_a_ticket_of_nobody_is_told_to_the_team(name: str) -> None:
+    event = EVENTS[name](ACTORS["contact"], True)
+    team = (PEOPLE["team"],)
+    told = [m.recipient for m in sent(event.model_copy(update={"team": team}))]
+    assert PEOPLE["team"] not in told
+    unassigned = event.ticket.model_copy(update={"assigned_to": None})
+    of_nobody = event.model_copy(update={"team": team, "ticket": unassigned})
+    (mail,) = (m for m in sent(of_nobody) if m.recipient == PEOPLE["team"])
+    assert mail.template == "client-reply"
+    noted = EVENTS["note"](ACTORS["other"], True)
+    quiet = noted.model_copy(update={"team": team, "ticket": unassigned})
+    assert PEOPLE["team"] not in [m.recipient for m in sent(quiet)]
+
+
+def test_clients_do_not_read_what_an_integration_is_called() -> None:
+    event = added(TicketReplied)(Author(type="system", name="zabbix"), True)
+    authors = {m.recipient: m.notice.author for m in sent(event) if isinstance(m.notice, Notice)}
+    assert authors == {PEOPLE["contact"]: "", PEOPLE["watcher"]: "", PEOPLE["agent"]: "zabbix"}
+
+
 def test_clients_and_agents_read_their_own_language() -> None:
     event = added(TicketReplied)(ACTORS["other"], True)
     assert isinstance(event, TicketReplied)

@@ -100,7 +100,7 @@ def test_a_language_can_be_added_bit_by_bit(tmp_path: Path) -> None:
     wording = override(tmp_path, languages__pl_TOML='hello = "Dzień dobry {to_name},"\n')
     found = said(wording, "ticket-created", "pl")
     assert found.language == "pl"
-    assert "Dzień dobry Ann Baker,\n\nthank you" in found.text
+    assert "Dzień dobry Ann Baker,\n\nThank you" in found.text
     assert check(wording) > check(OURS)
 
 

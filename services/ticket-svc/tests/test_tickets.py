@@ -194,7 +194,11 @@ async def test_one_contact_is_primary(desk: Desk) -> None:
 async def test_a_scheduled_ticket(desk: Desk) -> None:
     client_id = await desk.client()
     template = OpenTicket(
-        subject="Backup check", body=Body(text="Look."), client_id=client_id, source="schedule"
+        subject="Backup check",
+        body=Body(text="Look."),
+        client_id=client_id,
+        contact_id=1,
+        source="schedule",
     )
     command = wrap(
         OpenScheduledTicket(schedule_id=1, occurrence="2026-01-01T09:00", ticket=template)
@@ -203,6 +207,8 @@ async def test_a_scheduled_ticket(desk: Desk) -> None:
     await desk.broker.publish(command)
     opened = await desk.next(TicketOpened)
     assert (opened.ticket.source, opened.entry.via) == ("schedule", "schedule")
+    assert opened.ticket.contact is not None
+    assert opened.ticket.created_by.type == "system"
     assert (await desk.open(client_id)).ticket.number == 2
 
 

@@ -362,19 +362,21 @@ class TicketOpened(TicketEvent, name="ticket.opened.v1"):
 
 
 class TicketReplied(TicketEvent, name="ticket.replied.v1"):
-    """A public or client entry was added."""
+    """A public or client entry was added. ``team``: told of a client's while nobody is assigned."""
 
     entry: Entry
     thread: MailThread
     notify_client: bool = False
+    team: tuple[str, ...] = ()
 
 
 class TicketNoted(TicketEvent, name="ticket.noted.v1"):
-    """An internal entry was added."""
+    """An internal entry was added. ``team``: told of a stranger's while nobody is assigned."""
 
     entry: Entry
     thread: MailThread | None = None
     notify_client: bool = False
+    team: tuple[str, ...] = ()
 
 
 class TicketChanged(TicketEvent, name="ticket.changed.v1"):

@@ -55,13 +55,12 @@ class TicketTemplate(RequestBody):
         if by.within is not None and self.assigned_to is not None:
             raise Forbidden("a key bound to a client assigns nobody")
         values = self.model_dump(exclude={"body", "client_id"})
-        named = by.within is None or self.contact_id is not None
         return OpenTicket(
             **values,
             body=body,
             client_id=self.client_id or by.within,
             within_client=by.within,
-            author=by.agent if named else by.author(),
+            author=by.author() if self.contact_id is None else by.agent,
         )
 
 

@@ -13,6 +13,7 @@ from deskwire.contracts.tickets import (
     TicketMerged,
     TicketNoted,
     TicketOpened,
+    TicketReplied,
 )
 from notify_svc.domain.agents import Agent, Agents, mentioned
 from notify_svc.domain.mails import Told, actor, change, entry_of
@@ -128,8 +129,9 @@ def source_side(event: Told, _agents: Agents) -> list[Recipient]:
 
 
 def team(event: Told, _agents: Agents) -> list[Recipient]:
-    emails = event.team if isinstance(event, TicketOpened | TicketDeadline) else ()
-    return [Recipient(email) for email in emails]
+    if isinstance(event, TicketOpened | TicketReplied | TicketNoted | TicketDeadline):
+        return [Recipient(email) for email in event.team]
+    return []
 
 
 def responsible(event: Told, agents: Agents) -> list[Recipient]:
@@ -138,6 +140,11 @@ def responsible(event: Told, agents: Agents) -> list[Recipient]:
 
 def assignee(event: Told, agents: Agents) -> list[Recipient]:
     return _assignee(event.ticket, agents)
+
+
+def assignee_or_team(event: Told, agents: Agents) -> list[Recipient]:
+    """What a client writes is read by somebody."""
+    return assignee(event, agents) or team(event, agents)
 
 
 def assignee_now(event: Told, agents: Agents) -> list[Recipient]:

@@ -27,6 +27,7 @@ from notify_svc.domain.events import (
     assignee,
     assignee_before,
     assignee_now,
+    assignee_or_team,
     by_client,
     by_contact,
     called,
@@ -91,7 +92,7 @@ class Rule:
 
 RULES = (
     # a ticket is there
-    Rule(TicketOpened, (), "assigned", assignee, opening),
+    Rule(TicketOpened, (), "assigned", assignee, opening, variant="opened"),
     Rule(
         TicketOpened,
         (client_hears, by_contact),
@@ -122,13 +123,13 @@ RULES = (
     Rule(TicketReplied, (public, waits_for_answer), "public-reply", client_side, entry, "waiting"),
     Rule(TicketReplied, (public,), "public-reply", client_side, entry),
     Rule(TicketReplied, (by_client,), "public-reply", watchers, entry),
-    Rule(TicketReplied, (by_client, reopens), "client-reply", assignee, entry, "reopened"),
-    Rule(TicketReplied, (by_client,), "client-reply", assignee, entry),
+    Rule(TicketReplied, (by_client, reopens), "client-reply", assignee_or_team, entry, "reopened"),
+    Rule(TicketReplied, (by_client,), "client-reply", assignee_or_team, entry),
     Rule(TicketReplied, (public,), "agent-reply", assignee, entry),
     Rule(TicketReplied, (closes, client_hears), "ticket-closed", client_side, nothing),
     # a note is written
     Rule(TicketNoted, (verified,), "mention", mentioned_agents, entry),
-    Rule(TicketNoted, (unverified,), "client-reply", assignee, entry, "unverified"),
+    Rule(TicketNoted, (unverified,), "client-reply", assignee_or_team, entry, "unverified"),
     Rule(TicketNoted, (), "note", assignee, entry),
     Rule(TicketNoted, (closes, client_hears), "ticket-closed", client_side, nothing),
     # it is somebody else's, closed, or open again
@@ -201,6 +202,8 @@ def _mail(
         "files": shown.files,
         "language": _language(rule.template, thread, agents.get(recipient.agent_id or 0)),
     }
+    if rule.template in CLIENT_TEMPLATES and actor(event).type == "system":
+        said["author"] = ""  # the desk: what an API key is called is no client's business
     return Mail(
         about=about(event),
         template=rule.template,

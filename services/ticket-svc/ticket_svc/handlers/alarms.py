@@ -1,6 +1,5 @@
 """A ticket's alarm comes: what has come of what it waits for is done."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from ticket_svc.handlers.changes import change_ticket
 from ticket_svc.handlers.clock import alarm, wind
 from ticket_svc.store import changes, clocks, documents, history, tickets
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import correspondence
+from ticket_svc.store.settings import correspondence, team
 
 SYSTEM = Actor(author=Author(type="system"), through=Through(type="system"))
 
@@ -105,7 +104,7 @@ async def _tell_deadline(woken: Woken, tx: Transaction, *, name: Name) -> None:
             breached=breached,
             due_at=due_at or woken.clock.moments[name],
             thread=thread(woken.signer, row["opening_id"], answered, correspondence(row)),
-            team=tuple(json.loads(row["policy"])["new_ticket_addresses"]),
+            team=team(row),
         )
     )
 

@@ -24,7 +24,7 @@ from ticket_svc.handlers.attachments import discard, link_uploads
 from ticket_svc.handlers.tickets import Origin, open_ticket
 from ticket_svc.store import changes, documents, entries, history, tickets
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import correspondence
+from ticket_svc.store.settings import correspondence, team
 
 
 async def add_by_request(
@@ -52,6 +52,7 @@ async def add_entry(
             history=changed,
             thread=thread(signer, entry.id, row["answered"], correspondence(row)),
             notify_client=row["notify_client"],
+            team=team(row),
         )
     )
     if time is not None:

@@ -15,11 +15,11 @@ from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
-from ticket_svc.store.settings import correspondence
+from ticket_svc.store.settings import correspondence, team
 
 log = structlog.get_logger()
 
-SYSTEM = Author(type="system").model_dump_json()
+SYSTEM = Author(type="system")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,8 @@ async def open_scheduled(
     there = await people.there(tx, command.ticket)
     if there != command.ticket:
         log.warning("scheduled ticket leaves out what is archived", schedule_id=command.schedule_id)
+    if there.author is None:  # its contact did not write it
+        there = there.model_copy(update={"author": SYSTEM})
     return await open_ticket(signer, there, tx, Origin(via="schedule"))
 
 
@@ -96,7 +98,7 @@ async def open_ticket(
             entry=entry,
             thread=thread(signer, entry.id, origin.answered, correspondence(row)),
             notify_client=row["notify_client"] and origin.acknowledged,
-            team=tuple(row["team"]),
+            team=team(row),
         )
     )
     return TicketEntry(ticket=ticket, entry=entry)
@@ -117,7 +119,7 @@ def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, A
         "billable": command.billable,
         "due_at": command.due_at,
         "author": command.author.model_dump_json() if command.author else None,
-        "system": SYSTEM,
+        "system": SYSTEM.model_dump_json(),
         **documents.body_values(command.body),
         "attachments": origin.files,
         "via": origin.via,

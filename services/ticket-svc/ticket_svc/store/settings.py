@@ -20,11 +20,12 @@ TOLD = """
     CAST(f.doc ->> 'client_notifications' AS boolean)
         AND cl.notifications IS NOT FALSE AS notify_client,
     f.doc ->> 'from_name' AS from_name, f.doc ->> 'from_address' AS from_address,
+    f.doc ->> 'new_ticket_addresses' AS team,
     f.doc ->> 'languages' AS languages, coalesce(co.language, cl.language) AS language,
     CAST(f.doc AS text) AS policy, coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone
 """
-"""Whether the client `cl` hears of new and closed tickets, who mails come from, what they are
-written in, and what the contact `co` reads; and all of it."""
+"""Whether the client `cl` hears of new and closed tickets, who mails come from, who the team is,
+what they are written in, and what the contact `co` reads; and all of it."""
 
 LOCK = compiled(text("SELECT * FROM settings FOR UPDATE"))
 
@@ -79,3 +80,8 @@ def correspondence(row: asyncpg.Record) -> Correspondence:
         team_language=languages[0],
         timezone=row["timezone"],
     )
+
+
+def team(row: asyncpg.Record) -> tuple[str, ...]:
+    """The list that is told of new tickets, from the columns of `TOLD`."""
+    return tuple(json.loads(row["team"]))

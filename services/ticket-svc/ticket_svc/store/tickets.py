@@ -72,8 +72,7 @@ OPEN = compiled(
         RETURNING *
     )
     SELECT {TICKET}, en.id AS entry_id, en.kind AS entry_kind, en.via AS entry_via,
-           en.message_id AS entry_message_id, {TOLD},
-           ARRAY(SELECT jsonb_array_elements_text(f.doc -> 'new_ticket_addresses')) AS team
+           en.message_id AS entry_message_id, {TOLD}
     FROM t CROSS JOIN en
     LEFT JOIN cl ON true LEFT JOIN co ON true LEFT JOIN ag ON true {IN_FORCE_JOIN}
     """)

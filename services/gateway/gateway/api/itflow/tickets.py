@@ -74,7 +74,6 @@ async def _command(call: Call) -> OpenTicket:
     assigned_to = php.integer(body.get("ticket_assigned_to")) or None
     if by.within is not None and assigned_to is not None:
         raise Forbidden("a key bound to a client assigns nobody")
-    named = by.within is None or contact_id is not None
     return made(
         OpenTicket,
         subject=subject,
@@ -85,7 +84,7 @@ async def _command(call: Call) -> OpenTicket:
         assigned_to=assigned_to,
         asset_ids=_ids(body.get("ticket_asset_id")),
         billable=php.integer(body.get("ticket_billable")) == 1,
-        author=by.agent if named else by.author(),
+        author=by.author() if contact_id is None else by.agent,
         within_client=by.within,
     )
 
