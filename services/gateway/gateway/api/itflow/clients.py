@@ -47,7 +47,7 @@ TABLE = Table(
     }
 )
 
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_SCHEME = re.compile(r"^https?://", re.IGNORECASE)
 
 
 def _website(value: Any) -> str | None:

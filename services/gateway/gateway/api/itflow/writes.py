@@ -88,9 +88,9 @@ class Writer:
         """What was not given stays as it is."""
         if self.deletes:
             await self._require(call)
-        change = made(self.change, **given(call.body, self.fields))
-        changes = self.change_command.model_fields["changes"].annotation
-        return await self._change(call, records.given(change, changes))  # type: ignore[arg-type]  # the class of the changes
+        wanted = made(self.change, **given(call.body, self.fields))
+        changes: Any = self.change_command.model_fields["changes"].annotation
+        return await self._change(call, records.given(wanted, changes))
 
     def archive(self, *, archived: bool) -> Function:
         async def function(call: Call) -> Response:
