@@ -62,6 +62,13 @@ async def test_the_team_and_the_client_are_told_by_the_settings(desk: Desk) -> N
     heard = len(desk.heard)
     await desk.open(quiet.id)
     assert not (await desk.next(TicketOpened, after=heard)).notify_client
+    await desk.settings(new_ticket_sources=("email", "portal"))
+    heard = len(desk.heard)
+    await desk.open(client_id)
+    assert (await desk.next(TicketOpened, after=heard)).team == ()
+    await desk.open(client_id, source="portal")
+    by_portal = await desk.next(TicketOpened, where=lambda one: one.ticket.source == "portal")
+    assert by_portal.team == ("team@example.com",)
 
 
 @pytest.mark.parametrize("field", ["client_id", "contact_id", "assigned_to"])

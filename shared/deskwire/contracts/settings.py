@@ -1,12 +1,13 @@
 """The instance's settings, and what clients have otherwise."""
 
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import JsonValue
 
 from deskwire.contracts.base import Changes, Command, Document, Event
 from deskwire.contracts.people import Actor, Author, Money, Through
+from deskwire.contracts.tickets import Source
 
 UnknownSenders = Literal["ignore", "quarantine", "open"]
 SenderAuthentication = Literal["any", "not-failed", "passed"]
@@ -27,6 +28,9 @@ class MailboxSettings(Document):
 
 
 InvoiceLines = Literal["ticket", "entry"]
+
+
+EVERY_SOURCE: tuple[Source, ...] = get_args(Source)
 
 
 class AutoClose(Document):
@@ -96,7 +100,8 @@ WORKDAYS = BusinessHours(
 class InstanceSettings(Document):
     """What is the same for all clients.
 
-    ``new_ticket_addresses``: the team list told of every new ticket. ``languages``: those that
+    ``new_ticket_addresses``: the team list told of new tickets that came by one of
+    ``new_ticket_sources``. ``languages``: those that
     mails are written in, the first one for who has none of them. ``timezone``: that of tickets
     without a client, and of the dates of invoices. ``default_rate``: for an hour, where neither the
     client nor the agent has one. ``payment_terms``: days, where the client has none of its own.
@@ -112,6 +117,7 @@ class InstanceSettings(Document):
     tickets_per_sender: int = 20
     acknowledgements_per_sender: int = 3
     new_ticket_addresses: tuple[str, ...] = ()
+    new_ticket_sources: tuple[Source, ...] = EVERY_SOURCE
     languages: tuple[str, ...] = ("en",)
     timezone: str = "UTC"
     invoice_prefix: str = "INV-"
@@ -182,6 +188,7 @@ class SettingChanges(PolicyChanges):
     tickets_per_sender: int | None = None
     acknowledgements_per_sender: int | None = None
     new_ticket_addresses: tuple[str, ...] | None = None
+    new_ticket_sources: tuple[Source, ...] | None = None
     languages: tuple[str, ...] | None = None
     timezone: str | None = None
     invoice_prefix: str | None = None

@@ -14,6 +14,7 @@ from deskwire.contracts.settings import (
     UnknownSenders,
     UpdateSettings,
 )
+from deskwire.contracts.tickets import Source
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import make_record, told_of
@@ -174,7 +175,10 @@ class SettingsChange(PolicyChange):
     acknowledgements_per_sender: int | None = Field(
         None, strict=True, ge=0, le=100_000, description="in an hour, if not authenticated"
     )
-    new_ticket_addresses: Addresses | None = Field(None, description="told of every new ticket")
+    new_ticket_addresses: Addresses | None = Field(None, description="told of new tickets")
+    new_ticket_sources: Annotated[tuple[Source, ...], Field(max_length=20)] | None = Field(
+        None, description="of those that came by one of these"
+    )
     languages: Annotated[tuple[Language, ...], Field(min_length=1, max_length=50)] | None = None
     timezone: Annotated[str, Field(max_length=100, examples=["Europe/Berlin"])] | None = None
     invoice_prefix: Prefix | None = Field(None, description="of new invoices")

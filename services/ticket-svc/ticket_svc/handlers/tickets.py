@@ -15,7 +15,7 @@ from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import link_uploads
 from ticket_svc.store import documents, people, tickets
-from ticket_svc.store.settings import correspondence, team
+from ticket_svc.store.settings import correspondence, team_for_new
 
 log = structlog.get_logger()
 
@@ -98,7 +98,7 @@ async def open_ticket(
             entry=entry,
             thread=thread(signer, entry.id, origin.answered, correspondence(row)),
             notify_client=row["notify_client"] and origin.acknowledged,
-            team=team(row),
+            team=team_for_new(row, ticket.source),
         )
     )
     return TicketEntry(ticket=ticket, entry=entry)

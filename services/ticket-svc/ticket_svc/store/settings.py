@@ -5,7 +5,7 @@ import json
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts.settings import ClientSettings, PolicyChanges, Settings
+from deskwire.contracts.settings import EVERY_SOURCE, ClientSettings, PolicyChanges, Settings
 from deskwire.contracts.tickets import MailSender
 from deskwire.db import compiled
 from ticket_svc.domain.threads import Correspondence, written_in
@@ -85,3 +85,9 @@ def correspondence(row: asyncpg.Record) -> Correspondence:
 def team(row: asyncpg.Record) -> tuple[str, ...]:
     """The list that is told of new tickets, from the columns of `TOLD`."""
     return tuple(json.loads(row["team"]))
+
+
+def team_for_new(row: asyncpg.Record, source: str) -> tuple[str, ...]:
+    """Nobody when they are not to be told of tickets that came by that way."""
+    sources = json.loads(row["policy"]).get("new_ticket_sources", EVERY_SOURCE)
+    return team(row) if source in sources else ()
