@@ -1,8 +1,8 @@
 """The ledger adds up: the ingest service is killed at every step of a mail's way, two replicas at a
 time, while mails come in, a person reads them, the server restarts and numbers its mails anew.
 
-`DESKWIRE_LEDGER_MAILS` says how many mails, `DESKWIRE_LEDGER_SEED` in which order all this happens;
-the seed of a run is printed.
+`DESKWIRE_LEDGER_MAILS` says how many mails at least, `DESKWIRE_LEDGER_SEED` in which order all this
+happens; the seed of a run is printed.
 """
 
 import asyncio
@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -223,7 +222,7 @@ async def test_every_mail_has_one_effect(desk: Desk) -> None:
     await desk.ledger.pool.execute("UPDATE dead_letters SET retry_at = now(), attempts = 0")
     replicas = [await desk.start(), await desk.start()]
     try:
-        await until(partial(desk.all_handled))
+        await until(desk.all_handled, seconds=120)
     except TimeoutError:
         raise AssertionError(await desk.unfinished()) from None
     finally:
@@ -239,8 +238,7 @@ async def _dead(desk: Desk, replicas: list[asyncio.subprocess.Process]) -> None:
     for _ in range(200):
         if all(replica.returncode is not None for replica in replicas):
             return
-        if desk.sent < MAILS:
-            await asyncio.to_thread(desk.deliver, 1)
+        await asyncio.to_thread(desk.deliver, 1)
         await asyncio.sleep(0.2)
     rows = await desk.ledger.pool.fetch("SELECT state, count(*) FROM mails GROUP BY state")
     ended = [replica.returncode for replica in replicas]
@@ -249,15 +247,15 @@ async def _dead(desk: Desk, replicas: list[asyncio.subprocess.Process]) -> None:
 
 async def check(desk: Desk) -> None:
     opened = await desk.opened()
-    assert opened == Counter(f"mail-{number}" for number in range(MAILS))
+    assert opened == Counter(f"mail-{number}" for number in range(desk.sent))
     processed = desk.dovecot.messages(desk.user, "Processed")
-    assert (desk.dovecot.messages(desk.user), len(processed)) == ([], MAILS)
+    assert (desk.dovecot.messages(desk.user), len(processed)) == ([], desk.sent)
     rows = await desk.ledger.pool.fetch("SELECT message_id, state, reason FROM mails")
     by_mail: dict[str | None, list[str]] = {}
     for row in rows:
         by_mail.setdefault(row["message_id"], []).append(row["state"])
     unread = by_mail.pop(None, [])  # begun under UIDs that there are no longer
     assert set(unread) <= {"failed"}
-    assert len(by_mail) == MAILS
+    assert len(by_mail) == desk.sent
     assert {states.count("ticket") for states in by_mail.values()} == {1}
     assert {state for states in by_mail.values() for state in states} <= {"ticket", "duplicate"}
