@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from bench import limit, load, mailway
+from bench import limit, load, mailway, sending
 from bench.rig import ROOT, Rig, running
 from bench.seed import TICKETS, seed
 from deskwire.local import dovecot, dovecot_available, free_port, rabbitmq_available
@@ -72,6 +72,7 @@ def main() -> None:
         folder.chmod(0o755)
         with running(folder / "var", "memory") as rig:
             asyncio.run(_in_one_process(rig, folder, report))
+        asyncio.run(_over_smtp(folder, report))
         if rabbitmq_available():
             asyncio.run(_over_rabbitmq(folder, report))
         else:
@@ -106,6 +107,18 @@ async def _in_one_process(rig: Rig, folder: Path, report: Report) -> None:
     _tell(rig, TEAM, version=3)
     inbox, outbox = rig.var / "mail" / "inbox", mailway.Outbox(rig.var / "mail" / "outbox")
     await _mails(mailway.into_maildir(inbox), outbox, report, "maildir, memory://", 0.15)
+
+
+async def _over_smtp(folder: Path, report: Report) -> None:
+    say(f"{sending.MAILS:,} mails over SMTP")
+    with (
+        sending.sink() as port,
+        running(folder / "smtp", "memory", smtp_url=f"smtp://127.0.0.1:{port}") as rig,
+    ):
+        ours = await sending.ours(rig)
+        mail = b"Subject: Printer\r\n\r\n" + b"It is on its way.\r\n" * 200
+        report.figures["one aiosmtplib loop"] = await sending.one_loop(port, mail)
+        report.ratio("mails a second over SMTP", ours, "one aiosmtplib loop", 0.7)
 
 
 async def _over_rabbitmq(folder: Path, report: Report) -> None:
