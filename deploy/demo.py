@@ -47,7 +47,7 @@ async def load_demo(var: Path, told: Mapping[str, Any], urls: Mapping[str, str])
         await _load(told["broker_url"])
         await _make_key(key, urls["gateway"])
     ticket_id = await _next_ticket_id(urls["ticket-svc"])
-    _say_how(var, f"http://127.0.0.1:{told['port']}", key.read_text(), ticket_id)
+    _say_how(var, told, key.read_text(), ticket_id)
 
 
 async def _load(broker_url: str) -> None:
@@ -86,19 +86,18 @@ async def _make_key(path: Path, database_url: str) -> None:
     path.write_text(key)
 
 
-def _say_how(var: Path, url: str, key: str, ticket: int) -> None:
-    inbox = var / "mail" / "inbox"
+def _say_how(var: Path, told: Mapping[str, Any], key: str, ticket: int) -> None:
+    inbox, url = var / "mail" / "inbox", f"http://127.0.0.1:{told['port']}"
+    outbox = inbox.with_name("outbox") / "new" if "smtp_url" in told else "DESKWIRE_SMTP_URL"
     print(
         f"""
-A client writes (mails come in at {inbox / "new"}):
-
-{_drop_mail(inbox, ticket)}
+A client writes ({_where_to_write(told, inbox, ticket)}
 
 You read the ticket:
 
   {_request(key, f"{url}/api/v1/tickets/{ticket}")}
 
-You answer it (mails go out to {inbox.with_name("outbox") / "new"}):
+You answer it (mails go out to {outbox}):
 
   {_request(key, f"{url}/api/v1/tickets/{ticket}/entries", ANSWER)}
 
@@ -108,6 +107,12 @@ key: {key}
 ready: {url}""",
         flush=True,
     )
+
+
+def _where_to_write(told: Mapping[str, Any], inbox: Path, ticket: int) -> str:
+    if "mailboxes" not in told:
+        return "a mail to one of DESKWIRE_MAILBOXES)."
+    return f"mails come in at {inbox / 'new'}):\n\n{_drop_mail(inbox, ticket)}"
 
 
 def _drop_mail(inbox: Path, ticket: int) -> str:

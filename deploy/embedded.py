@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import secrets
+import shlex
 import signal
 import socket
 import sys
@@ -62,9 +63,26 @@ def _run(port: int, var: Path, broker: str) -> None:
     say("starting PostgreSQL")
     with _postgres(var / "postgres") as server, _broker(broker, var, told):
         urls = uvloop.run(_databases(server))
+        _keep_environment(var / "env", told, server)
         running = one_process if broker == "memory" else processes
         uvloop.run(until_signalled("embedded", _with_demo(running(told, urls), var, told, urls)))
     say("stopped; the data stays in", str(var))
+
+
+def _keep_environment(path: Path, told: Told, server: str) -> None:
+    """What `deskwire doctor` and its like need to be told, for `. var/env`."""
+    values = told | {"database_url": f"{server.rpartition('/')[0]}/{{service}}"}
+    path.touch(mode=0o600)
+    path.write_text(
+        "".join(
+            f"export DESKWIRE_{name.upper()}={shlex.quote(_written(value))}\n"
+            for name, value in values.items()
+        )
+    )
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 @contextmanager
@@ -123,8 +141,7 @@ async def processes(told: Told, urls: Mapping[str, str]) -> AsyncIterator[None]:
 async def start(package: str, told: Told, database_url: str) -> Process:
     values = told | {"database_url": database_url, "health_port": 0}
     told_by_environment = {
-        f"DESKWIRE_{name.upper()}": value if isinstance(value, str) else json.dumps(value)
-        for name, value in values.items()
+        f"DESKWIRE_{name.upper()}": _written(value) for name, value in values.items()
     }
     return await asyncio.create_subprocess_exec(
         sys.executable,
@@ -269,7 +286,7 @@ def _listening(port: int) -> bool:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="deskwire up")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8080")))
+    parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8080"))
     parser.add_argument("--var", type=Path, default=Path(os.environ.get("VAR", "var")))
     parser.add_argument("--broker", default=os.environ.get("BROKER", "memory"))
     return parser.parse_args()

@@ -93,6 +93,9 @@ def test_the_printed_commands_work_and_the_data_stays(var: Path) -> None:
         drop, read, answer = printed(again)
         shell(drop)
         assert eventually(read)["reference"] == "TCK-2"
+        checks = shell(f". {var}/env && {Path(sys.executable).parent}/deskwire doctor").splitlines()
+        assert checks
+        assert [check for check in checks if not check.startswith("ok ")] == []
 
 
 def test_a_taken_port_gets_one_clear_line(var: Path) -> None:

@@ -428,6 +428,8 @@ async def test_mail(databases: dict[str, str]) -> None:
     shown = dict(zip(columns.split("\t"), row.split("\t"), strict=True))
     assert (shown["state"], shown["subject"], shown["sender"]) == ("ignored", "Buy now", "-")
     assert len((await deskwire("mail", "inbound", "--state", "failed", **settings)).lines()) == 1
+    wrong = await deskwire("mail", "inbound", "--state", "lost", **settings)
+    assert "lost is none of received, " in wrong.refused()
     (columns,) = (await deskwire("mail", "outbound", "--state", "sent", **settings)).lines()
     assert "recipient" in columns
 

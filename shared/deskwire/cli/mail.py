@@ -6,7 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -14,7 +14,7 @@ from deskwire.cli import handing
 from deskwire.cli.app import App
 from deskwire.cli.environment import database_url, opened, variable
 from deskwire.cli.output import say, table
-from deskwire.errors import DeskwireError
+from deskwire.errors import DeskwireError, Invalid
 from deskwire.html import clean_text, looks_like_html
 from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, Service
 
@@ -34,6 +34,9 @@ PARSED = ("file", "kind", "from", "subject", "attachments")
 @app.command("inbound")
 def inbound(*, state: State = None, limit: int = 50) -> None:
     """The ledger of mails that came in, the newest first."""
+    from deskwire.contracts.mail import InboundState
+
+    _check(state, get_args(InboundState))
     mails = _recent(MAIL_INGEST_SVC, "store.ledger", state, limit)
     table(INBOUND, ([mail[column] for column in INBOUND] for mail in mails))
 
@@ -41,6 +44,9 @@ def inbound(*, state: State = None, limit: int = 50) -> None:
 @app.command("outbound")
 def outbound(*, state: State = None, limit: int = 50) -> None:
     """The mails that went out or are about to, the newest first."""
+    from deskwire.contracts.notifications import DeliveryState
+
+    _check(state, get_args(DeliveryState))
     deliveries = _recent(NOTIFY_SVC, "store", state, limit)
     table(OUTBOUND, ([getattr(each, column) for column in OUTBOUND] for each in deliveries))
 
@@ -55,8 +61,12 @@ def by_hand(
     language: str = "en",
 ) -> None:
     """Send a mail with made-up contents as notify-svc would, and say what the server answers."""
-    settings = NOTIFY_SVC.module("settings").Settings(
-        database_url=variable("DATABASE_URL") or "", broker_url=""
+    from deskwire.settings import load
+
+    settings = load(
+        NOTIFY_SVC.module("settings").Settings,
+        database_url=variable("DATABASE_URL") or "",
+        broker_url="",
     )
     send = NOTIFY_SVC.module("sender.trial").send_sample
     say(asyncio.run(send(settings, to, mail, language)))
@@ -124,6 +134,11 @@ def strip(
         say(json.dumps({name: getattr(reply, name) for name in names}, ensure_ascii=False))
     else:
         say(reply.visible)
+
+
+def _check(state: str | None, states: tuple[str, ...]) -> None:
+    if state is not None and state not in states:
+        raise Invalid(f"--state: {state} is none of {', '.join(states)}")
 
 
 def _recent(service: Service, module: str, state: str | None, limit: int) -> Any:

@@ -118,7 +118,7 @@ class InstanceSettings(Document):
     acknowledgements_per_sender: int = 3
     new_ticket_addresses: tuple[str, ...] = ()
     new_ticket_sources: tuple[Source, ...] = EVERY_SOURCE
-    languages: tuple[str, ...] = ("en",)
+    languages: tuple[str, ...] = ("en", "de", "fr", "es", "nl")
     timezone: str = "UTC"
     invoice_prefix: str = "INV-"
     seller: Seller = Seller()

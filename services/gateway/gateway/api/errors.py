@@ -136,15 +136,14 @@ async def not_valid(request: Request, error: RequestValidationError) -> Response
 
 async def by_status(request: Request, error: HTTPException) -> Response:
     """What the framework refuses: no such path, method or readable body."""
-    response = problem(
-        request.scope,
-        CODES.get(error.status_code, "rejected"),
-        error.detail,
-        status=error.status_code,
-    )
-    response.headers.update(error.headers or {})
-    if error.status_code == 405:  # Starlette names the methods of one route of the path
-        response.headers["Allow"] = ", ".join(_methods(request))
+    status, detail, headers = error.status_code, error.detail, dict(error.headers or {})
+    if status == 404:
+        detail = "there is nothing at this path: /docs lists all that there is"
+    elif status == 405:  # Starlette names the methods of one route of the path
+        headers["Allow"] = ", ".join(_methods(request))
+        detail = f"this path is for {headers['Allow']}"
+    response = problem(request.scope, CODES.get(status, "rejected"), detail, status=status)
+    response.headers.update(headers)
     return response
 
 
@@ -183,6 +182,8 @@ def _field(error: Mapping[str, Any]) -> str:
 def _message(error: Mapping[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return "unknown parameter" if error["loc"][0] == "query" else "unknown field"
+    if error["type"] == "model_attributes_type":
+        return "must be a JSON object"
     message: str = error["msg"]
     return message.removeprefix("Value error, ")
 
