@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from ticket_svc.handlers.tickets import Origin, opening_values
 from ticket_svc.store.tickets import OPEN
 

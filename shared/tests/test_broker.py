@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -269,9 +270,10 @@ async def test_poison_is_parked_with_its_cause(broker: Broker, database: Databas
             handled.set()
 
     outbox = Outbox(database, broker, service="test")
+    queue = replace(MAIL_INGEST_SVC, messages=(MailHandled,))
     poison = Envelope("mail.handled.v1", b"\xff\0 no json", aggregate="mail:1")
     async with (
-        consuming({MailHandled: handle}, [MAIL_INGEST_SVC], broker, outbox),
+        consuming({MailHandled: handle}, [queue], broker, outbox),
         publishing(broker, [poison, mail(2)]),
         asyncio.timeout(SOON),
     ):

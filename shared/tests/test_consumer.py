@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -15,7 +16,7 @@ from deskwire import db
 from deskwire.contracts.mail import Body, MailHandled, MailReceived
 from deskwire.contracts.notifications import DeliveryChanged
 from deskwire.contracts.schedules import CreateSchedule, Schedule
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.db import Database, compiled
 from deskwire.errors import DeskwireError, KeyReused, NotFound, SetupError
 from deskwire.messaging.broker import Broker, Delivery, connect
@@ -42,6 +43,11 @@ def mail(number: int, reason: str = "") -> MailHandled:
 def delivered(*messages: MailHandled | Envelope, again: bool = False) -> list[Delivery]:
     wrapped = [m if isinstance(m, Envelope) else wrap(m) for m in messages]
     return [Delivery(envelope, redelivered=again) for envelope in wrapped]
+
+
+# The real queues with the messages that are handled here.
+MAILS = replace(MAIL_INGEST_SVC, messages=(MailHandled,))
+REQUESTS = replace(SCHEDULER_REQUESTS, messages=(CreateSchedule,))
 
 
 class Desk:
@@ -99,7 +105,7 @@ def outbox(database: Database, broker: Broker) -> Outbox:
 
 @pytest.fixture
 def consumer(desk: Desk, outbox: Outbox) -> Consumer:
-    return Consumer(MAIL_INGEST_SVC, desk.handlers, outbox)
+    return Consumer(MAILS, desk.handlers, outbox)
 
 
 async def traces(database: Database) -> list[int]:
@@ -164,7 +170,7 @@ async def test_what_a_handler_appended_fails_with_its_message(
 async def test_a_duplicate_is_counted_and_nothing_more(
     consumer: Consumer, desk: Desk, database: Database
 ) -> None:
-    labels = {"queue": MAIL_INGEST_SVC.name, "result": "duplicate"}
+    labels = {"queue": MAILS.name, "result": "duplicate"}
     before = REGISTRY.get_sample_value("deskwire_messages_total", labels) or 0
     message = wrap(mail(1))
     await consumer.handle(delivered(message, message))
@@ -220,7 +226,7 @@ async def test_the_caller_is_told_why_it_was_refused(
 
 @asynccontextmanager
 async def requests(desk: Desk, broker: Broker, outbox: Outbox) -> AsyncIterator[None]:
-    async with consuming({CreateSchedule: desk.create}, [SCHEDULER_REQUESTS], broker, outbox):
+    async with consuming({CreateSchedule: desk.create}, [REQUESTS], broker, outbox):
         yield
 
 
@@ -299,7 +305,7 @@ async def test_the_retry_loop_runs_by_itself_and_drains_a_replay(
     desk.fail[1] = NotFound("no such mail")
     await consumer.handle(delivered(mail(1)))
     desk.fail.clear()
-    async with consuming(desk.handlers, [MAIL_INGEST_SVC], broker, outbox):
+    async with consuming(desk.handlers, [MAILS], broker, outbox):
         await database.pool.execute("UPDATE dead_letters SET retry_at = now(), attempts = 0")
 
         async def is_handled() -> bool:
@@ -324,14 +330,14 @@ async def test_a_message_whose_consumers_die_is_parked(
     desk.before = die
     lethal, innocent = delivered(mail(1), mail(2), again=True)
     for _ in range(3):
-        process = Consumer(MAIL_INGEST_SVC, desk.handlers, outbox)
+        process = Consumer(MAILS, desk.handlers, outbox)
         again = desk.calls.count(1) > 0
         with pytest.raises(Died):
             await process.handle(
                 [Delivery(lethal.envelope, redelivered=again), Delivery(innocent.envelope)]
             )
     assert desk.calls == [1, 1, 1]
-    await Consumer(MAIL_INGEST_SVC, desk.handlers, outbox).handle([lethal, innocent])
+    await Consumer(MAILS, desk.handlers, outbox).handle([lethal, innocent])
     assert await traces(database) == [2]
     (row,) = await dead(database)
     assert (row["error"], row["retry_at"]) == ("3 consumers died with it", None)
@@ -458,7 +464,7 @@ async def test_handlers_and_topology_must_agree(outbox: Outbox, broker: Broker, 
     tables: list[Handlers] = [{}, {**desk.handlers, DeliveryChanged: desk.handle}]
     for handlers in tables:
         with pytest.raises(SetupError, match=r"topology\.py and the handlers differ in mail\."):
-            async with consuming(handlers, [MAIL_INGEST_SVC], broker, outbox):
+            async with consuming(handlers, [MAILS], broker, outbox):
                 pass
 
 
@@ -509,7 +515,7 @@ async def test_batches_wait_while_the_database_is_away(
 ) -> None:
     async with db.connect(gate.url) as behind:
         outbox = Outbox(behind, broker, service="test")
-        async with consuming(desk.handlers, [MAIL_INGEST_SVC], broker, outbox):
+        async with consuming(desk.handlers, [MAILS], broker, outbox):
             await broker.publish(wrap(mail(1)))
             await gate.shut()
             published = [asyncio.create_task(broker.publish(wrap(mail(n)))) for n in range(2, 7)]
@@ -528,7 +534,7 @@ async def test_the_answer_to_a_commit_may_be_lost(
     """Committed or not, nobody knows: the same id asked again tells."""
     async with db.connect(gate.url) as behind:
         outbox = Outbox(behind, broker, service="test")
-        consumer = Consumer(MAIL_INGEST_SVC, desk.handlers, outbox)
+        consumer = Consumer(MAILS, desk.handlers, outbox)
         batch = delivered(*(mail(n) for n in range(5)))
         for delay in range(12):
             work = asyncio.create_task(consumer.handle(batch))
@@ -570,7 +576,7 @@ async def test_a_raising_handler_leaves_nothing_unacknowledged(
     desk.fail = {n: RuntimeError("no") for n in (3, 5)} | {4: NotFound("no")}
     async with connect(amqp) as broker:
         outbox = Outbox(database, broker, service="test")
-        async with consuming(desk.handlers, [MAIL_INGEST_SVC], broker, outbox):
+        async with consuming(desk.handlers, [MAILS], broker, outbox):
             for n in range(1, 8):
                 await broker.publish(wrap(mail(n)))
 
@@ -595,4 +601,4 @@ async def test_request_and_reply_over_rabbitmq(amqp: str, desk: Desk, database: 
             with pytest.raises(NotFound):
                 await ask(broker, command("missing"))
         assert (first.reply, again.replayed) == (again.reply, True)
-    assert (await depths(amqp))[SCHEDULER_REQUESTS.name] == 0
+    assert (await depths(amqp))[REQUESTS.name] == 0

@@ -11,14 +11,8 @@ from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import Delivery, DeliveryChanged
 from deskwire.contracts.people import Agent, AgentChanged, Author, CreateAgent
 from deskwire.contracts.schedules import Schedule, ScheduleChanged
-from deskwire.contracts.tickets import (
-    Entry,
-    EntryChanged,
-    OpenTicket,
-    Ticket,
-    TicketChanged,
-    TicketOpened,
-)
+from deskwire.contracts.ticket_commands import OpenTicket
+from deskwire.contracts.tickets import Entry, EntryChanged, Ticket, TicketChanged, TicketOpened
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask
 

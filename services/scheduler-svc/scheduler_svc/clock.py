@@ -17,7 +17,7 @@ import structlog
 from prometheus_client import Gauge
 
 from deskwire.contracts.schedules import Schedule, ScheduleChanged
-from deskwire.contracts.tickets import WakeTicket
+from deskwire.contracts.ticket_commands import WakeTicket
 from deskwire.errors import Invalid
 from deskwire.messaging.outbox import Outbox, Transaction
 from scheduler_svc import store

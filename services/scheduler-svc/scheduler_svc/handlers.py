@@ -21,7 +21,7 @@ from deskwire.contracts.settings import (
     ClientSettingsChanged,
     SettingsChanged,
 )
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.errors import Conflict, Invalid, NotFound, StaleVersion
 from deskwire.messaging.consumer import Handlers
 from deskwire.messaging.outbox import Transaction

@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
 from deskwire.contracts.schedules import Schedule, ScheduleChanged, Timing
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.db import compiled
 from deskwire.messaging.housekeeping import ROWS
 from deskwire.messaging.replay import Kind, page

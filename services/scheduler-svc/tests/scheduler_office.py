@@ -17,7 +17,7 @@ from deskwire.contracts.schedules import (
     ScheduleChanged,
     ScheduleChanges,
 )
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.messaging.envelope import unwrap
 from deskwire.messaging.outbox import Outbox

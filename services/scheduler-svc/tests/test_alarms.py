@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from scheduler_office import Office
 
 from deskwire.contracts.schedules import SetAlarm
-from deskwire.contracts.tickets import WakeTicket
+from deskwire.contracts.ticket_commands import WakeTicket
 from deskwire.messaging.envelope import wrap
 from scheduler_svc.clock import ring
 from scheduler_svc.main import running

@@ -14,7 +14,7 @@ import embedded
 import pytest
 from scheduler_office import Office, open_office
 
-from deskwire.contracts.tickets import OpenScheduledTicket, WakeTicket
+from deskwire.contracts.ticket_commands import OpenScheduledTicket, WakeTicket
 from deskwire.messaging.rabbit import apply_topology
 from deskwire.testing import FreshDatabase
 from scheduler_svc.main import running

@@ -16,7 +16,7 @@ from scheduler_office import TICKET, Office, open_office
 
 from deskwire import local
 from deskwire.contracts.schedules import CreateSchedule
-from deskwire.contracts.tickets import OpenScheduledTicket
+from deskwire.contracts.ticket_commands import OpenScheduledTicket
 from deskwire.db import migrate
 from scheduler_svc.main import running
 

@@ -17,7 +17,7 @@ from deskwire.contracts.schedules import (
     Timing,
 )
 from deskwire.contracts.settings import ClientSettings, ClientSettingsChanged, PolicyChanges
-from deskwire.contracts.tickets import OpenScheduledTicket
+from deskwire.contracts.ticket_commands import OpenScheduledTicket
 from deskwire.errors import Invalid, NotFound, StaleVersion
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask

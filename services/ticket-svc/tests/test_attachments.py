@@ -14,14 +14,8 @@ from deskwire.blobs import Blobs, day_folder, fresh_place, mail_place, open_blob
 from deskwire.contracts.attachments import KeepUpload
 from deskwire.contracts.mail import Attachment, Body
 from deskwire.contracts.people import Actor, Through
-from deskwire.contracts.tickets import (
-    AddEntry,
-    EditEntry,
-    RedactEntry,
-    StoredFile,
-    TicketEntry,
-    TicketOpened,
-)
+from deskwire.contracts.ticket_commands import AddEntry, EditEntry, RedactEntry
+from deskwire.contracts.tickets import StoredFile, TicketEntry, TicketOpened
 from deskwire.errors import KeyReused, NotFound
 from deskwire.messaging.housekeeping import tidy
 from ticket_svc.collector import LATENCY, delete_discarded, due, sweep

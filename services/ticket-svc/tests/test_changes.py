@@ -9,17 +9,19 @@ from ticket_desk import AGENT, Desk
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Actor, Author, CreateAgent, CreateContact, Through
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
     EditEntry,
-    EntryChanged,
     GetTicket,
-    HistoryTold,
     RedactEntry,
+    TicketChanges,
+)
+from deskwire.contracts.tickets import (
+    EntryChanged,
+    HistoryTold,
     Ticket,
     TicketChanged,
-    TicketChanges,
     TicketReplied,
 )
 from deskwire.errors import Conflict, Forbidden, NotFound, StaleVersion

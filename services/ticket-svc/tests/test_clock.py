@@ -19,21 +19,23 @@ from deskwire.contracts.people import (
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
     MergeTicket,
     OpenScheduledTicket,
     OpenTicket,
+    TicketChanges,
+    UnmergeTicket,
+    WakeTicket,
+)
+from deskwire.contracts.tickets import (
     Status,
     Ticket,
     TicketChanged,
-    TicketChanges,
     TicketChased,
     TicketEvent,
     TicketOpened,
-    UnmergeTicket,
-    WakeTicket,
 )
 from deskwire.errors import Conflict
 from deskwire.messaging.envelope import wrap

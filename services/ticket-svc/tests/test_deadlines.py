@@ -11,15 +11,8 @@ from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, ChangeClient, ClientChanges
 from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.settings import PolicySettings
-from deskwire.contracts.tickets import (
-    AddEntry,
-    ChangeTicket,
-    Ticket,
-    TicketChanged,
-    TicketChanges,
-    TicketDeadline,
-    WakeTicket,
-)
+from deskwire.contracts.ticket_commands import AddEntry, ChangeTicket, TicketChanges, WakeTicket
+from deskwire.contracts.tickets import Ticket, TicketChanged, TicketDeadline
 from deskwire.messaging.envelope import wrap
 from ticket_svc.domain import deadlines
 from ticket_svc.domain.clock import NOTHING, Clock, Policy, policy

@@ -30,16 +30,14 @@ from deskwire.contracts.people import (
     Named,
 )
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     ChangeTicket,
     GetTicket,
     MergeTicket,
-    Ticket,
-    TicketChanged,
     TicketChanges,
-    TimeEntry,
     UnmergeTicket,
 )
+from deskwire.contracts.tickets import Ticket, TicketChanged, TimeEntry
 from deskwire.contracts.timekeeping import (
     AddTime,
     ChangeTime,

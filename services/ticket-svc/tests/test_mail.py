@@ -7,14 +7,8 @@ from ticket_desk import Desk
 
 from deskwire.contracts.mail import Address, Attachment, Body
 from deskwire.contracts.people import Actor, Author, ContactChanged, Through
-from deskwire.contracts.tickets import (
-    AddEntry,
-    RedactEntry,
-    StoredFile,
-    TicketNoted,
-    TicketOpened,
-    TicketReplied,
-)
+from deskwire.contracts.ticket_commands import AddEntry, RedactEntry
+from deskwire.contracts.tickets import StoredFile, TicketNoted, TicketOpened, TicketReplied
 
 AGENT = Author(type="agent", id=1, name="Ann")
 ACTOR = Actor(author=AGENT, through=Through(type="key", id=3))

@@ -8,20 +8,22 @@ from ticket_desk import AGENT, Desk
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Actor, Author, CreateContact, Through
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
+    GetTicket,
+    MergeTicket,
+    TicketChanges,
+    UnmergeTicket,
+)
+from deskwire.contracts.tickets import (
     Entry,
     EntryChanged,
-    GetTicket,
     MergedTickets,
-    MergeTicket,
     Ticket,
     TicketChanged,
-    TicketChanges,
     TicketMerged,
     TicketReplied,
-    UnmergeTicket,
 )
 from deskwire.errors import Conflict, Invalid, NotFound
 from deskwire.messaging.envelope import wrap

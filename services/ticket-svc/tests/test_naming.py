@@ -24,15 +24,14 @@ from deskwire.contracts.people import (
     RecordRenamed,
     Through,
 )
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     ChangeTicket,
     GetTicket,
     MergeTicket,
-    Ticket,
-    TicketChanged,
     TicketChanges,
     UnmergeTicket,
 )
+from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.errors import NotFound
 from deskwire.messaging.envelope import wrap
 
@@ -213,7 +212,9 @@ async def test_tickets_opened_while_a_client_is_renamed_show_its_new_name(desk: 
 
 
 def _retold(desk: Desk) -> list[Ticket]:
-    return [event.ticket for event in desk.heard if isinstance(event, TicketChanged)]
+    """As they were told, each version once: two queues hear of it."""
+    told = (event.ticket for event in desk.heard if isinstance(event, TicketChanged))
+    return list({(ticket.id, ticket.version): ticket for ticket in told}.values())
 
 
 def _latest(desk: Desk) -> dict[int, Ticket]:

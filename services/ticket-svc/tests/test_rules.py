@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import EntryKind, MailSender, Status, Ticket, TicketChanges
+from deskwire.contracts.ticket_commands import TicketChanges
+from deskwire.contracts.tickets import EntryKind, MailSender, Status, Ticket
 from deskwire.errors import Conflict
 from ticket_svc.domain import life, merging, threads
 from ticket_svc.domain.merging import Joined

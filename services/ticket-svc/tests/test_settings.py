@@ -25,16 +25,18 @@ from deskwire.contracts.settings import (
     UpdateClientSettings,
     UpdateSettings,
 )
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
-    EntryKind,
     GetTicket,
-    HistoryTold,
     MergeTicket,
+    TicketChanges,
+)
+from deskwire.contracts.tickets import (
+    EntryKind,
+    HistoryTold,
     Ticket,
     TicketChanged,
-    TicketChanges,
     TicketEvent,
     TicketMerged,
     TicketNoted,

@@ -10,16 +10,8 @@ from deskwire.contracts.base import Command
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, CreateAgent, CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import (
-    AddEntry,
-    GetTicket,
-    OpenScheduledTicket,
-    OpenTicket,
-    TicketChanged,
-    TicketNoted,
-    TicketOpened,
-    TicketReplied,
-)
+from deskwire.contracts.ticket_commands import AddEntry, GetTicket, OpenScheduledTicket, OpenTicket
+from deskwire.contracts.tickets import TicketChanged, TicketNoted, TicketOpened, TicketReplied
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.envelope import wrap
 

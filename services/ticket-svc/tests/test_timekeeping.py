@@ -14,18 +14,15 @@ from deskwire.contracts.base import Command, Reply
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Actor, Agent, Author, CreateAgent, Through
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import (
+from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
-    EntryChanged,
     GetTicket,
     MergeTicket,
-    TicketChanged,
     TicketChanges,
-    TicketEntry,
-    TimeEntry,
     UnmergeTicket,
 )
+from deskwire.contracts.tickets import EntryChanged, TicketChanged, TicketEntry, TimeEntry
 from deskwire.contracts.timekeeping import (
     AddTime,
     ChangeTime,

@@ -9,13 +9,8 @@ from ticket_desk import ACTOR, AGENT, Desk
 from deskwire.contracts.mail import Address, Body, MailBounced, Undelivered
 from deskwire.contracts.people import ChangeContact, ContactChanged, ContactChanges
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
-from deskwire.contracts.tickets import (
-    AddEntry,
-    MergeTicket,
-    TicketNoted,
-    TicketOpened,
-    TicketReplied,
-)
+from deskwire.contracts.ticket_commands import AddEntry, MergeTicket
+from deskwire.contracts.tickets import TicketNoted, TicketOpened, TicketReplied
 
 EVE = "eve@evil.test"
 ALICE = "alice@client.test"

@@ -19,7 +19,8 @@ from deskwire.contracts.people import (
     Through,
 )
 from deskwire.contracts.settings import SettingChanges, Settings, UpdateSettings
-from deskwire.contracts.tickets import OpenTicket, TicketEntry
+from deskwire.contracts.ticket_commands import OpenTicket
+from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.broker import Broker, Delivery
 from deskwire.messaging.envelope import unwrap, wrap
 from deskwire.messaging.requests import ask

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Literal
 
 from deskwire.contracts.base import Changes, Command, Document, Event
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 
 Every = Literal["weekly", "monthly", "quarterly", "biannually", "annually"]
 DaysOff = Literal["open", "skip", "before", "after"]

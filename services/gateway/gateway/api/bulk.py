@@ -8,13 +8,8 @@ import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
-from deskwire.contracts.tickets import (
-    ChangeTicket,
-    MergeTicket,
-    Priority,
-    Status,
-    TicketChanges,
-)
+from deskwire.contracts.ticket_commands import ChangeTicket, MergeTicket, TicketChanges
+from deskwire.contracts.tickets import Priority, Status
 from deskwire.errors import DeskwireError
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import perform_change, perform_merge, request_id

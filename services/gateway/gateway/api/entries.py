@@ -7,15 +7,8 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.blobs import fresh_place
-from deskwire.contracts.tickets import (
-    LONGEST_TIME,
-    AddEntry,
-    EditEntry,
-    Entry,
-    EntryKind,
-    RedactEntry,
-    Status,
-)
+from deskwire.contracts.ticket_commands import AddEntry, EditEntry, RedactEntry
+from deskwire.contracts.tickets import LONGEST_TIME, Entry, EntryKind, Status
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope

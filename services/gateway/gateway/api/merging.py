@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Request, Response
 from pydantic import Field
 
-from deskwire.contracts.tickets import MergedTickets, MergeTicket, UnmergeTicket
+from deskwire.contracts.ticket_commands import MergeTicket, UnmergeTicket
+from deskwire.contracts.tickets import MergedTickets
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import perform_merge, told_of
 from gateway.api.fields import Id, Note, RequestBody

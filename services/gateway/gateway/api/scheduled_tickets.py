@@ -17,7 +17,7 @@ from deskwire.contracts.schedules import (
     Schedule,
     ScheduleChanges,
 )
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope

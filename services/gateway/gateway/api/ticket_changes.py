@@ -7,7 +7,8 @@ from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
 from deskwire.contracts.people import Named
-from deskwire.contracts.tickets import ChangeTicket, Priority, Status, Ticket, TicketChanges
+from deskwire.contracts.ticket_commands import ChangeTicket, TicketChanges
+from deskwire.contracts.tickets import Priority, Status, Ticket
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import perform_change, told_of

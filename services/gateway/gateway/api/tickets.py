@@ -6,7 +6,8 @@ from fastapi import Request, Response
 
 from deskwire.blobs import Blobs, fresh_place
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import OpenTicket, Priority, Ticket
+from deskwire.contracts.ticket_commands import OpenTicket
+from deskwire.contracts.tickets import Priority, Ticket
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import Caller, caller, router, scope

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from deskwire.contracts.schedules import Schedule, Timing
 from deskwire.contracts.settings import PolicySettings
-from deskwire.contracts.tickets import OpenScheduledTicket
+from deskwire.contracts.ticket_commands import OpenScheduledTicket
 from deskwire.errors import Invalid
 from scheduler_svc.domain.rules import Rule, cron_rule, every_rule, rrule_rule
 

@@ -14,14 +14,7 @@ from pydantic import Field
 
 from deskwire.contracts.base import Document
 from deskwire.contracts.settings import AutoClose, PolicySettings, Target, Targets
-from deskwire.contracts.tickets import (
-    AutoClosing,
-    Deadline,
-    EntryKind,
-    Priority,
-    Status,
-    Ticket,
-)
+from deskwire.contracts.tickets import AutoClosing, Deadline, EntryKind, Priority, Status, Ticket
 from deskwire.errors import Conflict
 from ticket_svc.domain.calendar import Calendar
 

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import AddEntry, Entry, EntryKind, Status, Ticket
+from deskwire.contracts.ticket_commands import AddEntry
+from deskwire.contracts.tickets import Entry, EntryKind, Status, Ticket
 from deskwire.errors import Conflict, Forbidden
 
 REOPENED_BY_CLIENT: tuple[Status, ...] = ("hold", "auto-close", "closed")

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from deskwire.contracts.tickets import MergeTicket, Ticket
+from deskwire.contracts.ticket_commands import MergeTicket
+from deskwire.contracts.tickets import Ticket
 from deskwire.errors import Conflict, Invalid
 from ticket_svc.domain.life import check_unmerged
 

@@ -6,6 +6,7 @@ from deskwire.contracts import attachments as attachment_contracts
 from deskwire.contracts import invoices as invoice_contracts
 from deskwire.contracts import people as people_contracts
 from deskwire.contracts import settings as settings_contracts
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts import timekeeping as time_contracts
 from deskwire.contracts.mail import MailReceived
@@ -34,17 +35,17 @@ from ticket_svc.store.replay import KINDS
 def handlers(signer: Signer) -> Handlers:
     return {
         MailReceived: partial(mail.receive_mail, signer),
-        contracts.OpenTicket: partial(tickets.open_by_request, signer),
+        commands.OpenTicket: partial(tickets.open_by_request, signer),
         contracts.RecountDeadlines: clock.recount_deadlines,
-        contracts.WakeTicket: partial(alarms.wake_ticket, signer),
-        contracts.OpenScheduledTicket: partial(tickets.open_scheduled, signer),
-        contracts.AddEntry: partial(entries.add_by_request, signer),
-        contracts.EditEntry: entries.edit_entry,
-        contracts.RedactEntry: entries.redact_entry,
-        contracts.ChangeTicket: partial(changes.change_ticket, signer),
-        contracts.MergeTicket: partial(merging.merge_ticket, signer),
-        contracts.UnmergeTicket: merging.unmerge_ticket,
-        contracts.GetTicket: tickets.get_ticket,
+        commands.WakeTicket: partial(alarms.wake_ticket, signer),
+        commands.OpenScheduledTicket: partial(tickets.open_scheduled, signer),
+        commands.AddEntry: partial(entries.add_by_request, signer),
+        commands.EditEntry: entries.edit_entry,
+        commands.RedactEntry: entries.redact_entry,
+        commands.ChangeTicket: partial(changes.change_ticket, signer),
+        commands.MergeTicket: partial(merging.merge_ticket, signer),
+        commands.UnmergeTicket: merging.unmerge_ticket,
+        commands.GetTicket: tickets.get_ticket,
         attachment_contracts.KeepUpload: attachments.keep_upload,
         people_contracts.CreateClient: partial(records.create, kinds.CLIENT),
         people_contracts.CreateContact: partial(records.create, kinds.CONTACT),

@@ -7,9 +7,11 @@ from functools import partial
 
 import asyncpg
 
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Author, Through
-from deskwire.contracts.tickets import Status, Ticket, TicketChanges
+from deskwire.contracts.ticket_commands import TicketChanges
+from deskwire.contracts.tickets import Status, Ticket
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
 from ticket_svc.domain import deadlines
@@ -35,7 +37,7 @@ class Woken:
     now: datetime
 
 
-async def wake_ticket(signer: Signer, command: contracts.WakeTicket, tx: Transaction) -> None:
+async def wake_ticket(signer: Signer, command: commands.WakeTicket, tx: Transaction) -> None:
     """The ticket's own state decides: an alarm says when to look, never what to do.
 
     One that came for nothing, because the ticket changed meanwhile, is set anew.
@@ -115,7 +117,7 @@ async def _close(woken: Woken, tx: Transaction) -> None:
 
 async def _move(woken: Woken, status: Status, tx: Transaction) -> None:
     changed = TicketChanges(status=status)
-    command = contracts.ChangeTicket(ticket_id=woken.ticket.id, changes=changed, actor=SYSTEM)
+    command = commands.ChangeTicket(ticket_id=woken.ticket.id, changes=changed, actor=SYSTEM)
     await change_ticket(woken.signer, command, tx)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from deskwire.blobs import has_place
-from deskwire.contracts import tickets as contracts
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts.attachments import KeepUpload
 from deskwire.contracts.mail import Attachment
 from deskwire.contracts.tickets import Entry, StoredFile
@@ -24,7 +24,7 @@ async def keep_upload(command: KeepUpload, tx: Transaction) -> StoredFile:
 
 
 async def link_uploads(
-    command: contracts.OpenTicket | contracts.AddEntry, tx: Transaction
+    command: commands.OpenTicket | commands.AddEntry, tx: Transaction
 ) -> tuple[StoredFile, ...]:
     """The uploads that the command names, which no other entry can have from now on."""
     if not command.attachment_ids:

@@ -6,7 +6,7 @@ once a day.
 
 import asyncpg
 
-from deskwire.contracts import tickets as contracts
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts.mail import Address, Body, MailBounced, MailHandled, MailReceived
 from deskwire.contracts.people import Author, Through
 from deskwire.messaging.outbox import Transaction
@@ -81,7 +81,7 @@ async def _note(
     same = {"ticket_id": thread["ticket_id"], "text": body.text, "email": author.email}
     if await tx.fetch_value(entries.NOTED_TODAY, **same):
         return left(mail, f"{mail.kind}: noted already today on the ticket")
-    command = contracts.AddEntry(
+    command = commands.AddEntry(
         ticket_id=thread["ticket_id"],
         kind="internal",
         body=body,

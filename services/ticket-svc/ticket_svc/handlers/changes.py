@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
 from deskwire.contracts.tickets import MailThread, Ticket
@@ -21,7 +22,7 @@ from ticket_svc.store.settings import correspondence
 TOLD_BY_MAIL = {"status", "assigned_to"}
 
 
-async def change_ticket(signer: Signer, command: contracts.ChangeTicket, tx: Transaction) -> Ticket:
+async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Transaction) -> Ticket:
     """All that is wanted, or nothing; what is so already is no change and makes no new version."""
     there = await changes.lock(tx, [command.ticket_id], command.within_client)
     if command.ticket_id not in there:

@@ -5,13 +5,7 @@ from collections.abc import Collection
 import asyncpg
 
 from deskwire.contracts.schedules import SetAlarm
-from deskwire.contracts.tickets import (
-    EntryKind,
-    RecountDeadlines,
-    Status,
-    Ticket,
-    TicketChanged,
-)
+from deskwire.contracts.tickets import EntryKind, RecountDeadlines, Status, Ticket, TicketChanged
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
 from ticket_svc.domain import deadlines

@@ -5,15 +5,10 @@ from typing import Any
 
 import asyncpg
 
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Named
-from deskwire.contracts.tickets import (
-    Entry,
-    HistoryItem,
-    Ticket,
-    TicketEntry,
-    TimeEntry,
-)
+from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry, TimeEntry
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
@@ -28,13 +23,13 @@ from ticket_svc.store.settings import correspondence, team
 
 
 async def add_by_request(
-    signer: Signer, command: contracts.AddEntry, tx: Transaction
+    signer: Signer, command: commands.AddEntry, tx: Transaction
 ) -> TicketEntry:
     return await add_entry(signer, command, tx, Origin(attachments=await link_uploads(command, tx)))
 
 
 async def add_entry(
-    signer: Signer, command: contracts.AddEntry, tx: Transaction, origin: Origin
+    signer: Signer, command: commands.AddEntry, tx: Transaction, origin: Origin
 ) -> TicketEntry:
     values = _values(command, origin)
     row = await tx.fetch_one(tickets.ADD_ENTRY, **values) or await _again(command, values, tx)
@@ -60,7 +55,7 @@ async def add_entry(
     return TicketEntry(ticket=ticket, entry=entry, time=time)
 
 
-async def edit_entry(command: contracts.EditEntry, tx: Transaction) -> TicketEntry:
+async def edit_entry(command: commands.EditEntry, tx: Transaction) -> TicketEntry:
     ticket, entry = await _locked(command, tx)
     life.check_editable(entry, command.actor.author)
     if command.if_version not in (None, entry.version):
@@ -71,7 +66,7 @@ async def edit_entry(command: contracts.EditEntry, tx: Transaction) -> TicketEnt
     return await _changed("entry.edited", ticket, row, command.actor, tx)
 
 
-async def redact_entry(command: contracts.RedactEntry, tx: Transaction) -> TicketEntry:
+async def redact_entry(command: commands.RedactEntry, tx: Transaction) -> TicketEntry:
     ticket, entry = await _locked(command, tx)
     if entry.redacted_at is not None:
         return TicketEntry(ticket=ticket, entry=entry)
@@ -82,7 +77,7 @@ async def redact_entry(command: contracts.RedactEntry, tx: Transaction) -> Ticke
 
 
 async def _again(
-    command: contracts.AddEntry, values: dict[str, Any], tx: Transaction
+    command: commands.AddEntry, values: dict[str, Any], tx: Transaction
 ) -> asyncpg.Record | None:
     """After there was no row: why, or once more because the ticket was merged meanwhile. None:
     it was closed too long ago."""
@@ -93,14 +88,14 @@ async def _again(
 
 
 async def _follow_up(
-    signer: Signer, command: contracts.AddEntry, tx: Transaction, origin: Origin
+    signer: Signer, command: commands.AddEntry, tx: Transaction, origin: Origin
 ) -> TicketEntry:
     """The answer opens a ticket of its own, which says which one it follows, as that one does."""
     before, author = await _landing(command, tx), command.author
     stranger = [author.email] if author.type == "unknown" and author.email else []
     opened = await open_ticket(
         signer,
-        contracts.OpenTicket(
+        commands.OpenTicket(
             subject=before.subject,
             body=command.body,
             client_id=before.client and before.client.id,
@@ -120,7 +115,7 @@ async def _follow_up(
 
 
 async def _history(
-    command: contracts.AddEntry, before: str, ticket: Ticket, tx: Transaction
+    command: commands.AddEntry, before: str, ticket: Ticket, tx: Transaction
 ) -> tuple[HistoryItem, ...]:
     if before == ticket.status:
         return ()
@@ -129,7 +124,7 @@ async def _history(
 
 
 async def _landing(
-    command: contracts.AddEntry | contracts.EditEntry | contracts.RedactEntry, tx: Transaction
+    command: commands.AddEntry | commands.EditEntry | commands.RedactEntry, tx: Transaction
 ) -> Ticket:
     """The ticket where what is for the command's is shown, locked."""
     there = await changes.lock_shown(tx, command.ticket_id, command.within_client)
@@ -139,7 +134,7 @@ async def _landing(
 
 
 async def _locked(
-    command: contracts.EditEntry | contracts.RedactEntry, tx: Transaction
+    command: commands.EditEntry | commands.RedactEntry, tx: Transaction
 ) -> tuple[Ticket, Entry]:
     """The entry, and the ticket on which it is shown."""
     ticket = await _landing(command, tx)
@@ -164,7 +159,7 @@ async def _changed(
     return TicketEntry(ticket=shown, entry=entry)
 
 
-def _added(command: contracts.AddEntry, origin: Origin, row: asyncpg.Record) -> Entry:
+def _added(command: commands.AddEntry, origin: Origin, row: asyncpg.Record) -> Entry:
     return Entry(
         id=row["entry_id"],
         ticket_id=row["id"],
@@ -202,7 +197,7 @@ def _worked(ticket: Ticket, entry: Entry, row: asyncpg.Record) -> TimeEntry | No
     )
 
 
-def _values(command: contracts.AddEntry, origin: Origin) -> dict[str, Any]:
+def _values(command: commands.AddEntry, origin: Origin) -> dict[str, Any]:
     return {
         "ticket_id": command.ticket_id,
         "within_client": command.within_client,

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from deskwire.contracts import tickets as contracts
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts.mail import Address, MailHandled, MailReceived
 from deskwire.contracts.people import Author, Through
 from deskwire.contracts.tickets import TicketEntry
@@ -122,7 +122,7 @@ async def _reply(
         name=senders.contact_name(sender),
         email=sender.email,
     )
-    command = contracts.AddEntry(
+    command = commands.AddEntry(
         ticket_id=thread["ticket_id"],
         kind="client" if verified else "internal",
         body=mail.body,
@@ -145,7 +145,7 @@ async def _open(
     if contact_id is None:
         name = senders.contact_name(sender)
         contact_id = await _new_contact(tx, known.client_id, name, sender.email)
-    command = contracts.OpenTicket(
+    command = commands.OpenTicket(
         subject=senders.subject_of(mail),
         body=mail.body,
         client_id=known.client_id,
@@ -171,7 +171,7 @@ async def _open_for_stranger(
 ) -> TicketEntry:
     """Nobody's, and of no client unless the mail was accepted for one; the sender is a watcher, who
     gets the answers."""
-    command = contracts.OpenTicket(
+    command = commands.OpenTicket(
         subject=senders.subject_of(mail),
         body=mail.body,
         client_id=mail.client_id,

@@ -5,6 +5,7 @@ from typing import Any
 
 import asyncpg
 
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Through
 from deskwire.contracts.tickets import EntryChanged, HistoryItem, MergedTickets, Ticket
@@ -22,7 +23,7 @@ from ticket_svc.store.settings import correspondence
 
 
 async def merge_ticket(
-    signer: Signer, command: contracts.MergeTicket, tx: Transaction
+    signer: Signer, command: commands.MergeTicket, tx: Transaction
 ) -> MergedTickets:
     await tx.execute(merges.ONE_AT_A_TIME)
     locked = await changes.lock(tx, {command.ticket_id, command.into}, command.within_client)
@@ -56,7 +57,7 @@ async def merge_ticket(
     return after
 
 
-async def unmerge_ticket(command: contracts.UnmergeTicket, tx: Transaction) -> MergedTickets:
+async def unmerge_ticket(command: commands.UnmergeTicket, tx: Transaction) -> MergedTickets:
     await tx.execute(merges.ONE_AT_A_TIME)
     merge = await _merge_of(command, tx)
     onward = await tx.fetch(merges.ONWARD, ticket_id=merge["source_id"])
@@ -118,7 +119,7 @@ async def _taken_over(
 
 
 async def _merge_history(
-    source: Ticket, target: Ticket, command: contracts.MergeTicket, merge_id: int, tx: Transaction
+    source: Ticket, target: Ticket, command: commands.MergeTicket, merge_id: int, tx: Transaction
 ) -> tuple[HistoryItem, ...]:
     """The target's item first."""
     about = {"reason": command.reason} if command.reason else {}
@@ -137,7 +138,7 @@ async def _merge_history(
 # --- taking it back
 
 
-async def _merge_of(command: contracts.UnmergeTicket, tx: Transaction) -> asyncpg.Record:
+async def _merge_of(command: commands.UnmergeTicket, tx: Transaction) -> asyncpg.Record:
     there = await changes.lock(tx, [command.ticket_id], command.within_client)
     ticket = _there(there, command.ticket_id, "ticket_id")
     merge = await tx.fetch_one(merges.FIND, ticket_id=ticket.id)

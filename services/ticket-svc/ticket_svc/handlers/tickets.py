@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
 from deskwire.contracts.tickets import Entry, StoredFile, TicketEntry, Via
@@ -45,14 +46,14 @@ class Origin:
 
 
 async def open_by_request(
-    signer: Signer, command: contracts.OpenTicket, tx: Transaction
+    signer: Signer, command: commands.OpenTicket, tx: Transaction
 ) -> TicketEntry:
     origin = Origin(attachments=await link_uploads(command, tx))
     return await open_ticket(signer, command, tx, origin)
 
 
 async def open_scheduled(
-    signer: Signer, command: contracts.OpenScheduledTicket, tx: Transaction
+    signer: Signer, command: commands.OpenScheduledTicket, tx: Transaction
 ) -> TicketEntry:
     """Who or what is archived since it was scheduled is left out: the work is to be done."""
     there = await people.there(tx, command.ticket)
@@ -63,7 +64,7 @@ async def open_scheduled(
     return await open_ticket(signer, there, tx, Origin(via="schedule"))
 
 
-async def get_ticket(command: contracts.GetTicket, tx: Transaction) -> contracts.Ticket:
+async def get_ticket(command: commands.GetTicket, tx: Transaction) -> contracts.Ticket:
     row = await tx.fetch_one(tickets.GET, ticket_id=command.ticket_id)
     if row is None:
         raise NotFound(f"there is no ticket {command.ticket_id}")
@@ -71,7 +72,7 @@ async def get_ticket(command: contracts.GetTicket, tx: Transaction) -> contracts
 
 
 async def open_ticket(
-    signer: Signer, command: contracts.OpenTicket, tx: Transaction, origin: Origin
+    signer: Signer, command: commands.OpenTicket, tx: Transaction, origin: Origin
 ) -> TicketEntry:
     if command.within_client is not None and command.client_id != command.within_client:
         raise NotFound(f"there is no client {command.client_id}", field="client_id")
@@ -104,7 +105,7 @@ async def open_ticket(
     return TicketEntry(ticket=ticket, entry=entry)
 
 
-def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, Any]:
+def opening_values(command: commands.OpenTicket, origin: Origin) -> dict[str, Any]:
     return {
         "subject": command.subject,
         "client_id": command.client_id,
@@ -128,7 +129,7 @@ def opening_values(command: contracts.OpenTicket, origin: Origin) -> dict[str, A
     }
 
 
-async def _missing(command: contracts.OpenTicket, tx: Transaction) -> NotFound:
+async def _missing(command: commands.OpenTicket, tx: Transaction) -> NotFound:
     """Which of the things that the ticket points at is not there."""
     if command.client_id is not None:
         await people.require_client(tx, command.client_id)

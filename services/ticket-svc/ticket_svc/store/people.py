@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import text
 
-from deskwire.contracts.tickets import OpenTicket
+from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.db import Session, compiled
 from deskwire.errors import NotFound
 from deskwire.messaging.housekeeping import ROWS
