@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import pytest
 from operations import Caller, Operation, Request, fields, operations, resolved
-from whole import Answer, Whole, told, whole
+from whole import Answer, Whole, told, until, whole
 
 from deskwire import db
 from deskwire.testing import FreshDatabase
@@ -188,6 +188,12 @@ async def time(side: Side) -> int:
 async def mail(side: Side) -> int:
     """Of nobody's, as long as nobody says whose it is."""
     answer = await side.running.api("POST", "/mail/inbound", f"Subject: {INTERNAL}\n\n".encode())
+    place = f"/mail/inbound/{answer.json['id']}"
+
+    async def known() -> bool:
+        return bool((await side.running.api("GET", place)).json["state"] != "received")
+
+    await until(known)
     return int(answer.json["id"])
 
 
