@@ -23,6 +23,7 @@ BACKLOG = """
     FROM (SELECT * FROM deliveries WHERE template = 'public-reply' ORDER BY id LIMIT 1) AS one
     CROSS JOIN generate_series(1, $1) AS n
 """
+ONE = "SELECT FROM deliveries WHERE template = 'public-reply' AND state = 'sent'"
 SENT = "SELECT count(*), extract(epoch FROM max(sent_at) - min(sent_at))::float8 AS seconds"
 SENT += " FROM deliveries WHERE state = 'sent' AND about LIKE '%-%'"
 
@@ -47,7 +48,8 @@ async def ours(rig: Rig) -> float:
     made = rig.api("POST", "/tickets", {"subject": "Printer", "body": "It burns.", "client_id": 1})
     reply = {"kind": "public", "body": "It is on its way. " * 20}
     rig.api("POST", f"/tickets/{made['id']}/entries", reply)
-    await asyncio.sleep(2)
+    while not await rig.query("notify-svc", ONE):
+        await asyncio.sleep(0.1)
     await rig.query("notify-svc", BACKLOG, MAILS)
     while True:
         await asyncio.sleep(0.5)
