@@ -180,6 +180,17 @@ async def test_an_address_that_is_none_fails_with_its_reason(desk: Desk, smtp_se
     assert recipients(smtp_server) == ["alice@client.test"]
 
 
+async def test_a_row_that_cannot_be_read_harms_only_itself(desk: Desk, smtp_server: Smtp) -> None:
+    await desk.run(
+        "INSERT INTO deliveries (about, ticket_id, template, recipient, message_id, context)"
+        " VALUES ('entry:1', 12, 'public-reply', 'a@client.test', '<e1@mail.example.com>', '{}')"
+    )
+    await desk.tell(replied(2))
+    await desk.state("failed")
+    await desk.state("sent")
+    assert recipients(smtp_server) == ["alice@client.test"]
+
+
 async def test_other_scripts_in_addresses(desk: Desk, smtp_server: Smtp) -> None:
     await desk.tell(replied(watchers=["jörg@exämple.test"]))
     await desk.state("sent", count=2)

@@ -1,6 +1,6 @@
 """One delivery for each recipient of each mail; what comes back; what is sent again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
@@ -27,10 +27,10 @@ async def queue_mails(event: Told, tx: Transaction) -> None:
         await queue(mail, known, tx)
 
 
-async def queue_for_agents(mails: Iterable[Mail], tx: Transaction) -> None:
+async def queue_for_agents(mails: Sequence[Mail], tx: Transaction) -> None:
     """As they want them."""
+    known = await agents.agents(tx, sorted({mail.agent_id for mail in mails if mail.agent_id}), [])
     for mail in mails:
-        known = await agents.agents(tx, [mail.agent_id] if mail.agent_id else [], [])
         await queue(mail, known, tx)
 
 
