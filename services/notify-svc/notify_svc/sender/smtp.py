@@ -34,9 +34,10 @@ class Away(Exception):
 
 
 class SmtpServer:
-    """A mail server, and whether it can be used at present."""
+    """A mail server, and whether it can be used at present.
 
-    """``tokens`` are for a server with ``?oauth=NAME`` in its URL."""
+    ``tokens`` are for a server with ``?oauth=NAME`` in its URL.
+    """
 
     def __init__(self, url: str, *, helo: str, tokens: Tokens | None = None) -> None:
         parts = urlsplit(url)
