@@ -10,8 +10,10 @@ from notify_desk import Desk, desk_of, opened, parsed, replied, settings
 
 from deskwire import db
 from deskwire.local import Smtp, free_port
+from deskwire.messaging.outbox import Outbox
 from notify_svc import store
 from notify_svc.settings import Settings
+from notify_svc.store import deliveries
 
 EXPIRED = "UPDATE deliveries SET lease_until = now() - interval '1 second' WHERE state = 'sending'"
 
@@ -88,11 +90,17 @@ async def test_a_stopping_service_finishes_what_is_on_its_way_and_gives_back_the
 ) -> None:
     gate = Gate(smtp_server)
     told = settings(database_url, smtp_server.url, smtp_connections=1, shutdown_seconds=20)
-    async with desk_of(told) as desk:
-        await desk.tell(opened(team=["a@example.com", "b@example.com"]))
-        await gate.reached()
-        asyncio.get_running_loop().call_later(0.3, gate.open)
     async with db.connect(database_url, size=1) as database:
+
+        async def open_when_the_rest_is_given_back() -> None:
+            while [row.state for row in await store.recent(database)].count("sending") > 1:
+                await asyncio.sleep(0.02)
+            gate.open()
+
+        async with asyncio.TaskGroup() as tasks, desk_of(told) as desk:
+            await desk.tell(opened(team=["a@example.com", "b@example.com"]))
+            await gate.reached()
+            tasks.create_task(open_when_the_rest_is_given_back())
         rows = await store.recent(database)
     assert [(row.state, row.attempts) for row in reversed(rows)] == [
         ("sent", 1),
@@ -115,6 +123,21 @@ async def test_who_has_lost_the_lease_changes_nothing(desk: Desk, smtp_server: S
     await desk.tell(replied(2, contact=None, watchers=["bob@client.test"]))
     await desk.state("sent")
     assert [row["state"] for row in await desk.rows()] == ["sending", "sent"]
+
+
+async def test_leases_that_ended_while_the_database_was_away_are_of_their_own_channel(
+    desk: Desk, smtp_server: Smtp
+) -> None:
+    """The sender of webhooks may look first, while a mail is still on its way."""
+    gate = Gate(smtp_server)
+    await desk.tell(opened(1))
+    await gate.reached()
+    await desk.run(EXPIRED)
+    async with Outbox(desk.database, desk.broker, service="notify-svc").transaction() as tx:
+        assert await deliveries.abandoned(tx, "webhook", []) == []
+    gate.open()
+    assert (await desk.state("sent")).attempts == 1
+    assert len(smtp_server.mails) == 1
 
 
 async def test_a_mail_that_was_in_doubt_too_often_waits_for_an_operator(

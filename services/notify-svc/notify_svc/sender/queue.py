@@ -175,7 +175,7 @@ class Sender:
             await tx.execute(
                 deliveries.KEEP, worker=self._worker, in_hand=in_hand, lease=LEASE_SECONDS
             )
-            self._tell(await deliveries.abandoned(tx, in_hand), tx)
+            self._tell(await deliveries.abandoned(tx, self._channel, in_hand), tx)
         await asyncio.sleep(LEASE_SECONDS / 3)
 
     # --- sending

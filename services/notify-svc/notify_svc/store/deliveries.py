@@ -66,6 +66,7 @@ KEEP = compiled(
     """)
 )
 
+# Those of its own channel only: the other sender of this process keeps its own.
 ABANDONED = compiled(
     text(f"""
     UPDATE deliveries
@@ -74,7 +75,8 @@ ABANDONED = compiled(
         ambiguous = ambiguous + 1, leased_by = NULL, lease_until = NULL, version = version + 1
     WHERE id IN (
         SELECT id FROM deliveries
-        WHERE state = 'sending' AND lease_until < now() AND id <> ALL(CAST(:in_hand AS bigint[]))
+        WHERE state = 'sending' AND channel = :channel AND lease_until < now()
+          AND id <> ALL(CAST(:in_hand AS bigint[]))
         ORDER BY lease_until LIMIT 100 FOR UPDATE SKIP LOCKED)
     RETURNING {DOCUMENT}
     """)
@@ -192,9 +194,10 @@ async def settle(
     return [document(row) for row in rows]
 
 
-async def abandoned(tx: Transaction, in_hand: Collection[int]) -> list[Delivery]:
+async def abandoned(tx: Transaction, channel: Channel, in_hand: Collection[int]) -> list[Delivery]:
     """What a sender that is gone had in hand: the server may have it or not."""
-    return [document(row) for row in await tx.fetch(ABANDONED, in_hand=list(in_hand))]
+    rows = await tx.fetch(ABANDONED, channel=channel, in_hand=list(in_hand))
+    return [document(row) for row in rows]
 
 
 async def recent(
