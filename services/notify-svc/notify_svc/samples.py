@@ -7,7 +7,7 @@ from typing import Any, get_args
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentEvent
 from deskwire.contracts.people import Person
-from notify_svc.domain.mails import Digest, DigestItem, Mail, Notice, Template
+from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, DigestItem, Mail, Notice, Template
 from notify_svc.domain.rules import RULES
 
 TOKEN = "e2-abcdefgh23456722"  # noqa: S105  # a made-up one, of no use to anybody
@@ -39,8 +39,7 @@ def samples(language: str) -> Iterator[tuple[str, Mail]]:
 
 
 def _mail(template: Template, said: Notice | Digest) -> Mail:
-    agent = template in get_args(AgentEvent) or template in ("digest", "new-ticket")
-    to = "bob@example.com" if agent else "ann@acme.example"
+    to = "ann@acme.example" if template in CLIENT_TEMPLATES else "bob@example.com"
     return Mail("sample", template, to, f"<{template}.{TOKEN}@example.com>", said)
 
 

@@ -92,9 +92,6 @@ class Sentences:
             return self.catalogue[key]
         raise NotSaid(f"languages/{self.language}.toml: [{self.template}] has no {key}")
 
-    def has(self, key: str) -> bool:
-        return key in self.catalogue.get(self.template, {})
-
     def say(self, key: str, values: Values) -> str:
         """The sentence with its values; of plural forms the one for ``count``."""
         found = self.find(key, values.get("variant", ""))

@@ -85,8 +85,6 @@ alarms = Table(
 )
 """One a ticket; an alarm that rang is gone."""
 
-NOW = compiled(text("SELECT now()"))
-
 # What is changed is locked with the days off of its client.
 _WITH_CALENDAR = """
     SELECT s.*, now() AS now, CAST(
@@ -238,15 +236,11 @@ def next_columns(run: Run | None) -> dict[str, Any]:
     return {"next_wall": run.wall.isoformat(), "next_run_at": run.opens_at}
 
 
-def timing(row: asyncpg.Record) -> Timing:
-    return Timing.model_validate_json(row["timing"])
-
-
 def document(row: asyncpg.Record) -> Schedule:
     return Schedule(
         id=row["id"],
         name=row["name"],
-        **timing(row).model_dump(),
+        **Timing.model_validate_json(row["timing"]).model_dump(),
         ticket=OpenTicket.model_validate_json(row["ticket"]),
         rotation=tuple(row["rotation"]),
         state=row["state"],

@@ -30,7 +30,6 @@ ClientTemplate = Literal[
 Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest"]
 
 CLIENT_TEMPLATES: frozenset[Template] = frozenset(get_args(ClientTemplate))
-AGENT_TEMPLATES: frozenset[Template] = frozenset(get_args(AgentEvent))
 
 Told = (
     TicketOpened

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from deskwire import db
 from deskwire.errors import Invalid, Unavailable
 from deskwire.oauth import Tokens
-from notify_svc.domain.attempts import Refused, Result, Sent
+from notify_svc.domain.attempts import Result, judge
 from notify_svc.mail import CannotRender, Letter, Letterhead, render
 from notify_svc.samples import samples
 from notify_svc.sender.transport import open_server
@@ -28,10 +28,10 @@ async def send_sample(settings: Settings, to: str, name: str, language: str) -> 
     except CannotRender as error:
         raise Invalid(str(error)) from error
     result = await _send(settings, letterhead, letter)
-    if isinstance(result, Sent):
-        return result.answer
-    told = f"{result.code} {result.answer}" if isinstance(result, Refused) else ""
-    raise Unavailable(told or getattr(result, "reason", ""))
+    verdict = judge(result, age=0, ambiguous=0, uncertain_retry=0)
+    if verdict.state != "sent":
+        raise Unavailable(verdict.answer or "")
+    return verdict.answer or ""
 
 
 async def _send(settings: Settings, letterhead: Letterhead, letter: Letter) -> Result:
