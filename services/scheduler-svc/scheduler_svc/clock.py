@@ -21,7 +21,7 @@ from deskwire.contracts.ticket_commands import WakeTicket
 from deskwire.errors import Invalid
 from deskwire.messaging.outbox import Outbox, Transaction
 from scheduler_svc import store
-from scheduler_svc.domain.runs import Run, due, order, plan_of
+from scheduler_svc.domain.runs import Run, due, left, order, plan_of
 
 log = structlog.get_logger()
 
@@ -104,9 +104,9 @@ def _step(row: asyncpg.Record) -> Step:
     except Invalid as error:
         log.error("schedule ended", schedule_id=schedule.id, cause=str(error))
         return Step(schedule, (), None)
-    left = None if schedule.count is None else schedule.count - schedule.runs
-    over = left is not None and len(come) >= left
-    return Step(schedule, come[:left], None if over else following)
+    room = left(schedule)
+    over = room is not None and len(come) >= room
+    return Step(schedule, come[:room], None if over else following)
 
 
 async def _fire(steps: Sequence[Step], tx: Transaction) -> Occurrences:

@@ -74,9 +74,8 @@ async def run_schedule(command: RunSchedule, tx: Transaction) -> Schedule:
 
 async def preview_schedule(command: PreviewSchedule, tx: Transaction) -> Occurrences:
     row, schedule = await _locked(command.id, command.within_client, tx)
-    count = command.count
-    if schedule.count is not None:
-        count = min(count, max(0, schedule.count - schedule.runs))
+    left = runs.left(schedule)
+    count = command.count if left is None else min(command.count, left)
     found = runs.preview(_plan(schedule, row), row["now"], count)
     return Occurrences(
         data=tuple(

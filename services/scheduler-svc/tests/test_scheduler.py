@@ -217,6 +217,22 @@ async def test_it_runs_now_and_ends_after_so_many(office: Office) -> None:
     assert (ended.state, ended.runs, ended.next_run_at) == ("ended", 2, None)
 
 
+async def test_one_that_ran_by_hand_more_often_than_it_was_to_opens_nothing_late(
+    office: Office,
+) -> None:
+    async with running(office.settings):
+        made = await office.change((await office.schedule("0 */8 * * *")).id, count=1)
+        await office.change(made.id, catch_up="all")
+        for _ in range(2):
+            await office.ask(RunSchedule(id=made.id))
+        await office.wait_for(OpenScheduledTicket, 2)
+    await office.make_due(timedelta(days=1))
+    assert await run_due(office.outbox()) == 1
+    (row,) = await office.sql("SELECT state, runs FROM schedules")
+    assert row == {"state": "ended", "runs": 2}
+    assert await office.sql("SELECT * FROM occurrences") == []
+
+
 async def test_each_missed_run_has_its_ticket(office: Office) -> None:
     async with running(office.settings):
         schedule = await office.schedule("0 */8 * * *")

@@ -65,10 +65,10 @@ class Plan:
                 last, there = run.at, found
                 yield run
 
-    def first(self, after: datetime) -> Run | None:
-        """The first run that is later than this."""
-        runs = self.since(self.wall(after) - self._margin)
-        return next((run for run in runs if run.at > after), None)
+    def after(self, moment: datetime) -> Iterator[Run]:
+        """Its runs that are later than this."""
+        runs = self.since(self.wall(moment) - self._margin)
+        return (run for run in runs if run.at > moment)
 
     def last_since(self, wall: datetime, now: datetime) -> datetime:
         """Where to look from for the last run until now, when none of those before it counts."""
@@ -151,7 +151,7 @@ def _zones() -> set[str]:
 
 def first_run(plan: Plan, now: datetime) -> Run:
     """Raises `Invalid` when there is none."""
-    run = plan.first(now)
+    run = next(plan.after(now), None)
     if run is None:
         raise Invalid("it would never run", field=_named(plan.timing))
     return run
@@ -175,6 +175,11 @@ def due(plan: Plan, wall: datetime, now: datetime) -> tuple[Sequence[Run], Run |
             return _caught_up(plan, come, now), run
         come.append(run)
     return _caught_up(plan, come, now), None
+
+
+def left(schedule: Schedule) -> int | None:
+    """After so many more tickets it ends; None: it does not."""
+    return None if schedule.count is None else max(0, schedule.count - schedule.runs)
 
 
 def order(
@@ -206,8 +211,7 @@ def _caught_up(plan: Plan, come: Sequence[Run], now: datetime) -> Sequence[Run]:
 
 def preview(plan: Plan, after: datetime, count: int) -> list[Run]:
     """The next runs."""
-    runs = plan.since(plan.wall(after) - plan._margin)
-    return list(islice((run for run in runs if run.at > after), count))
+    return list(islice(plan.after(after), count))
 
 
 def instant(wall: datetime, zone: ZoneInfo) -> datetime:
