@@ -59,7 +59,7 @@ async def tick(outbox: Outbox, longest: float) -> float:
         LAG.set(0)
         return min(longest, wait or longest)
     LAG.set(-wait)
-    found = await run_due(outbox) + await ring(outbox)
+    found = await ring(outbox) + await run_due(outbox)  # no schedule keeps a deadline waiting
     return 0.0 if found else longest
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import zoneinfo
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args
@@ -21,6 +20,7 @@ from pydantic import (
 from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
 from deskwire.html import clean_html, clean_text, looks_like_html, text_of
+from deskwire.timezones import time_zones
 from gateway.readmodel.reading import LARGEST_ID
 
 Value = TypeVar("Value")
@@ -99,7 +99,7 @@ def link(text: str) -> str:
 
 
 def time_zone(name: str) -> str:
-    if name not in _zones():
+    if name not in time_zones():
         raise ValueError("must be the name of an IANA time zone")
     return name
 
@@ -108,11 +108,6 @@ def currency(code: str) -> str:
     if code not in _currencies():
         raise ValueError("must be the ISO 4217 code of a currency")
     return code
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(zoneinfo.available_timezones())
 
 
 @cache

@@ -4,9 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import get_args
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import (
@@ -17,6 +16,7 @@ from deskwire.contracts.notifications import (
     Weekday,
 )
 from deskwire.errors import Invalid
+from deskwire.timezones import time_zones
 
 _CLOCK = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]")
 _MENTION = re.compile(r"(?<![\w.@+-])@([\w+-]+(?:\.[\w+-]+)*)")
@@ -57,19 +57,13 @@ def mentioned(body: Body) -> list[str]:
 
 def check(wants: AgentNotifications) -> None:
     """Raises `Invalid` for hours that there are not."""
-    if wants.timezone not in _zones():
+    if wants.timezone not in time_zones():
         raise Invalid("there is no such IANA time zone", field="timezone")
     if not 0 <= wants.digest_hour <= 23:
         raise Invalid("an hour from 0 to 23", field="digest_hour")
     quiet = wants.quiet_hours
     if quiet and not (_CLOCK.fullmatch(quiet.start) and _CLOCK.fullmatch(quiet.end)):
         raise Invalid("times are as in 22:00", field="quiet_hours")
-
-
-@cache
-def _zones() -> frozenset[str]:
-    """Asking for them walks the folder of the zones each time."""
-    return frozenset(available_timezones())
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,16 @@ a wall time that comes twice runs the first time only.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import islice
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from deskwire.contracts.schedules import Schedule, Timing
 from deskwire.contracts.settings import PolicySettings
 from deskwire.contracts.ticket_commands import OpenScheduledTicket
 from deskwire.errors import Invalid
+from deskwire.timezones import time_zones
 from scheduler_svc.domain.rules import Rule, cron_rule, every_rule, rrule_rule
 
 AT_ONCE = 100
@@ -115,7 +116,7 @@ def plan_of(timing: str, calendar: str) -> Plan:
 
 def plan(timing: Timing, calendar: PolicySettings) -> Plan:
     """Raises `Invalid` with the field that is wrong."""
-    if timing.timezone not in _zones():
+    if timing.timezone not in time_zones():
         raise Invalid("there is no such IANA time zone", field="timezone")
     starts, ends = timing.starts_at, timing.ends_at
     for field, moment in (("starts_at", starts), ("ends_at", ends)):
@@ -141,12 +142,6 @@ def _rule(timing: Timing, zone: ZoneInfo) -> Rule:
     if timing.every is None:
         raise LookupError(given)
     return every_rule(timing.every, start)
-
-
-@cache
-def _zones() -> set[str]:
-    """Without the one that is another on every host."""
-    return available_timezones() - {"localtime"}
 
 
 def first_run(plan: Plan, now: datetime) -> Run:

@@ -4,9 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from deskwire.contracts.people import Money
 from deskwire.contracts.settings import (
@@ -18,6 +16,7 @@ from deskwire.contracts.settings import (
     Settings,
 )
 from deskwire.errors import Invalid
+from deskwire.timezones import time_zones
 from ticket_svc.domain.invoicing import is_decimal
 from ticket_svc.domain.senders import domain_key
 
@@ -104,15 +103,9 @@ def _mailboxes(value: tuple[MailboxSettings, ...]) -> tuple[MailboxSettings, ...
 
 
 def _timezone(value: str) -> str:
-    if value not in _zones():
+    if value not in time_zones():
         raise Invalid("there is no such IANA time zone", field="timezone")
     return value
-
-
-@cache
-def _zones() -> frozenset[str]:
-    """Asking for them walks the folder of the zones each time."""
-    return frozenset(available_timezones())
 
 
 OF_DEADLINES = frozenset({"targets", "business_hours", "holidays", "timezone"})
