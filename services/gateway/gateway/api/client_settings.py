@@ -8,7 +8,7 @@ from deskwire.contracts.settings import PolicyChanges, PolicySettings, UpdateCli
 from deskwire.errors import NotFound
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import make_record, told_of
+from gateway.api.commands import changed, make_record
 from gateway.api.preconditions import version_seen
 from gateway.api.services import services
 from gateway.api.settings import PolicyChange
@@ -51,8 +51,7 @@ async def change_client_settings(
     )
     answer = await make_record(request, command)
     row = await _row(request, client_id)
-    headers = told_of(request, row["version"], replayed=answer.replayed)
-    return Response(_in_force(row), headers=headers, media_type="application/json")
+    return changed(request, _in_force(row), row["version"], replayed=answer.replayed)
 
 
 async def _row(request: Request, client_id: int) -> asyncpg.Record:

@@ -114,18 +114,29 @@ async def make_record(request: Request, command: Command[Kept]) -> Answer[Kept]:
 
 
 def created(
-    request: Request, place: str, doc: str, version: int | str, *, replayed: bool
+    request: Request, place: str, doc: str, version: int | str | None, *, replayed: bool
 ) -> Response:
     """201 with the document; ``place`` is its path."""
-    location = services(request).settings.public_url.rstrip("/") + place
-    headers = {"Location": location} | told_of(request, version, replayed=replayed)
-    return Response(doc, 201, headers, media_type="application/json")
+    response = changed(request, doc, version, replayed=replayed, status=201)
+    response.headers["Location"] = services(request).settings.public_url.rstrip("/") + place
+    return response
 
 
-def told_of(request: Request, version: int | str, *, replayed: bool) -> dict[str, str]:
-    """What the answer to a write says of itself."""
-    headers = {"ETag": f'"{version}"', "Idempotency-Key": request.scope["idempotency_key"]}
-    return headers | ({"Idempotent-Replayed": "true"} if replayed else {})
+def changed(
+    request: Request,
+    doc: str | bytes,
+    version: int | str | None = None,
+    *,
+    replayed: bool,
+    status: int = 200,
+) -> Response:
+    """What the write was answered with; without a version it is no single document."""
+    headers = {"Idempotency-Key": request.scope["idempotency_key"]}
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(doc, status, headers, media_type="application/json")
 
 
 async def create_record(request: Request, command: Command[Created], place: str) -> Response:
@@ -134,3 +145,9 @@ async def create_record(request: Request, command: Command[Created], place: str)
     doc = text_of(record)
     place = f"{place}/{record.id}"
     return created(request, place, doc, record.version, replayed=answer.replayed)
+
+
+async def write_record(request: Request, command: Command[Kept], *, status: int = 200) -> Response:
+    answer = await make_record(request, command)
+    doc, version = text_of(answer.reply), answer.reply.version
+    return changed(request, doc, version, replayed=answer.replayed, status=status)

@@ -12,7 +12,7 @@ from deskwire.contracts.tickets import LONGEST_TIME, Entry, EntryKind, Status
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
-from gateway.api.commands import created, perform_on_ticket, told_of
+from gateway.api.commands import changed, created, perform_on_ticket
 from gateway.api.fields import Addresses, Attachments, RequestBody, Text, body_of
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -147,5 +147,4 @@ async def shown_on(request: Request, ticket_id: int) -> int:
 async def _changed(request: Request, command: EditEntry | RedactEntry) -> Response:
     answer = await perform_on_ticket(request, command)
     entry = answer.reply.entry
-    headers = told_of(request, entry.version, replayed=answer.replayed)
-    return Response(shown(entry), headers=headers, media_type="application/json")
+    return changed(request, shown(entry), entry.version, replayed=answer.replayed)

@@ -20,7 +20,7 @@ from deskwire.contracts.mail import (
 from deskwire.errors import Invalid, NotFound, Rejected
 from gateway.api import answers, pages
 from gateway.api.auth import body_limit, caller, router, scope
-from gateway.api.commands import created, perform, request_id, told_of
+from gateway.api.commands import changed, created, perform, request_id
 from gateway.api.downloads import disposition
 from gateway.api.fields import Id, Line, Moment, Note, RequestBody
 from gateway.api.pages import Page, Paging, Several
@@ -191,8 +191,8 @@ async def _mail(request: Request, mail_id: int) -> asyncpg.Record:
 async def _decided(request: Request, command: Command[InboundMail]) -> Response:
     answer = await perform(request, command)
     await keep_inbound(services(request).database, answer.reply)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    mail = answer.reply
+    return changed(request, text_of(mail), mail.version, replayed=answer.replayed)
 
 
 async def _handed_in(request: Request, command: HandInMail) -> InboundMail:

@@ -19,7 +19,7 @@ from deskwire.contracts.settings import InvoiceLines
 from deskwire.errors import Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import created, perform_draft, perform_on_invoice, told_of
+from gateway.api.commands import changed, created, perform_draft, perform_on_invoice
 from gateway.api.fields import Day, Id, Moment, Note, Rate, RequestBody
 from gateway.api.pages import Page, Paging, Parameters, Several
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -177,5 +177,5 @@ async def _drafted(request: Request, command: InvoiceTicket | InvoiceClient) -> 
 
 async def _changed(request: Request, command: IssueInvoice | VoidInvoice) -> Response:
     answer = await perform_on_invoice(request, command)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    invoice = answer.reply
+    return changed(request, text_of(invoice), invoice.version, replayed=answer.replayed)

@@ -11,7 +11,7 @@ from deskwire.errors import Conflict
 from gateway import keys
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import request_id
+from gateway.api.commands import created, request_id
 from gateway.api.fields import Id, Moment, Name, RequestBody
 from gateway.api.pages import Page, Paging
 from gateway.api.records import require
@@ -91,9 +91,8 @@ async def create_key(request: Request, new: NewKey) -> Response:
     secret = await keys.create_key(database, **new.model_dump(), request_id=request_key)
     key = await keys.read_key(database, int(secret.split("_")[1]))
     made = MadeKey.model_validate(asdict(key) | {"key": secret})
-    place = f"{services(request).settings.public_url.rstrip('/')}/api/v1/keys/{key.id}"
-    headers = {"Location": place, "Idempotency-Key": request.scope["idempotency_key"]}
-    return Response(made.model_dump_json(), 201, headers, media_type="application/json")
+    place, doc = f"/api/v1/keys/{key.id}", made.model_dump_json()
+    return created(request, place, doc, None, replayed=False)
 
 
 @routes.delete("/{key_id:int}", status_code=204)

@@ -6,16 +6,14 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.contracts.notifications import Delivery, DeliveryState, RetryDelivery
-from deskwire.errors import NotFound
 from gateway.api import pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import perform, told_of
+from gateway.api.commands import changed, perform
 from gateway.api.fields import Note
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, OF_MAILS, among
-from gateway.readmodel.reading import LARGEST_ID
 from gateway.readmodel.writing import keep_delivery
 
 routes = router("/mail", "mail")
@@ -53,9 +51,7 @@ async def retry_delivery(request: Request, delivery_id: int) -> Response:
     bound to a client.
     """
     caller(request).everywhere()
-    if delivery_id > LARGEST_ID:
-        raise NotFound(f"there is no delivery {delivery_id}")
     answer = await perform(request, RetryDelivery(id=delivery_id))
     await keep_delivery(services(request).database, answer.reply)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    delivery = answer.reply
+    return changed(request, text_of(delivery), delivery.version, replayed=answer.replayed)

@@ -8,7 +8,7 @@ from pydantic import Field
 from deskwire.contracts.ticket_commands import MergeTicket, UnmergeTicket
 from deskwire.contracts.tickets import MergedTickets
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import perform_merge, told_of
+from gateway.api.commands import changed, perform_merge
 from gateway.api.fields import Id, Note, RequestBody
 from gateway.readmodel.documents import shown
 
@@ -53,7 +53,5 @@ async def unmerge_ticket(request: Request, ticket_id: int) -> Response:
 
 async def _merged(request: Request, command: MergeTicket | UnmergeTicket) -> Response:
     answer = await perform_merge(request, command)
-    headers = told_of(request, answer.reply.target.version, replayed=answer.replayed)
-    del headers["ETag"]  # it is of no single document
-    body = f'{{"source":{shown(answer.reply.source)},"target":{shown(answer.reply.target)}}}'
-    return Response(body, headers=headers, media_type="application/json")
+    both = f'{{"source":{shown(answer.reply.source)},"target":{shown(answer.reply.target)}}}'
+    return changed(request, both, replayed=answer.replayed)

@@ -15,7 +15,7 @@ from deskwire.contracts.notifications import (
 )
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import make_record, told_of
+from gateway.api.commands import changed, make_record
 from gateway.api.fields import Language, RequestBody, Zone
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.records import require
@@ -72,8 +72,8 @@ async def set_notifications(
     wants = AgentNotifications(agent_id=agent_id, quiet_hours=quiet, **values)
     command = SetAgentNotifications(notifications=wants, if_version=version_if_given(request))
     answer = await make_record(request, command)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(_whole(answer.reply), headers=headers, media_type="application/json")
+    chosen = answer.reply
+    return changed(request, _whole(chosen), chosen.version, replayed=answer.replayed)
 
 
 def _whole(wants: AgentNotifications) -> str:

@@ -12,16 +12,14 @@ from deskwire.contracts.people import RecordChanges
 from deskwire.errors import NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller
-from gateway.api.commands import create_record, make_record, told_of
+from gateway.api.commands import create_record, write_record
 from gateway.api.fields import Note, RequestBody
 from gateway.api.pages import Paging
 from gateway.api.preconditions import version_if_given
 from gateway.api.services import services
 from gateway.readmodel import reading
-from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import RECORD_LIST, Filter, among
 from gateway.readmodel.lookups import lookup
-from gateway.readmodel.reading import LARGEST_ID
 from gateway.readmodel.words import folded, searched
 
 Created = TypeVar(
@@ -142,10 +140,6 @@ def given(change: RequestBody, changes: type[BaseModel]) -> dict[str, Any]:
 async def _change(
     request: Request, command: type[Change], id: int, changes: RecordChanges
 ) -> Response:
-    if id > LARGEST_ID:
-        raise NotFound(f"there is nothing with the id {id}")
     values = {"id": id, "changes": changes, "within_client": caller(request).within}
     made: Command[Any] = command.model_validate(values | {"if_version": version_if_given(request)})
-    answer = await make_record(request, made)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    return await write_record(request, made)

@@ -21,7 +21,7 @@ from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import create_record, make_record, perform, told_of
+from gateway.api.commands import create_record, perform, write_record
 from gateway.api.fields import Ids, Moment, Name, RequestBody, Text, body_of
 from gateway.api.pages import Page
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -29,7 +29,6 @@ from gateway.api.records import OfClients, list_records, require
 from gateway.api.tickets import TicketTemplate
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import Filter
-from gateway.readmodel.reading import LARGEST_ID
 
 routes = router("/scheduled-tickets", "scheduled tickets")
 
@@ -127,7 +126,7 @@ async def preview_scheduled_ticket(
 ) -> Response:
     """The next runs, as holidays and hours of work are now."""
     command = PreviewSchedule(
-        id=_known(schedule_id), count=query.count, within_client=caller(request).within
+        id=schedule_id, count=query.count, within_client=caller(request).within
     )
     reply = (await perform(request, command)).reply
     return answers.tagged(request, text_of(reply))
@@ -179,8 +178,8 @@ async def resume_scheduled_ticket(request: Request, schedule_id: int) -> Respons
 @scope("scheduled-tickets:write")
 async def run_scheduled_ticket(request: Request, schedule_id: int) -> Response:
     """Open a ticket now. It counts as a run, and the next one stays when it is."""
-    command = RunSchedule(id=_known(schedule_id), within_client=caller(request).within)
-    return await _done(request, command, status=202)
+    command = RunSchedule(id=schedule_id, within_client=caller(request).within)
+    return await write_record(request, command, status=202)
 
 
 @routes.delete("/{schedule_id:int}", response_model=Schedule, openapi_extra=IF_SEEN)
@@ -192,26 +191,12 @@ async def delete_scheduled_ticket(request: Request, schedule_id: int) -> Respons
 
 async def _changed(request: Request, schedule_id: int, **values: Any) -> Response:
     command = ChangeSchedule(
-        id=_known(schedule_id),
+        id=schedule_id,
         changes=ScheduleChanges(**values),
         if_version=version_if_given(request),
         within_client=caller(request).within,
     )
-    return await _done(request, command)
-
-
-async def _done(
-    request: Request, command: ChangeSchedule | RunSchedule, status: int = 200
-) -> Response:
-    answer = await make_record(request, command)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), status, headers, media_type="application/json")
-
-
-def _known(schedule_id: int) -> int:
-    if schedule_id > LARGEST_ID:
-        raise NotFound(f"there is no schedule {schedule_id}")
-    return schedule_id
+    return await write_record(request, command)
 
 
 async def _ticket(request: Request, template: ScheduledTicket) -> OpenTicket:

@@ -17,7 +17,7 @@ from deskwire.contracts.settings import (
 from deskwire.contracts.tickets import Source
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import make_record, told_of
+from gateway.api.commands import write_record
 from gateway.api.fields import (
     A_YEAR,
     Address,
@@ -34,7 +34,6 @@ from gateway.api.fields import (
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import version_seen
 from gateway.api.records import require
-from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import SETTING_HISTORY_LIST, among
 from gateway.readmodel.writing import SETTINGS_ID
 
@@ -218,10 +217,7 @@ async def change_settings(request: Request, change: SettingsChange) -> Response:
         if_version=version_seen(request),
         actor=by.actor,
     )
-    answer = await make_record(request, command)
-    version = answer.reply.version
-    headers = told_of(request, version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    return await write_record(request, command)
 
 
 @routes.get("/history", response_model=Page[SettingHistoryItem])

@@ -6,16 +6,13 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.contracts.notifications import AddSuppression, RemoveSuppression, Suppression
-from deskwire.errors import NotFound
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import create_record, make_record, told_of
+from gateway.api.commands import create_record, write_record
 from gateway.api.fields import Address, Line, Note, RequestBody
 from gateway.api.pages import Page
 from gateway.api.records import RecordPaging, list_records, read_record
-from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import Filter
 from gateway.readmodel.lookups import lookup
-from gateway.readmodel.reading import LARGEST_ID
 
 routes = router("/suppressions", "mail")
 
@@ -80,8 +77,4 @@ async def remove_suppression(request: Request, suppression_id: int) -> Response:
     Only with a key that is not bound to a client.
     """
     caller(request).everywhere()
-    if suppression_id > LARGEST_ID:
-        raise NotFound(f"there is no suppression {suppression_id}")
-    answer = await make_record(request, RemoveSuppression(id=suppression_id))
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    return await write_record(request, RemoveSuppression(id=suppression_id))

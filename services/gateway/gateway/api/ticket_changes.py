@@ -9,9 +9,10 @@ from pydantic import BaseModel, Field
 from deskwire.contracts.people import Named
 from deskwire.contracts.ticket_commands import ChangeTicket, TicketChanges
 from deskwire.contracts.tickets import Priority, Status, Ticket
+from deskwire.messaging.requests import Answer
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import perform_change, told_of
+from gateway.api.commands import changed, perform_change
 from gateway.api.fields import Addresses, Hours, Id, Ids, Moment, Name, RequestBody, Subject, Tags
 from gateway.api.preconditions import IF_SEEN, version_if_given, version_seen
 from gateway.api.tickets import seen
@@ -185,18 +186,18 @@ async def _changed(
     *,
     hours: int | None = None,
 ) -> Response:
-    ticket, headers = await _change(request, ticket_id, changes, version, hours=hours)
-    (doc,) = await answers.as_seen(request, [shown(ticket)])
-    return Response(doc, headers=headers, media_type="application/json")
+    answer = await _change(request, ticket_id, changes, version, hours=hours)
+    (doc,) = await answers.as_seen(request, [shown(answer.reply)])
+    return changed(request, doc, answer.reply.version, replayed=answer.replayed)
 
 
 async def _replaced(
     request: Request, ticket_id: int, changes: TicketChanges, part: str
 ) -> Response:
     caller(request).everywhere()
-    ticket, headers = await _change(request, ticket_id, changes, version_seen(request))
-    values = {part: ticket.model_dump(mode="json")[part]}
-    return Response(orjson.dumps(values), headers=headers, media_type="application/json")
+    answer = await _change(request, ticket_id, changes, version_seen(request))
+    doc = answer.reply.model_dump_json(include={part})
+    return changed(request, doc, answer.reply.version, replayed=answer.replayed)
 
 
 async def _change(
@@ -206,7 +207,7 @@ async def _change(
     version: int | None,
     *,
     hours: int | None = None,
-) -> tuple[Ticket, dict[str, str]]:
+) -> Answer[Ticket]:
     by = caller(request)
     command = ChangeTicket(
         ticket_id=ticket_id,
@@ -216,8 +217,7 @@ async def _change(
         if_version=version,
         within_client=by.within,
     )
-    answer = await perform_change(request, command)
-    return answer.reply, told_of(request, answer.reply.version, replayed=answer.replayed)
+    return await perform_change(request, command)
 
 
 async def _part(request: Request, ticket_id: int, part: str) -> Response:

@@ -17,7 +17,7 @@ from deskwire.contracts.timekeeping import (
 from deskwire.errors import NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import created, perform_on_time, told_of
+from gateway.api.commands import changed, created, perform_on_time
 from gateway.api.entries import shown_on
 from gateway.api.fields import Id, Moment, Note, RequestBody
 from gateway.api.pages import Page, Paging
@@ -139,5 +139,4 @@ async def time_created(request: Request, ticket_id: int, command: AddTime | Star
 async def time_changed(request: Request, command: ChangeTime | RemoveTime | StopTimer) -> Response:
     answer = await perform_on_time(request, command)
     time = answer.reply.time
-    headers = told_of(request, time.version, replayed=answer.replayed)
-    return Response(text_of(time), headers=headers, media_type="application/json")
+    return changed(request, text_of(time), time.version, replayed=answer.replayed)

@@ -16,10 +16,9 @@ from deskwire.contracts.webhooks import (
     WebhookChanges,
     WebhookEvent,
 )
-from deskwire.errors import NotFound
 from gateway.api import pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import created, make_record, perform, told_of
+from gateway.api.commands import changed, created, perform, write_record
 from gateway.api.fields import Id, Line, Link, Moment, RequestBody, each_once
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -27,7 +26,6 @@ from gateway.api.records import OfClients, list_records, read_record, require
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, Filter, among
-from gateway.readmodel.reading import LARGEST_ID
 from gateway.readmodel.writing import keep_record
 
 routes = router("/webhooks", "webhooks")
@@ -144,23 +142,12 @@ async def replay_webhook(request: Request, webhook_id: int, replay: Replay) -> R
     arrive.
     """
     caller(request).everywhere()
-    command = ReplayWebhook(id=_known(webhook_id), **replay.model_dump())
-    answer = await perform(request, command)
-    headers = told_of(request, answer.reply.count, replayed=answer.replayed)
-    del headers["ETag"]
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
+    answer = await perform(request, ReplayWebhook(id=webhook_id, **replay.model_dump()))
+    return changed(request, text_of(answer.reply), replayed=answer.replayed)
 
 
 async def _changed(request: Request, webhook_id: int, changes: WebhookChanges) -> Response:
     caller(request).everywhere()
     version = version_if_given(request)
-    command = ChangeWebhook(id=_known(webhook_id), changes=changes, if_version=version)
-    answer = await make_record(request, command)
-    headers = told_of(request, answer.reply.version, replayed=answer.replayed)
-    return Response(text_of(answer.reply), headers=headers, media_type="application/json")
-
-
-def _known(webhook_id: int) -> int:
-    if webhook_id > LARGEST_ID:
-        raise NotFound(f"there is no webhook {webhook_id}")
-    return webhook_id
+    command = ChangeWebhook(id=webhook_id, changes=changes, if_version=version)
+    return await write_record(request, command)
