@@ -1,10 +1,8 @@
 """The same change of many tickets, each by itself: one that fails harms no other."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
@@ -12,7 +10,7 @@ from deskwire.contracts.ticket_commands import ChangeTicket, MergeTicket, Ticket
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.errors import DeskwireError
 from gateway.api.auth import Caller, caller, router, scope
-from gateway.api.commands import perform_change, perform_merge, request_id
+from gateway.api.commands import changed, perform_change, perform_merge, request_id
 from gateway.api.errors import STATUS
 from gateway.api.fields import Id, Name, Note, RequestBody, Tags
 from gateway.api.services import services
@@ -33,13 +31,7 @@ class _Bulk(RequestBody):
     ids: tuple[Id, ...] = Field(min_length=1, max_length=200)
 
 
-class _Change(_Bulk):
-    def changes(self) -> TicketChanges:
-        """What becomes of each of them."""
-        raise NotImplementedError
-
-
-class BulkAssign(_Change):
+class BulkAssign(_Bulk):
     action: Literal["assign"]
     agent_id: Id | None
 
@@ -47,14 +39,14 @@ class BulkAssign(_Change):
         return TicketChanges(assigned_to=self.agent_id)
 
 
-class BulkMove(_Change):
+class BulkMove(_Bulk):
     action: Literal["close", "reopen", "hold", "auto-close"]
 
     def changes(self) -> TicketChanges:
         return TicketChanges(status=MOVES[self.action])
 
 
-class BulkPriority(_Change):
+class BulkPriority(_Bulk):
     action: Literal["priority"]
     priority: Priority
 
@@ -62,7 +54,7 @@ class BulkPriority(_Change):
         return TicketChanges(priority=self.priority)
 
 
-class BulkCategory(_Change):
+class BulkCategory(_Bulk):
     action: Literal["category"]
     category: Name | None
 
@@ -70,7 +62,7 @@ class BulkCategory(_Change):
         return TicketChanges(category=self.category)
 
 
-class BulkTags(_Change):
+class BulkTags(_Bulk):
     action: Literal["tags"]
     tags: Tags
 
@@ -87,10 +79,7 @@ class BulkMerge(_Bulk):
     across_clients: bool = False
 
 
-Bulk = Annotated[
-    BulkAssign | BulkMove | BulkPriority | BulkCategory | BulkTags | BulkMerge,
-    Field(discriminator="action"),
-]
+Bulk = BulkAssign | BulkMove | BulkPriority | BulkCategory | BulkTags | BulkMerge
 
 
 class BulkResult(BaseModel):
@@ -109,7 +98,9 @@ class BulkResults(BaseModel):
 
 @routes.post("/bulk", response_model=BulkResults)
 @scope("tickets:write")
-async def change_many_tickets(request: Request, bulk: Bulk) -> Response:
+async def change_many_tickets(
+    request: Request, bulk: Annotated[Bulk, Field(discriminator="action")]
+) -> Response:
     """One change of up to 200 tickets. Each is told of by itself, with the status it would have."""
     by = caller(request)
     by.everywhere()
@@ -124,14 +115,12 @@ async def change_many_tickets(request: Request, bulk: Bulk) -> Response:
             return await _result(request, by, bulk, id)
 
     found = await asyncio.gather(*map(one, ids))
-    headers = {"Idempotency-Key": request.scope["idempotency_key"]}
-    if all(replayed for _, replayed in found):
-        headers["Idempotent-Replayed"] = "true"
-    results = [result for result, _ in found]
-    return Response(_text(results), headers=headers, media_type="application/json")
+    results = BulkResults(results=[result for result, _ in found])
+    replayed = all(replayed for _, replayed in found)
+    return changed(request, results.model_dump_json(), replayed=replayed)
 
 
-async def _result(request: Request, by: Caller, bulk: Any, id: int) -> tuple[BulkResult, bool]:
+async def _result(request: Request, by: Caller, bulk: Bulk, id: int) -> tuple[BulkResult, bool]:
     """What became of one, and whether that was so before."""
     try:
         version, replayed = await _done(request, by, bulk, id)
@@ -141,7 +130,7 @@ async def _result(request: Request, by: Caller, bulk: Any, id: int) -> tuple[Bul
     return BulkResult(id=id, status=200, version=version), replayed
 
 
-async def _done(request: Request, by: Caller, bulk: Any, id: int) -> tuple[int, bool]:
+async def _done(request: Request, by: Caller, bulk: Bulk, id: int) -> tuple[int, bool]:
     part = str(id)
     if isinstance(bulk, BulkMerge):
         merge = MergeTicket(
@@ -150,9 +139,5 @@ async def _done(request: Request, by: Caller, bulk: Any, id: int) -> tuple[int, 
         merged = await perform_merge(request, merge, part=part)
         return merged.reply.source.version, merged.replayed
     change = ChangeTicket(ticket_id=id, changes=bulk.changes(), actor=by.actor)
-    changed = await perform_change(request, change, part=part)
-    return changed.reply.version, changed.replayed
-
-
-def _text(results: Sequence[BulkResult]) -> bytes:
-    return orjson.dumps({"results": [result.model_dump() for result in results]})
+    answer = await perform_change(request, change, part=part)
+    return answer.reply.version, answer.replayed
