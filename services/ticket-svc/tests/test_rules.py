@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from deskwire.contracts.people import Author
 from deskwire.contracts.ticket_commands import TicketChanges
-from deskwire.contracts.tickets import EntryKind, MailSender, Status, Ticket
+from deskwire.contracts.tickets import MailSender, Status, Ticket
 from deskwire.errors import Conflict
 from ticket_svc.domain import life, merging, threads
 from ticket_svc.domain.merging import Joined
@@ -17,8 +17,6 @@ from ticket_svc.domain.threads import Correspondence, Signer
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 STATUSES: tuple[Status, ...] = get_args(Status)
-KINDS: tuple[EntryKind, ...] = get_args(EntryKind)
-AUTHORS = ("agent", "contact", "system", "unknown")
 
 emails = st.sampled_from(["ann@a.test", "Ann@a.test", "bob@b.test", "carol@c.test", "dan@d.test"])
 watchers = st.lists(emails, max_size=4, unique_by=str.casefold).map(tuple)
@@ -89,15 +87,6 @@ def test_closing_is_stamped_and_reopening_forgets_it(status: Status) -> None:
     closed = status == "closed"
     expected = {"closed_at": NOW if closed else None, "closed_by": by if closed else None}
     assert life.stamps(status, by, NOW) == expected
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("author", AUTHORS)
-def test_the_first_response_is_an_agents_that_the_client_may_read(
-    kind: EntryKind, author: str
-) -> None:
-    is_first = life.is_first_response(kind, Author.model_validate({"type": author}))
-    assert is_first is (kind == "public" and author == "agent")
 
 
 changes = st.fixed_dictionaries(

@@ -208,7 +208,7 @@ def _values(command: commands.AddEntry, origin: Origin) -> dict[str, Any]:
         "answers": life.is_answer(command, verified=origin.verified),
         "kind": command.kind,
         "internal": command.kind == "internal",
-        "responds": life.is_first_response(command.kind, command.author),
+        "responds": life.is_response(command.kind),
         "author": command.author.model_dump_json(),
         "author_name": command.author.name,
         "agent_id": command.author.id if command.author.type == "agent" else None,
