@@ -77,19 +77,9 @@ class CreateSchedule(Timing, Command[Schedule], name="schedule.create.v1"):
     rotation: tuple[int, ...] = ()
 
 
-class ScheduleChanges(Changes):
-    """What Timing has, and what else can be changed. Resumed, a schedule has missed nothing."""
+class ScheduleChanges(Changes, Timing):
+    """Resumed, a schedule has missed nothing."""
 
-    cron: str | None = None
-    every: Every | None = None
-    rrule: str | None = None
-    timezone: str = "UTC"
-    starts_at: datetime | None = None
-    ends_at: datetime | None = None
-    count: int | None = None
-    lead_seconds: int = 0
-    days_off: DaysOff = "open"
-    catch_up: CatchUp = "last"
     name: str = ""
     ticket: OpenTicket | None = None
     rotation: tuple[int, ...] = ()
