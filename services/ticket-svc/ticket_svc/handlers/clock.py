@@ -10,7 +10,7 @@ from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
 from ticket_svc.domain import deadlines
 from ticket_svc.domain.clock import NOTHING, Clock
-from ticket_svc.store import changes, clocks, documents, naming
+from ticket_svc.store import changes, clocks, documents
 
 
 async def follow(
@@ -64,18 +64,22 @@ async def recount_deadlines(message: RecountDeadlines, tx: Transaction) -> None:
     page = await tx.fetch(clocks.PAGE, client_id=message.client_id, before=message.before_ticket)
     ids = [row["id"] for row in page]
     now = await tx.fetch_value(clocks.NOW)
-    moved: dict[int, tuple[Clock, Clock]] = {}
+    moved: dict[int, tuple[Ticket, Clock, Clock]] = {}
     for row in (await changes.lock(tx, ids)).values():
         ticket, before = documents.ticket(row), documents.clock(row)
         after = deadlines.follow(before, ticket, clocks.policy_of(row), {"calendar"}, now)
         if after != before:
-            moved[ticket.id] = before, after
-            due_at = deadlines.due_at(after, ticket)
-            await tx.execute(clocks.SET, id=ticket.id, clock=clocks.column(after), due_at=due_at)
-    for row in await tx.fetch(naming.RETELL, ids=list(moved)):
+            moved[ticket.id] = ticket, before, after
+    rows = await tx.fetch(
+        clocks.MOVE,
+        ids=list(moved),
+        clocks=[clocks.column(after) for _, _, after in moved.values()],
+        due_ats=[deadlines.due_at(after, ticket) for ticket, _, after in moved.values()],
+    )
+    for row in rows:
         ticket = documents.ticket(row)
         tx.emit(TicketChanged(ticket=ticket))
-        before, after = moved[ticket.id]
+        _, before, after = moved[ticket.id]
         if before.alarm != after.alarm:
             tx.emit(alarm(ticket, after))
     if len(ids) == clocks.ROWS:

@@ -5,11 +5,26 @@ from sqlalchemy import text
 
 from deskwire.db import compiled
 from ticket_svc.domain.clock import NOTHING, Clock, Policy, policy
+from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 
 # The moments follow from a change that made a new version already.
 SET = compiled(
     text("""
     UPDATE tickets SET clock = :clock, due_at = CAST(:due_at AS timestamptz) WHERE id = :id
+    """)
+)
+
+# Told anew, but not changed: `updated_at` stays.
+MOVE = compiled(
+    text(f"""
+    WITH t AS (
+        UPDATE tickets SET clock = moved.clock, due_at = moved.due_at, version = version + 1
+        FROM unnest(CAST(:ids AS bigint[]), CAST(:clocks AS text[]),
+                    CAST(:due_ats AS timestamptz[])) AS moved (id, clock, due_at)
+        WHERE tickets.id = moved.id
+        RETURNING tickets.*
+    )
+    SELECT {TICKET}, {OPENING} FROM t {JOINS} {OPENING_JOIN} ORDER BY t.id DESC
     """)
 )
 
