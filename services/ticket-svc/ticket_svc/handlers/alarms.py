@@ -16,12 +16,13 @@ from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
 from ticket_svc.domain import deadlines
 from ticket_svc.domain.clock import Clock, Name
-from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers.changes import change_ticket
 from ticket_svc.handlers.clock import alarm, wind
-from ticket_svc.store import changes, clocks, documents, history, tickets
+from ticket_svc.handlers.tickets import opening_thread
+from ticket_svc.store import changes, clocks, documents, history
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import correspondence, team
+from ticket_svc.store.settings import team
 
 SYSTEM = Actor(author=Author(type="system"), through=Through(type="system"))
 
@@ -73,7 +74,6 @@ async def _remind(woken: Woken, tx: Transaction) -> None:
     ticket = await wind(ticket, woken.clock, rules.chased(woken.clock, policy, woken.now), tx)
     told = [Change(ticket.id, "chased_at", None, woken.now.isoformat())]
     entry = await tx.fetch_one(clocks.LAST_PUBLIC, ticket_id=ticket.id)
-    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=ticket.id)
     row = woken.row
     tx.emit(
         contracts.TicketChased(
@@ -81,7 +81,7 @@ async def _remind(woken: Woken, tx: Transaction) -> None:
             history=await history.remember(tx, SYSTEM, told),
             entry=entry and documents.entry(entry),
             text=policy.chaser_text,
-            thread=thread(woken.signer, row["opening_id"], answered, correspondence(row)),
+            thread=await opening_thread(woken.signer, row, tx),
             notify_client=row["notify_client"],
         )
     )
@@ -97,7 +97,7 @@ async def _tell_deadline(woken: Woken, tx: Transaction, *, name: Name) -> None:
     ticket = documents.ticket(await changes.update(tx, woken.ticket.id, {}))
     ticket = await wind(ticket, woken.clock, after, tx)
     told = [Change(ticket.id, "breached", None, deadline)] if breached else []
-    row, answered = woken.row, await tx.fetch_value(tickets.ANSWERS, ticket_id=ticket.id)
+    row = woken.row
     tx.emit(
         contracts.TicketDeadline(
             ticket=ticket,
@@ -105,7 +105,7 @@ async def _tell_deadline(woken: Woken, tx: Transaction, *, name: Name) -> None:
             deadline=deadline,
             breached=breached,
             due_at=due_at or woken.clock.moments[name],
-            thread=thread(woken.signer, row["opening_id"], answered, correspondence(row)),
+            thread=await opening_thread(woken.signer, row, tx),
             team=team(row),
         )
     )

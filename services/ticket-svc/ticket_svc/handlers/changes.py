@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
-
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import MailThread, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
-from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import clock
-from ticket_svc.store import changes, documents, history, people, tickets
+from ticket_svc.handlers.tickets import opening_thread
+from ticket_svc.store import changes, documents, history, people
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import correspondence
 
 TOLD_BY_MAIL = {"status", "assigned_to"}
 
@@ -47,11 +45,12 @@ async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Tran
         Change(after.id, field, life.shown(before, field), life.shown(after, field))
         for field in fields
     ]
+    by_mail = wanted.keys() & TOLD_BY_MAIL
     tx.emit(
         contracts.TicketChanged(
             ticket=after,
             history=await history.remember(tx, command.actor, told),
-            thread=await _thread(signer, row, wanted, tx),
+            thread=await opening_thread(signer, row, tx) if by_mail else None,
             notify_client=row["notify_client"],
         )
     )
@@ -82,13 +81,3 @@ async def _check_references(ticket: Ticket, wanted: Mapping[str, Any], tx: Trans
     )
     if missing is not None:
         raise missing
-
-
-async def _thread(
-    signer: Signer, row: asyncpg.Record, wanted: Mapping[str, Any], tx: Transaction
-) -> MailThread | None:
-    """What mails about it answer; they are about no entry, so they bear the opening one's token."""
-    if not wanted.keys() & TOLD_BY_MAIL:
-        return None
-    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=row["id"])
-    return thread(signer, row["opening_id"], answered, correspondence(row))

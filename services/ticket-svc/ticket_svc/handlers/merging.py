@@ -14,12 +14,12 @@ from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import merging
 from ticket_svc.domain.merging import Joined
-from ticket_svc.domain.threads import Signer, thread
+from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import clock
 from ticket_svc.handlers.changes import stored
-from ticket_svc.store import changes, documents, history, merges, tickets, timekeeping
+from ticket_svc.handlers.tickets import opening_thread
+from ticket_svc.store import changes, documents, history, merges, timekeeping
 from ticket_svc.store.history import Change
-from ticket_svc.store.settings import correspondence
 
 
 async def merge_ticket(
@@ -42,14 +42,13 @@ async def merge_ticket(
     items = await _merge_history(source, target, command, merge_id, tx)
     tx.emit(contracts.TicketChanged(ticket=after.source, history=items[1:]))
     told, shown = locked[source.id], locked[target.id]
-    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=target.id)
     tx.emit(
         contracts.TicketMerged(
             ticket=after.target,
             source=after.source,
             reason=command.reason,
             history=items[:1],
-            thread=thread(signer, shown["opening_id"], answered, correspondence(told)),
+            thread=await opening_thread(signer, shown, tx, to=told),
             closed=source.status != "closed",
             notify_client=told["notify_client"],
         )

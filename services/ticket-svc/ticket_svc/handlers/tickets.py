@@ -4,12 +4,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+import asyncpg
 import structlog
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import Entry, StoredFile, TicketEntry, Via
+from deskwire.contracts.tickets import Entry, MailThread, StoredFile, TicketEntry, Via
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread
@@ -103,6 +104,15 @@ async def open_ticket(
         )
     )
     return TicketEntry(ticket=ticket, entry=entry)
+
+
+async def opening_thread(
+    signer: Signer, row: asyncpg.Record, tx: Transaction, *, to: asyncpg.Record | None = None
+) -> MailThread:
+    """For mails that are about no entry: they bear the opening one's token. They are for the people
+    of the ticket, or for those of another one."""
+    answered = await tx.fetch_value(tickets.ANSWERS, ticket_id=row["id"])
+    return thread(signer, row["opening_id"], answered, correspondence(to or row))
 
 
 def opening_values(command: commands.OpenTicket, origin: Origin) -> dict[str, Any]:
