@@ -1,12 +1,12 @@
 """Settings as JSON: the instance's are whole, a client's are what it has otherwise."""
 
-import json
+from functools import lru_cache
 
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts.settings import EVERY_SOURCE, ClientSettings, PolicyChanges, Settings
-from deskwire.contracts.tickets import MailSender
+from deskwire.contracts.settings import ClientSettings, PolicyChanges, Settings
+from deskwire.contracts.tickets import MailSender, Source
 from deskwire.db import compiled
 from ticket_svc.domain.threads import Correspondence, written_in
 
@@ -19,13 +19,11 @@ IN_FORCE_JOIN = """
 TOLD = """
     CAST(f.doc ->> 'client_notifications' AS boolean)
         AND cl.notifications IS NOT FALSE AS notify_client,
-    f.doc ->> 'from_name' AS from_name, f.doc ->> 'from_address' AS from_address,
-    f.doc ->> 'new_ticket_addresses' AS team,
-    f.doc ->> 'languages' AS languages, coalesce(co.language, cl.language) AS language,
-    CAST(f.doc AS text) AS policy, coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone
+    CAST(f.doc AS text) AS policy, coalesce(co.language, cl.language) AS language,
+    coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone
 """
-"""Whether the client `cl` hears of new and closed tickets, who mails come from, who the team is,
-what they are written in, and what the contact `co` reads; and all of it."""
+"""Whether the client `cl` hears of new and closed tickets, all that is in force for it, what the
+contact `co` reads, and the client's clock."""
 
 LOCK = compiled(text("SELECT * FROM settings FOR UPDATE"))
 
@@ -73,21 +71,27 @@ def client_settings(row: asyncpg.Record) -> ClientSettings:
 
 def correspondence(row: asyncpg.Record) -> Correspondence:
     """From the columns of `TOLD`."""
-    languages = json.loads(row["languages"])
+    found = _in_force(row["policy"])
     return Correspondence(
-        sender=MailSender(name=row["from_name"], address=row["from_address"]),
-        language=written_in(row["language"], languages),
-        team_language=languages[0],
+        sender=MailSender(name=found.from_name, address=found.from_address),
+        language=written_in(row["language"], found.languages),
+        team_language=found.languages[0],
         timezone=row["timezone"],
     )
 
 
 def team(row: asyncpg.Record) -> tuple[str, ...]:
     """The list that is told of new tickets, from the columns of `TOLD`."""
-    return tuple(json.loads(row["team"]))
+    return _in_force(row["policy"]).new_ticket_addresses
 
 
-def team_for_new(row: asyncpg.Record, source: str) -> tuple[str, ...]:
+def team_for_new(row: asyncpg.Record, source: Source) -> tuple[str, ...]:
     """Nobody when they are not to be told of tickets that came by that way."""
-    sources = json.loads(row["policy"]).get("new_ticket_sources", EVERY_SOURCE)
-    return team(row) if source in sources else ()
+    found = _in_force(row["policy"])
+    return found.new_ticket_addresses if source in found.new_ticket_sources else ()
+
+
+@lru_cache(maxsize=1000)
+def _in_force(doc: str) -> Settings:
+    """Few differ: the instance's, and those of each client that has any of its own."""
+    return Settings.model_validate_json(doc)
