@@ -17,8 +17,8 @@ from typing import Any
 from prometheus_client import Gauge
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sqlalchemy import Column, MetaData, Table, Text, func, text
-from sqlalchemy.dialects.postgresql import TIMESTAMP
 
+from deskwire.columns import TIME
 from deskwire.db import Database, Session, compiled
 from deskwire.errors import DeskwireError
 
@@ -67,7 +67,7 @@ def oauth_table(metadata: MetaData) -> None:
         Column("name", Text, primary_key=True),
         Column("told", Text, nullable=False),
         Column("refresh_token", Text, nullable=False),
-        Column("refreshed_at", TIMESTAMP(timezone=True), nullable=False, server_default=func.now()),
+        Column("refreshed_at", TIME, nullable=False, server_default=func.now()),
     )
 
 

@@ -8,7 +8,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -17,8 +16,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
+from deskwire.columns import TIME, created_at, id_column, version
 from deskwire.contracts.schedules import Schedule, ScheduleChanged, Timing
 from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.db import compiled
@@ -30,12 +30,11 @@ from scheduler_svc.domain.runs import Run
 metadata = MetaData()
 messaging_tables(metadata)
 
-TIME = TIMESTAMP(timezone=True)
 
 schedules = Table(
     "schedules",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("timing", Text, nullable=False),
     Column("ticket", Text, nullable=False),
@@ -46,10 +45,10 @@ schedules = Table(
     Column("next_run_at", TIME),
     Column("runs", Integer, nullable=False, server_default="0"),
     Column("last_run_at", TIME),
-    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    created_at(),
     Column("updated_at", TIME),
     Column("deleted_at", TIME),
-    Column("version", Integer, nullable=False, server_default="1"),
+    version(),
     CheckConstraint("state IN ('active', 'paused', 'ended')", name="schedules_state"),
     CheckConstraint("(state = 'active') = (next_run_at IS NOT NULL)", name="schedules_next_run"),
     CheckConstraint("(next_wall IS NULL) = (next_run_at IS NULL)", name="schedules_next_wall"),

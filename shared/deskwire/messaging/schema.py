@@ -1,7 +1,9 @@
 """The tables of the messaging mechanism, the same in every service's database."""
 
 from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, Table, Text, func
-from sqlalchemy.dialects.postgresql import TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import UUID
+
+from deskwire.columns import TIME, created_at
 
 
 def messaging_tables(metadata: MetaData) -> None:
@@ -11,7 +13,7 @@ def messaging_tables(metadata: MetaData) -> None:
         metadata,
         Column("consumer", Text, primary_key=True),
         Column("message_id", UUID, primary_key=True),
-        Column("handled_at", TIMESTAMP(timezone=True), nullable=False, server_default=func.now()),
+        Column("handled_at", TIME, nullable=False, server_default=func.now()),
         Column("fingerprint", LargeBinary),
         Column("reply", Text),
         Index("inbox_old", "handled_at"),  # housekeeping: what is older than 30 days
@@ -27,8 +29,8 @@ def messaging_tables(metadata: MetaData) -> None:
         Column("correlation_id", Text, nullable=False),
         Column("causation_id", Text, nullable=False),
         Column("traceparent", Text, nullable=False),
-        Column("created_at", TIMESTAMP(timezone=True), nullable=False, server_default=func.now()),
-        Column("published_at", TIMESTAMP(timezone=True)),
+        created_at(),
+        Column("published_at", TIME),
     )
     waiting = outbox.c.published_at.is_(None)
     Index("outbox_waiting", outbox.c.id, postgresql_where=waiting)  # the relay's claim
@@ -46,8 +48,8 @@ def messaging_tables(metadata: MetaData) -> None:
         Column("traceparent", Text, nullable=False),
         Column("attempts", Integer, nullable=False),
         Column("error", Text, nullable=False),
-        Column("failed_at", TIMESTAMP(timezone=True), nullable=False, server_default=func.now()),
-        Column("retry_at", TIMESTAMP(timezone=True)),
+        Column("failed_at", TIME, nullable=False, server_default=func.now()),
+        Column("retry_at", TIME),
         Index("dead_letters_due", "retry_at"),  # the retry loop
     )
 

@@ -7,7 +7,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Date,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -18,26 +17,26 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR, UUID
 
+from deskwire.columns import TIME, created_at, id_column
 from deskwire.messaging.schema import messaging_tables
 
 metadata = MetaData()
 messaging_tables(metadata)
 
-TIME = TIMESTAMP(timezone=True)
 CURRENT_TRANSACTION = text("CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 
 API_KEYS = Table(
     "api_keys",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("secret_sha256", LargeBinary, nullable=False),
     Column("client_id", BigInteger),
     Column("agent_id", BigInteger),
     Column("scopes", ARRAY(Text), nullable=False),
-    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    created_at(),
     Column("expires_at", TIME),
     Column("revoked_at", TIME),
     Column("request_id", UUID, unique=True),  # the idempotency record of POST /keys
@@ -325,7 +324,7 @@ CHANGES = Table(
     metadata,
     # GET /events goes on from a place in this order
     Column("xid", BigInteger, primary_key=True, server_default=CURRENT_TRANSACTION),
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("at", TIME, nullable=False, server_default=func.now()),
     Column("type", Text, nullable=False),
     Column("ticket_id", BigInteger, nullable=False),

@@ -5,7 +5,6 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -16,8 +15,8 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import TIMESTAMP
 
+from deskwire.columns import TIME, id_column, version
 from deskwire.messaging.schema import messaging_tables
 from deskwire.oauth import oauth_table
 
@@ -25,7 +24,6 @@ metadata = MetaData()
 messaging_tables(metadata)
 oauth_table(metadata)
 
-TIME = TIMESTAMP(timezone=True)
 
 STATES = (
     "fetching",
@@ -44,7 +42,7 @@ at it."""
 mails = Table(
     "mails",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("mailbox", Text, nullable=False),
     Column("folder", Text, nullable=False),
     Column("uidvalidity", BigInteger, nullable=False),
@@ -68,7 +66,7 @@ mails = Table(
     Column("accepted", Boolean, nullable=False, server_default=false()),
     Column("client_id", BigInteger),
     Column("decided_by", Text),
-    Column("version", Integer, nullable=False, server_default="1"),
+    version(),
     UniqueConstraint("mailbox", "folder", "uidvalidity", "uid"),
     CheckConstraint(f"state IN {STATES}", name="mails_state"),
 )

@@ -6,7 +6,6 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -17,8 +16,9 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY
 
+from deskwire.columns import TIME, created_at, id_column, version
 from deskwire.messaging.schema import messaging_tables
 from deskwire.oauth import oauth_table
 
@@ -26,12 +26,11 @@ metadata = MetaData()
 messaging_tables(metadata)
 oauth_table(metadata)
 
-TIME = TIMESTAMP(timezone=True)
 
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("channel", Text, nullable=False, server_default="mail"),
     Column("about", Text, nullable=False),
     Column("ticket_id", BigInteger),
@@ -46,10 +45,10 @@ deliveries = Table(
     Column("leased_by", Uuid),
     Column("lease_until", TIME),
     Column("answer", Text),
-    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    created_at(),
     Column("queued_at", TIME, nullable=False, server_default=func.now()),
     Column("sent_at", TIME),
-    Column("version", Integer, nullable=False, server_default="1"),
+    version(),
     UniqueConstraint("about", "template", "recipient", name="deliveries_once"),
     CheckConstraint(
         "(state = 'sending') = (leased_by IS NOT NULL AND lease_until IS NOT NULL)",
@@ -103,45 +102,45 @@ preferences = Table(
     metadata,
     Column("agent_id", BigInteger, primary_key=True, autoincrement=False),
     Column("doc", Text, nullable=False),
-    Column("version", Integer, nullable=False, server_default="1"),
+    version(),
 )
 
 digest_items = Table(
     "digest_items",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("delivery_id", BigInteger, ForeignKey("deliveries.id"), nullable=False),
     Column("event", Text, nullable=False),
     Column("context", Text, nullable=False),
-    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    created_at(),
 )
 Index("digest_items_of", digest_items.c.delivery_id, digest_items.c.id)  # ITEMS, in their order
 
 suppressions = Table(
     "suppressions",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("delivery_id", BigInteger),
-    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    created_at(),
     Column("archived_at", TIME),
-    Column("version", Integer, nullable=False, server_default="1"),
+    version(),
     UniqueConstraint("email_key", name="suppressions_once"),  # CLAIM: whether it gets mail
 )
 
 webhooks = Table(
     "webhooks",
     metadata,
-    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    id_column(),
     Column("url", Text, nullable=False),
     Column("description", Text, nullable=False),
     Column("events", ARRAY(Text), nullable=False),
     Column("client_id", BigInteger),
     Column("secret", Text, nullable=False),
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
-    Column("created_at", TIME, nullable=False, server_default=func.now()),
+    created_at(),
     Column("archived_at", TIME),
-    Column("version", Integer, nullable=False, server_default="1"),
+    version(),
 )

@@ -8,7 +8,6 @@ from sqlalchemy import (
     Column,
     Date,
     ForeignKey,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -19,26 +18,13 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
+from deskwire.columns import TIME, created_at, id_column, version
 from deskwire.messaging.schema import messaging_tables
 
 metadata = MetaData()
 messaging_tables(metadata)
-
-TIME = TIMESTAMP(timezone=True)
-
-
-def _id() -> Column[int]:
-    return Column("id", BigInteger, Identity(always=True), primary_key=True)
-
-
-def _created() -> Column[object]:
-    return Column("created_at", TIME, nullable=False, server_default=func.now())
-
-
-def _version() -> Column[int]:
-    return Column("version", Integer, nullable=False, server_default="1")
 
 
 def _client() -> Column[int]:
@@ -54,7 +40,7 @@ def _flag(name: str) -> Column[bool]:
 
 
 def _kept() -> list[Column[Any]]:
-    return [_created(), Column("updated_at", TIME), Column("archived_at", TIME), _version()]
+    return [created_at(), Column("updated_at", TIME), Column("archived_at", TIME), version()]
 
 
 def _only_one(name: str, *columns: Column[Any]) -> Index:
@@ -68,7 +54,7 @@ settings = Table(
     metadata,
     Column("id", Integer, primary_key=True, server_default="1"),
     Column("doc", JSONB, nullable=False),
-    _version(),
+    version(),
 )
 
 client_settings = Table(
@@ -76,13 +62,13 @@ client_settings = Table(
     metadata,
     Column("client_id", BigInteger, ForeignKey("clients.id"), primary_key=True),
     Column("overrides", JSONB, nullable=False),
-    _version(),
+    version(),
 )
 
 setting_history = Table(
     "setting_history",
     metadata,
-    _id(),
+    id_column(),
     Column("client_id", BigInteger, ForeignKey("clients.id")),
     Column("at", TIME, nullable=False, server_default=func.now()),
     Column("actor", Text, nullable=False),
@@ -102,7 +88,7 @@ counters = Table(
 clients = Table(
     "clients",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     *_texts("type", "abbreviation", "website", "referral"),
     _flag("lead"),
@@ -120,7 +106,7 @@ clients = Table(
 contacts = Table(
     "contacts",
     metadata,
-    _id(),
+    id_column(),
     _client(),
     Column("name", Text, nullable=False),
     *_texts("email", "email_key", "title", "department", "phone", "extension", "mobile", "notes"),
@@ -151,7 +137,7 @@ sender_budgets = Table(
 domains = Table(
     "domains",
     metadata,
-    _id(),
+    id_column(),
     _client(),
     Column("name", Text, nullable=False),
     *_kept(),
@@ -161,7 +147,7 @@ _only_one("domains_unique_name", domains.c.name)
 agents = Table(
     "agents",
     metadata,
-    _id(),
+    id_column(),
     Column("name", Text, nullable=False),
     Column("email", Text, nullable=False),
     Column("email_key", Text, nullable=False),
@@ -174,7 +160,7 @@ _only_one("agents_unique_email", agents.c.email_key)
 assets = Table(
     "assets",
     metadata,
-    _id(),
+    id_column(),
     _client(),
     Column("name", Text, nullable=False),
     *_texts("type", "description", "make", "model", "serial", "os", "ip", "mac", "uri", "status"),
@@ -188,7 +174,7 @@ assets = Table(
 locations = Table(
     "locations",
     metadata,
-    _id(),
+    id_column(),
     _client(),
     Column("name", Text, nullable=False),
     *_texts("description", "country", "address", "city", "state", "zip", "phone", "hours", "notes"),
@@ -205,7 +191,7 @@ Index(
 tickets = Table(
     "tickets",
     metadata,
-    _id(),
+    id_column(),
     Column("number", BigInteger, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("subject", Text, nullable=False),
@@ -231,13 +217,13 @@ tickets = Table(
     Column("last_reply_kind", Text),
     Column("last_reply_by", Text),
     Column("first_response_at", TIME),
-    _created(),
+    created_at(),
     Column("created_by", Text, nullable=False),
     Column("updated_at", TIME, nullable=False, server_default=func.now()),
     Column("closed_at", TIME),
     Column("closed_by", Text),
     Column("clock", Text),  # what it waits for; null: nothing
-    _version(),
+    version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
 )
 Index(  # a client's tickets that were closed in a month
@@ -261,7 +247,7 @@ Index("tickets_armed", tickets.c.id, postgresql_where=tickets.c.clock.is_not(Non
 entries = Table(
     "entries",
     metadata,
-    _id(),
+    id_column(),
     Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("origin_ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("kind", Text, nullable=False),
@@ -277,11 +263,11 @@ entries = Table(
     Column("via", Text, nullable=False),
     Column("message_id", Text),
     Column("verified", Boolean, nullable=False, server_default=text("true")),
-    _created(),
+    created_at(),
     Column("edited_at", TIME),
     Column("redacted_at", TIME),
     Column("redacted_by", Text),
-    _version(),
+    version(),
     Index("entries_timeline", "ticket_id", "id"),  # opening entry, latest Message-IDs
 )
 Index(  # whether a blob is pointed at
@@ -296,7 +282,7 @@ Index(  # the mail that another mail answers
 time_entries = Table(
     "time_entries",
     metadata,
-    _id(),
+    id_column(),
     Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("origin_ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("entry_id", BigInteger, ForeignKey("entries.id")),
@@ -305,10 +291,10 @@ time_entries = Table(
     Column("started_at", TIME, nullable=False),
     Column("billable", Boolean, nullable=False),
     Column("note", Text, nullable=False, server_default=""),
-    _created(),
+    created_at(),
     Column("updated_at", TIME, nullable=False, server_default=func.now()),
     Column("deleted_at", TIME),
-    _version(),
+    version(),
     Index("time_entries_ticket", "ticket_id"),  # what a ticket's time_worked is the sum of
 )
 Index(  # an agent's one timer
@@ -321,7 +307,7 @@ Index(  # an agent's one timer
 invoices = Table(
     "invoices",
     metadata,
-    _id(),
+    id_column(),
     Column("number", BigInteger, nullable=False),
     Column("prefix", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="draft"),
@@ -334,20 +320,20 @@ invoices = Table(
     Column("date", Date, nullable=False),
     Column("due", Date, nullable=False),
     Column("currency", Text, nullable=False),
-    _created(),
+    created_at(),
     Column("created_by", Text, nullable=False),
     Column("updated_at", TIME, nullable=False, server_default=func.now()),
     Column("issued_at", TIME),
     Column("voided_at", TIME),
     Column("void_reason", Text),
-    _version(),
+    version(),
     UniqueConstraint("number", name="invoices_unique_number"),
 )
 
 invoice_lines = Table(
     "invoice_lines",
     metadata,
-    _id(),
+    id_column(),
     Column("invoice_id", BigInteger, ForeignKey("invoices.id"), nullable=False),
     Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("reference", Text, nullable=False),
@@ -384,7 +370,7 @@ Index(  # no minute is billed twice; a time entry's invoice
 attachments = Table(
     "attachments",
     metadata,
-    _id(),
+    id_column(),
     Column("blob_id", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("type", Text, nullable=False),
@@ -392,7 +378,7 @@ attachments = Table(
     Column("sha256", Text),
     Column("content_id", Text),
     Column("inline", Boolean, nullable=False),
-    _created(),
+    created_at(),
     Column("linked_at", TIME),  # null: an upload that no entry has named yet
     Column("uploader", Text),
     Column("request_id", UUID, unique=True),  # the idempotency record of POST /attachments
@@ -405,14 +391,14 @@ Index(  # uploads that expire
 )
 
 discarded_blobs = Table(
-    "discarded_blobs", metadata, Column("blob_id", Text, primary_key=True), _created()
+    "discarded_blobs", metadata, Column("blob_id", Text, primary_key=True), created_at()
 )
 """No row points at them any more; to be deleted."""
 
 merges = Table(
     "merges",
     metadata,
-    _id(),
+    id_column(),
     Column("source_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("target_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("reason", Text, nullable=False),
@@ -423,7 +409,7 @@ merges = Table(
     # what the target took over
     Column("watchers", ARRAY(Text), nullable=False),
     Column("asset_ids", ARRAY(BigInteger), nullable=False),
-    _created(),
+    created_at(),
     Column("undone_at", TIME),
 )
 Index(  # a ticket's merge
@@ -439,7 +425,7 @@ Index(  # what was merged into a ticket
 history = Table(
     "history",
     metadata,
-    _id(),
+    id_column(),
     Column("ticket_id", BigInteger, ForeignKey("tickets.id"), nullable=False),
     Column("at", TIME, nullable=False, server_default=func.now()),
     Column("actor", Text, nullable=False),
