@@ -26,6 +26,7 @@ from gateway.api.fields import Id, Line, Moment, Note, RequestBody
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.preconditions import IF_NONE_MATCH
 from gateway.api.records import require
+from gateway.api.responses import FRESH
 from gateway.api.services import services
 from gateway.api.uploads import FRAME_BYTES, incoming
 from gateway.readmodel.documents import text_of
@@ -55,7 +56,8 @@ UPLOAD_BODY: dict[str, Any] = {
     }
 }
 RAW: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The mail as it came", "content": {MAIL: _BINARY}}
+    200: {"description": "The mail as it came", "content": {MAIL: _BINARY}},
+    304: FRESH,
 }
 
 
