@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,6 +20,7 @@ from deskwire.local import free_port
 from deskwire.messaging.rabbit import apply_topology
 from deskwire.services import SERVICES
 from deskwire.testing import FreshDatabase
+from deskwire.topology import listeners
 from gateway.keys import create_key
 
 PATIENCE = 60.0
@@ -28,6 +28,17 @@ SUPPORT = "support@example.com"
 TEAM = "team@example.com"
 NO_BUDGETS = {"tickets_per_sender": 100_000, "acknowledgements_per_sender": 100_000}
 """Alice writes more in a test than she may in an hour."""
+
+DONE = """
+    SELECT consumer, message_id FROM inbox
+    UNION ALL SELECT consumer, message_id FROM dead_letters WHERE retry_at IS NULL
+"""
+EMITTED = "SELECT message_id, type FROM outbox"
+UNREAD = "SELECT FROM mails WHERE state = 'fetching' LIMIT 1"
+UNSENT = """
+    SELECT FROM deliveries WHERE channel = 'mail' AND (state = 'sending'
+        OR state IN ('queued', 'uncertain') AND next_attempt_at <= now()) LIMIT 1
+"""
 
 
 @dataclass(frozen=True)
@@ -98,16 +109,25 @@ class Whole:
             await connection.close()
 
     async def settled(self) -> None:
-        """Nothing is on its way any more: every outbox published, every retry done."""
-        for service in SERVICES:
-            await until(partial(self._at_rest, service.name))
+        """Nothing is on its way any more: every message handled or parked, every mail of the ledger
+        read, every mail that is due sent."""
+        await until(self._at_rest)
 
-    async def _at_rest(self, service: str) -> bool:
-        sql = """
-            SELECT (SELECT count(*) FROM outbox WHERE published_at IS NULL)
-                 + (SELECT count(*) FROM dead_letters WHERE retry_at IS NOT NULL)
-        """
-        return bool((await self.query(service, sql))[0][0] == 0)
+    async def _at_rest(self) -> bool:
+        """What is done is asked before what there is to do: with it was committed what follows."""
+        done = set(await self._everywhere(DONE))
+        if await self.query("mail-ingest-svc", UNREAD) or await self.query("notify-svc", UNSENT):
+            return False
+        return all(
+            (queue.name, message_id) in done
+            for message_id, type_ in await self._everywhere(EMITTED)
+            for queue in listeners(type_, requests=False)
+        )
+
+    async def _everywhere(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows that all the databases have."""
+        found = await asyncio.gather(*(self.query(service.name, sql) for service in SERVICES))
+        return [tuple(row) for rows in found for row in rows]
 
     async def start(self, name: str) -> None:
         service = next(s for s in SERVICES if s.name == name)
