@@ -6,20 +6,17 @@ from contextlib import asynccontextmanager, suppress
 from operator import itemgetter
 
 import asyncpg
-import structlog
 
 from deskwire.blobs import Blobs
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Outbox
 from mail_ingest_svc.domain import CHUNK_MAILS, Listed, chunks
-from mail_ingest_svc.mailbox.faults import ELSEWHERE, fault_of_the_mail
+from mail_ingest_svc.mailbox.faults import Trouble, fault_of_the_mail
 from mail_ingest_svc.mailbox.port import NotFetched
 from mail_ingest_svc.mailbox.prepare import Claimed, Preparing, Unprepared
 from mail_ingest_svc.mailbox.taking import LETHAL_CLAIMS, Taking
 from mail_ingest_svc.parse.headers import MAX_BLOCK, headers_alone
 from mail_ingest_svc.store import ledger
-
-log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
 
@@ -32,7 +29,7 @@ class KeptMails:
         self._taking = Taking(outbox)
         self._limit = limit
         self._stopped = asyncio.Event()
-        self._trouble = ""
+        self._trouble = Trouble("kept mails wait")
 
     @asynccontextmanager
     async def watching(self, drain: float) -> AsyncIterator[None]:
@@ -53,17 +50,12 @@ class KeptMails:
                         await self._stopped.wait()
 
     async def _look_safely(self) -> bool:
-        """Whatever goes wrong is told once, not at each attempt."""
         try:
             more = await self.look()
         except Exception as error:
-            trouble = str(error) or type(error).__name__
-            if trouble != self._trouble:
-                unforeseen = None if isinstance(error, ELSEWHERE) else error
-                log.warning("kept mails wait", cause=trouble, exc_info=unforeseen)
-            self._trouble = trouble
+            self._trouble.tell(error)
             return False
-        self._trouble = ""
+        self._trouble.end()
         return more
 
     async def look(self) -> bool:
@@ -104,14 +96,14 @@ class KeptMails:
 
     async def _read(self, claimed: Claimed) -> bytes | NotFetched:
         """Of a mail over the limit its headers."""
-        whole = claimed.mail.size <= self._limit
+        raw_id = claimed.raw_id or ""
         try:
-            within = range(0) if whole else range(MAX_BLOCK)
-            chunks_read = await self._blobs.read(claimed.raw_id or "", within)
+            if claimed.mail.size <= self._limit:
+                return await self._blobs.get(raw_id)
+            beginning = await self._blobs.read(raw_id, range(MAX_BLOCK))
         except NotFound as error:
             return NotFetched(str(error))
-        content = b"".join([bytes(chunk) async for chunk in chunks_read])
-        return content if whole else headers_alone(content)
+        return headers_alone(b"".join([bytes(chunk) async for chunk in beginning]))
 
 
 def _claimed(row: asyncpg.Record) -> Claimed:

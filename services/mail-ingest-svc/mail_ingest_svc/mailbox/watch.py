@@ -11,7 +11,7 @@ import structlog
 from deskwire.blobs import Blobs
 from deskwire.messaging.outbox import Outbox
 from deskwire.oauth import Tokens
-from mail_ingest_svc.mailbox.faults import ELSEWHERE
+from mail_ingest_svc.mailbox.faults import Trouble
 from mail_ingest_svc.mailbox.intake import RETRY_SECONDS, Intake
 from mail_ingest_svc.mailbox.kept import KeptMails
 from mail_ingest_svc.mailbox.parsers import Parsers
@@ -71,7 +71,7 @@ class Watcher:
         self._mailbox = intake.mailbox
         self._poll = poll
         self._pause = FIRST_PAUSE
-        self._trouble = ""
+        self._trouble = Trouble("mailbox waits")
         self._stopped = asyncio.Event()
         self._waiting = False
 
@@ -95,7 +95,7 @@ class Watcher:
                 if self._intake.taken > taken:
                     self._pause = FIRST_PAUSE
                 if not self._stopped.is_set():
-                    self._tell(error)
+                    self._trouble.tell(error)
                     await self._rest(error)
             finally:
                 await self._intake.close()
@@ -127,20 +127,10 @@ class Watcher:
         finally:
             self._waiting = False
 
-    def _tell(self, error: Exception) -> None:
-        """Once for each trouble, not for each attempt."""
-        trouble = str(error) or type(error).__name__
-        if trouble == self._trouble:
-            return
-        self._trouble = trouble
-        unforeseen = None if isinstance(error, ELSEWHERE) else error
-        log.warning("mailbox waits", cause=trouble, exc_info=unforeseen)
-
     def _recovered(self) -> None:
         self._pause = FIRST_PAUSE
-        if self._trouble:
+        if self._trouble.end():
             log.info("mailbox is read again")
-        self._trouble = ""
 
     async def _rest(self, error: Exception) -> None:
         longest = REFUSED_PAUSE if isinstance(error, LoginRefused) else LONGEST_PAUSE
