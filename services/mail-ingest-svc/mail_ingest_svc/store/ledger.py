@@ -94,11 +94,12 @@ GIVE_UP = compiled(
     """)
 )
 
+# What is in the blobs is taken from there.
 GONE = compiled(
     text(f"""
     UPDATE mails SET state = 'failed', reason = '{LEFT_UNREAD}',
         claimed_at = NULL, flagged_at = now(), version = version + 1
-    WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'fetching'
+    WHERE id = ANY(CAST(:ids AS bigint[])) AND state = 'fetching' AND raw_id IS NULL
     RETURNING {DOCUMENT}
     """)
 )
