@@ -1,4 +1,5 @@
-"""The one way in for mails that no mailbox brings: uploaded, imported, piped, or over LMTP.
+"""The way in for mails that are imported, piped, or brought over LMTP. Uploads are a command that
+the gateway asks for, see `handlers`; both make their rows by `add_mail`.
 
 Once `hand_in` has returned, the mail is in the blobs and in the ledger, and cannot get lost.
 """
