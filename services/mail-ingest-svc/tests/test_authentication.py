@@ -36,6 +36,16 @@ def found(*fields: str, sender: str = "Alice <alice@client.test>", name: str = O
         ([FAIL, PASS], "fail"),
         ([PASS, FAIL], "pass"),
         (["mx.example.com (dmarc=pass); dmarc=(x) fail header.from=client.test"], "fail"),
+        (["mx.example.com (a (b); dmarc=pass); dmarc=fail"], "fail"),
+        (['mx.example.com; spf=pass smtp.mailfrom="a;dmarc=pass"@evil.test; dmarc=fail'], "fail"),
+        ([r'mx.example.com; spf=pass smtp.mailfrom="\";dmarc=pass"@evil.test; dmarc=fail'], "fail"),
+        (
+            ["mx.example.com; spf=pass (of (a@evil.test) smtp.mailfrom=evil.test; dmarc=fail"],
+            "fail",
+        ),
+        (["mx.evil.test; spf=pass (of a@evil.test; dmarc=fail"], "none"),
+        (['mx.example.com; spf=pass smtp.mailfrom="(;spf=pass"@evil.test; dmarc=fail'], "fail"),
+        (['mx.example.com; dkim=pass header.d="client.test"'], "pass"),
         ([], "none"),
     ],
 )

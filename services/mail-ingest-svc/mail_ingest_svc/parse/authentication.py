@@ -13,7 +13,6 @@ from mail_ingest_svc.parse.words import one_line
 
 MAX_RESULTS = 50
 
-_COMMENT = re.compile(r"\([^()]*\)")
 _METHOD = re.compile(r"(\w+)(?:/\d+)?\s*=\s*(\w+)")
 _DOMAINS = {
     "dkim": re.compile(r"header\.(?:d|i)\s*=\s*\"?(?:[^\s@;\"]*@)?([^\s;\"]+)"),
@@ -53,14 +52,40 @@ def _aligned(sender: str, vouching: str) -> bool:
 
 
 def _results(headers: Headers, authserv_id: str) -> Iterator[tuple[str, str, str]]:
-    """Method, result, and the domain that it is of."""
+    """Method, result, and the domain that it is of. Of a field that is broken nobody knows what its
+    server meant: it may have said that the sender is forged."""
     for field in headers.all("authentication-results")[:MAX_RESULTS]:
-        text = _COMMENT.sub(" ", one_line(field[:MAX_STRUCTURED].decode("ascii", "replace")))
-        name, _, rest = text.lower().partition(";")
+        text = one_line(field[:MAX_STRUCTURED].decode("ascii", "replace")).lower()
+        plain = _plain(text)
+        name, _, rest = (text if plain is None else plain).partition(";")
         if name.split()[:1] != [authserv_id]:
+            continue
+        if plain is None:
+            yield "dmarc", "fail", ""
             continue
         for part in rest.split(";")[:MAX_RESULTS]:
             method = _METHOD.match(part.strip())
             if method and method[1] in _DOMAINS:
                 domain = _DOMAINS[method[1]].search(part)
                 yield method[1], method[2], domain[1] if domain else ""
+
+
+def _plain(text: str) -> str | None:
+    """Without comments, which nest, and with only what addresses are made of from quoted strings
+    (RFC 5322 section 3.2): servers quote what senders call themselves, which may look like results.
+    None when one of them has no end."""
+    kept, depth, quoted = [], 0, False
+    characters = iter(text)
+    for character in characters:
+        if character == "\\":
+            next(characters, "")
+        elif quoted:
+            quoted = character != '"'
+            kept.append(character if character.isalnum() or character in "@.-_" else "")
+        elif character in "()":
+            depth = max(0, depth + (1 if character == "(" else -1))
+            kept.append(" ")
+        elif depth == 0:
+            quoted = character == '"'
+            kept.append("" if quoted else character)
+    return None if depth or quoted else "".join(kept)
