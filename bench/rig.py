@@ -19,9 +19,12 @@ import asyncpg
 
 from deskwire.local import free_port
 from deskwire.services import SERVICES
+from deskwire.topology import QUEUES, listeners
 
 ROOT = Path(__file__).parents[1]
-START_SECONDS = 90.0
+
+EMITTED = "SELECT type, count(*) FROM outbox GROUP BY type"
+HANDLED = "SELECT count(*) FROM inbox WHERE consumer = ANY($1)"
 
 
 @dataclass(frozen=True)
@@ -65,20 +68,16 @@ class Rig:
             return json.load(answer)
 
     async def backlog(self) -> int:
-        """Events not yet published, and published events not yet handled by somebody."""
-        waiting = 0
+        """Messages yet to be handled, each once for every queue that takes it. What is handled is
+        counted first: with it was committed what follows."""
+        queues = [queue.name for queue in QUEUES if not queue.requests]
+        left = 0
         for service in SERVICES:
-            rows = await self.query(
-                service.name, "SELECT count(*) FROM outbox WHERE published_at IS NULL"
-            )
-            waiting += int(rows[0][0])
-        return waiting + await self._unhandled("gateway") + await self._unhandled("notify-svc")
-
-    async def _unhandled(self, consumer: str) -> int:
-        opened = "SELECT count(*) FROM outbox WHERE type = 'ticket.opened.v1'"
-        handled = "SELECT count(*) FROM inbox WHERE consumer = $1"
-        told = int((await self.query("ticket-svc", opened))[0][0])
-        return max(0, told - int((await self.query(consumer, handled, consumer))[0][0]))
+            left -= (await self.query(service.name, HANDLED, queues))[0]["count"]
+        for service in SERVICES:
+            for row in await self.query(service.name, EMITTED):
+                left += row["count"] * len(listeners(row["type"], requests=False))
+        return left
 
     async def settled(self, seconds: float) -> float:
         """How long it takes until nothing is on its way."""
