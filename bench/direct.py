@@ -28,7 +28,7 @@ from gateway.settings import Settings
 from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers.tickets import Origin, open_ticket
 
-SIGNER = Signer(b"a signing key for the benchmark", "example.com")
+SIGNER = Signer((b"a signing key for the benchmark",), "example.com")
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Makes what `docker compose up` reads from the folder secrets: random passwords, once. What is there stays.
+# `deploy/secrets.sh rotate` puts a new key for Message-IDs above the ones that there are.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."
@@ -18,6 +19,15 @@ keep() {
 password_of() {
     sed -E 's|^[^:]+://[^:]+:([^@]+)@.*|\1|' "secrets/$1"
 }
+
+if [ "${1-}" = rotate ]; then
+    keys=secrets/ticket-svc-signing-key
+    { random && echo && cat "$keys"; } >"$keys.new"
+    chmod 444 "$keys.new"
+    mv -f "$keys.new" "$keys"
+    echo "secrets: $keys begins with a new key; docker compose up --detach --force-recreate ticket-svc"
+    exit
+fi
 
 random | keep postgres-password
 random | keep ticket-svc-signing-key

@@ -157,7 +157,7 @@ class Server:
             message_id=f"<{uuid4()}@client.test>",
             sender=Address(email=sender),
             received_at=datetime.now(UTC),
-            references=(Signer(SIGNING_KEY.encode(), "example.com").message_id(answers),),
+            references=(Signer((SIGNING_KEY.encode(),), "example.com").message_id(answers),),
             body=Body(text=text),
         )
         self.run(self._broker.publish(wrap(mail)))

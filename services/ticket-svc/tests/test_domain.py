@@ -11,8 +11,8 @@ from deskwire.errors import Invalid
 from ticket_svc.domain import senders, threads
 from ticket_svc.domain.threads import Signer
 
-SIGNER = Signer(b"k" * 32, "example.com")
-OTHER = Signer(b"o" * 32, "example.com")
+SIGNER = Signer((b"k" * 32,), "example.com")
+OTHER = Signer((b"o" * 32,), "example.com")
 
 
 def mail(**fields: object) -> MailReceived:

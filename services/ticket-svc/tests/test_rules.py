@@ -176,7 +176,7 @@ def test_references_keep_the_beginning_and_the_latest(message_ids: list[str]) ->
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(1, 10**6)), min_size=1, max_size=12))
 def test_an_answer_threads_below_what_it_answers(entries: list[tuple[bool, int]]) -> None:
-    signer = Signer(b"k" * 32, "example.com")
+    signer = Signer((b"k" * 32,), "example.com")
     rows = [f"{f'<mail{id}@client.test>' if by_mail else ''} {id}" for by_mail, id in entries]
     thread = threads.thread(signer, 7, rows, Correspondence(MailSender()))
     by_mail, last = entries[-1]

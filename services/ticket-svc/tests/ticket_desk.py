@@ -1,9 +1,11 @@
 """ticket-svc from outside: ask it, send it mail, hear its events."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
+from pathlib import Path
 from typing import TypeVar
 from uuid import uuid4
 
@@ -21,9 +23,12 @@ from deskwire.contracts.people import (
 from deskwire.contracts.settings import SettingChanges, Settings, UpdateSettings
 from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.contracts.tickets import TicketEntry
-from deskwire.messaging.broker import Broker, Delivery
+from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.messaging.envelope import unwrap, wrap
 from deskwire.messaging.requests import ask
+from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
+from ticket_svc.main import running
+from ticket_svc.settings import Settings as TicketSettings
 
 AGENT = Author(type="agent", id=1, name="Ann")
 ACTOR = Actor(author=AGENT, through=Through(type="key", id=3))
@@ -94,3 +99,29 @@ class Desk:
     async def open(self, client_id: int | None = None, **fields: object) -> TicketEntry:
         values = {"subject": "Printer", "body": Body(text="It is on fire."), "client_id": client_id}
         return await self.ask(OpenTicket.model_validate(values | fields))
+
+
+def told(database_url: str, folder: Path, **more: object) -> TicketSettings:
+    values: dict[str, object] = {
+        "database_url": database_url,
+        "broker_url": f"memory://{uuid4()}",
+        "blob_url": f"file://{folder}/blobs",
+        "signing_key": "a signing key for tests alone",
+        "mail_domain": "example.com",
+        "health_port": 0,
+    }
+    return TicketSettings.model_validate(values | more)
+
+
+@asynccontextmanager
+async def working(settings: TicketSettings) -> AsyncIterator[Desk]:
+    async with (
+        running(settings),
+        connect(settings.broker_url) as broker,
+        db.connect(settings.database_url, size=2) as database,
+        AsyncExitStack() as ears,
+    ):
+        desk = Desk(broker, database, settings.database_url)
+        for queue in (GATEWAY, NOTIFY_SVC, MAIL_INGEST_SVC, SCHEDULER_SVC):
+            await ears.enter_async_context(broker.consume(queue, desk.hear))
+        yield desk

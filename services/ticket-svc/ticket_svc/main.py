@@ -22,7 +22,7 @@ NAME = "ticket-svc"
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
-    table = handlers(Signer(settings.signing_key.encode(), settings.mail_domain))
+    table = handlers(Signer(settings.signing_keys, settings.mail_domain))
     queues = (TICKET_SVC, TICKET_REQUESTS)
     blobs = open_blobs(settings.blob_url)
     async with (

@@ -20,16 +20,25 @@ _BRACKETS = re.compile(r"\[([^\[\]]{0,40}?)(\d{1,9})\]")
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Makes and checks the tokens of entries. A token says where, never who."""
+    """Makes and checks the tokens of entries. A token says where, never who.
 
-    key: bytes
+    The first of the keys signs; what the others have signed before is known by them.
+    """
+
+    keys: tuple[bytes, ...]
     mail_domain: str
 
     def token(self, entry_id: int) -> str:
-        return f"e{entry_id}-{self._signature(entry_id)}"
+        return _token(self.keys[0], entry_id)
 
     def message_id(self, entry_id: int) -> str:
         return f"<{self.token(entry_id)}@{self.mail_domain}>"
+
+    def message_ids(self, entry_id: int) -> list[str]:
+        """All that the entry's mail may have, since nobody keeps which key was the first then: by
+        the oldest key, and so on."""
+        tokens = (_token(key, entry_id) for key in reversed(self.keys))
+        return [f"<{token}@{self.mail_domain}>" for token in tokens]
 
     def entry_ids(self, *texts: str) -> list[int]:
         """The entries whose tokens stand in Message-IDs or addresses, the last one first."""
@@ -37,11 +46,17 @@ class Signer:
         return [int(m[1]) for m in reversed(found) if self._is_ours(int(m[1]), m[2].lower())]
 
     def _is_ours(self, entry_id: int, signature: str) -> bool:
-        return hmac.compare_digest(signature, self._signature(entry_id))
+        expected = (_signature(key, entry_id) for key in self.keys)
+        return any(hmac.compare_digest(signature, each) for each in expected)
 
-    def _signature(self, entry_id: int) -> str:
-        digest = hmac.digest(self.key, b"entry:%d" % entry_id, "sha256")
-        return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
+
+def _token(key: bytes, entry_id: int) -> str:
+    return f"e{entry_id}-{_signature(key, entry_id)}"
+
+
+def _signature(key: bytes, entry_id: int) -> str:
+    digest = hmac.digest(key, b"entry:%d" % entry_id, "sha256")
+    return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
 
 
 def answered_entries(mail: MailReceived, signer: Signer) -> list[int]:
@@ -99,7 +114,7 @@ def thread(
 ) -> MailThread:
     """``answered``: of earlier entries, oldest first, the mail's Message-ID (or nothing), a space
     and the entry's id."""
-    earlier = [_message_id(signer, row) for row in answered]
+    earlier = [message_id for row in answered for message_id in _message_ids(signer, row)]
     return MailThread(
         token=signer.token(entry_id),
         message_id=signer.message_id(entry_id),
@@ -112,7 +127,7 @@ def thread(
     )
 
 
-def _message_id(signer: Signer, row: str) -> str:
+def _message_ids(signer: Signer, row: str) -> list[str]:
     """That of the mail which brought the entry, or our own."""
     message_id, entry_id = row.rsplit(" ", 1)
-    return message_id or signer.message_id(int(entry_id))
+    return [message_id] if message_id else signer.message_ids(int(entry_id))
