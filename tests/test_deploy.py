@@ -242,6 +242,19 @@ def test_a_kubernetes_service_points_at_its_pods(service: str) -> None:
     assert {port["targetPort"] for port in exposed["spec"]["ports"]} == offered
 
 
+def test_only_labelled_pods_reach_lmtp() -> None:
+    (port,) = (
+        p for p in of_kind("Service")["mail-ingest-svc"]["spec"]["ports"] if p["name"] == "lmtp"
+    )
+    (policy,) = of_kind("NetworkPolicy").values()
+    selected = of_kind("Service")["mail-ingest-svc"]["spec"]["selector"]
+    assert policy["spec"]["podSelector"]["matchLabels"] == selected
+    health, lmtp = policy["spec"]["ingress"]
+    assert (health, lmtp["ports"]) == ({"ports": [{"port": "health"}]}, [{"port": "lmtp"}])
+    assert lmtp["from"][0]["podSelector"]["matchLabels"] == {"deskwire/lmtp": "allowed"}
+    assert port["port"] == 2424
+
+
 def test_kubernetes_jobs_are_those_of_compose() -> None:
     jobs = of_kind("Job")
     assert set(jobs) == JOBS
