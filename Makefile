@@ -53,7 +53,7 @@ bench-data: $(ready) ## Make a million tickets in var/bench: ARGS="50000 200000"
 bench-scale: $(ready) ## Measure lists and searches of a million tickets beside ten thousand
 	@$(bin)/python -m bench.scale '$(VAR)/bench' $(ARGS)
 
-bench-alarms: $(ready) ## Measure a million armed alarms beside ten thousand, and a burst of them
+bench-alarms: $(ready) ## Measure a million armed alarms beside ten thousand, a burst of them, and how late they are
 	@PYTHONPATH=deploy $(bin)/python -m bench.alarms $(ARGS)
 
 mail-report: $(ready) ## How well mails of other projects are understood, and which are not
