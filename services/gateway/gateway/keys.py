@@ -55,6 +55,7 @@ _REVOKE = compiled(
     UPDATE api_keys SET revoked_at = coalesce(revoked_at, now()) WHERE id = :id RETURNING id
     """)
 )
+_MADE_BY = compiled(text("SELECT id FROM api_keys WHERE request_id = :request_id"))
 _COLUMNS = (
     "k.id, k.name, k.client_id, k.agent_id, k.scopes, k.created_at, k.expires_at, k.revoked_at"
 )
@@ -130,7 +131,8 @@ async def create_key(
         request_id=request_id,
     )
     if key_id is None:
-        raise Conflict("this request has made a key already, which was shown once: revoke that one")
+        made = await database.fetch_value(_MADE_BY, request_id=request_id)
+        raise Conflict(f"this request has made key {made}, which was shown once: revoke that one")
     return f"dw_{key_id}_{secret}"
 
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from gateway_api import Desk, eventually
 
 from deskwire.contracts.base import Event
-from deskwire.contracts.mail import Body
-from deskwire.contracts.notifications import Delivery, DeliveryChanged
+from deskwire.contracts.mail import Body, InboundChanged, InboundMail
+from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.contracts.people import Agent, AgentChanged, Author, CreateAgent
 from deskwire.contracts.schedules import Schedule, ScheduleChanged
 from deskwire.contracts.ticket_commands import OpenTicket
@@ -114,6 +114,37 @@ async def test_deliveries(lonely_desk: Desk) -> None:
     assert await states("ticket_id=13") == [(3, "queued")]
     page = (await lonely_desk.api.get("/api/v1/mail/outbound?limit=2")).json
     assert await states(f"limit=2&cursor={page['next_cursor']}") == [(1, "sent")]
+
+
+async def test_mails_of_a_ticket_are_those_in_and_out(lonely_desk: Desk) -> None:
+    def came_in(id: int, minute: int) -> InboundChanged:
+        at = AT + timedelta(minutes=minute)
+        mail = InboundMail(
+            id=id,
+            mailbox="m",
+            state="reply",
+            size=1,
+            attempts=1,
+            ticket_id=11,
+            seen_at=at,
+            version=1,
+        )
+        return InboundChanged(mail=mail)
+
+    def went_out(id: int, minute: int, channel: Channel = "mail") -> DeliveryChanged:
+        told = {"ticket_id": 11, "created_at": AT + timedelta(minutes=minute), "channel": channel}
+        return DeliveryChanged(delivery=delivery(id, "sent").model_copy(update=told))
+
+    others = [TicketChanged(ticket=ticket(id=11)), went_out(9, 1, "webhook")]
+    await tell(lonely_desk, [*others, came_in(1, 3), came_in(2, 0), went_out(1, 3), went_out(2, 5)])
+    place, got, cursor = "/api/v1/tickets/11/mails?limit=1", [], ""
+    for _ in range(4):
+        page = (await lonely_desk.api.get(f"{place}&cursor={cursor}")).json
+        got += [(each["direction"], each["id"]) for each in page["data"]]
+        cursor = page["next_cursor"]
+    assert not cursor
+    assert got == [("in", 2), ("in", 1), ("out", 1), ("out", 2)]
+    assert (await lonely_desk.api.get(f"{place}&total=true")).json["total"] == 4
 
 
 async def test_schedules(lonely_desk: Desk) -> None:

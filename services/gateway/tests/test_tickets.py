@@ -54,8 +54,26 @@ async def test_ticket_is_opened_and_read_at_once(desk: Desk) -> None:
     assert ticket["assigned_to"] == {"id": agent["id"], "name": "Bob", "email": "bob@example.com"}
     assert ticket["due_at"] == "2030-01-02T02:04:05Z"
     assert ticket["source"] == "api"
-    by_number = await desk.api.get(f"{TICKETS}/by-number/TCK-1")
-    assert by_number.json == ticket
+    for reference in ("TCK-1", "tck-1", "1"):
+        assert (await desk.api.get(f"{TICKETS}/by-number/{reference}")).json == ticket
+    for reference in ("TCK", "TCK-2", "TCK-11", "XTCK-1", "01", "9" * 30):
+        assert (await desk.api.get(f"{TICKETS}/by-number/{reference}")).status == 404
+
+
+async def test_the_source_is_what_it_came_by(desk: Desk) -> None:
+    agent = await desk.api.made("/api/v1/agents", {"name": "Bob", "email": "b@example.com"})
+    of_agent = await desk.key("tickets:write", agent_id=agent["id"])
+    values = {"subject": "s", "body": "b"}
+    for api, told, source in (
+        (desk.api, {}, "api"),
+        (of_agent, {}, "agent"),
+        (desk.api, {"source": "portal"}, "portal"),
+    ):
+        ticket = await api.made(TICKETS, values | told)
+        assert ticket["source"] == source
+        found = (await desk.api.get(f"{TICKETS}?source={source}")).json["data"]
+        assert [each["id"] for each in found] == [ticket["id"]]
+    assert (await desk.api.post(TICKETS, values | {"source": "email"})).status == 422
 
 
 async def test_html_is_cleaned_and_has_a_text(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from deskwire.contracts.people import ChangeDomain, CreateDomain, Domain
 from gateway.api.auth import router, scope
-from gateway.api.fields import Id, RequestBody
+from gateway.api.fields import Id, RequestBody, Shape
 from gateway.api.pages import Page
 from gateway.api.preconditions import IF_SEEN
 from gateway.api.records import (
@@ -21,7 +21,11 @@ from gateway.api.records import (
 
 routes = router("/domains", "domains")
 
-DomainName = Annotated[str, Field(max_length=253, pattern=r"^[\w-]+(\.[\w-]+)+$")]
+DomainName = Annotated[
+    str,
+    Field(max_length=253),
+    Shape(r"^[\w-]+(\.[\w-]+)+$", "the name of a domain, as in `example.com`"),
+]
 
 
 class NewDomain(RequestBody):

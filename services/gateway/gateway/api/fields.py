@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar, get_args
@@ -14,8 +15,11 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     model_validator,
 )
+from pydantic_core import core_schema
 
 from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
@@ -32,6 +36,29 @@ _RUN = re.compile(r"(javascript|data|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a text must look like, in words too: pydantic would answer with the pattern."""
+
+    pattern: str
+    means: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return handler(schema) | {"pattern": self.pattern, "x-means": self.means}
+
+    def _check(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"must be {self.means}")
+        return text
 
 
 class RequestBody(BaseModel):
@@ -162,15 +189,17 @@ Notes = Annotated[
 ]
 Link = Annotated[Line, AfterValidator(link)]
 Language = Annotated[
-    str, Field(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35, description="BCP 47")
+    str,
+    Field(max_length=35, description="BCP 47"),
+    Shape(r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$", "a language as in `en` or `pt-BR`"),
 ]
 Zone = Annotated[str, Field(max_length=64, description="an IANA name"), AfterValidator(time_zone)]
 Currency = Annotated[str, Field(max_length=3, description="ISO 4217"), AfterValidator(currency)]
 Amount = Annotated[
     str,
-    Field(
-        pattern=r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
-        description="a decimal number with two digits behind the point at most",
+    Shape(
+        r"^[0-9]{1,13}(\.[0-9]{1,2})?$",
+        "a decimal number with two digits behind the point at most, as in `95.00`",
     ),
 ]
 

@@ -1,16 +1,18 @@
 """What became of a ticket: its history, and the mails about it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
+from pydantic import Field
 
+from deskwire.contracts.mail import InboundMail
 from deskwire.contracts.notifications import Delivery
 from deskwire.contracts.tickets import HistoryItem
 from gateway.api import pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.pages import Page, Paging
 from gateway.api.tickets import seen
-from gateway.readmodel.lists import DELIVERY_LIST, HISTORY_LIST, OF_MAILS, Filter
+from gateway.readmodel.lists import HISTORY_LIST, MAIL_LIST, Filter
 
 routes = router("/tickets/{ticket_id:int}", "tickets")
 
@@ -30,17 +32,28 @@ async def list_history(
     return await pages.listed(request, HISTORY_LIST, query, sort="id", filters=filters)
 
 
-@routes.get("/mails", response_model=Page[Delivery])
+class MailIn(InboundMail):
+    direction: Literal["in"]
+
+
+class MailOut(Delivery):
+    direction: Literal["out"]
+
+
+TicketMail = Annotated[MailIn | MailOut, Field(discriminator="direction")]
+
+
+@routes.get("/mails", response_model=Page[TicketMail])
 @scope("mail:read")
 async def list_mails(
     request: Request, ticket_id: int, query: Annotated[Paging, Query()]
 ) -> Response:
-    """The mails that went out about it, with the servers' answers; oldest first. Those that came in
-    are at `GET /mail/inbound?ticket_id=`.
+    """The mails that came in and went out about it, with what became of each and the servers'
+    answers; oldest first.
 
     Only with a key that is not bound to a client.
     """
     caller(request).everywhere()
     await seen(request, ticket_id)
-    filters = [OF_MAILS, Filter("ticket_id", "one", ticket_id)]
-    return await pages.listed(request, DELIVERY_LIST, query, sort="id", filters=filters)
+    filters = [Filter("ticket_id", "one", ticket_id)]
+    return await pages.listed(request, MAIL_LIST, query, sort="at", filters=filters)

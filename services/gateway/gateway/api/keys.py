@@ -82,7 +82,9 @@ async def read_key(request: Request, key_id: int) -> Response:
 @routes.post("", status_code=201, response_model=MadeKey)
 @scope("admin")
 async def create_key(request: Request, new: NewKey) -> Response:
-    """Make a key. The answer is the only place that ever shows it: a repeated request gets 409."""
+    """Make a key. The answer is the only place that ever shows it, for only its hash is kept: the
+    same request with its `Idempotency-Key` again gets 409, which names the key that it has made.
+    If the answer was lost, revoke that one and make another."""
     caller(request).everywhere()
     for kind, id in (("client", new.client_id), ("agent", new.agent_id)):
         if id is not None and (await require(request, kind, id))["archived"]:

@@ -16,7 +16,7 @@ from deskwire.contracts.notifications import (
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import changed, make_record
-from gateway.api.fields import Language, RequestBody, Zone
+from gateway.api.fields import Language, RequestBody, Shape, Zone
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.records import require
 from gateway.api.services import services
@@ -24,7 +24,11 @@ from gateway.readmodel import reading
 
 routes = router("/agents/{agent_id:int}/notifications", "agents")
 
-Clock = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])]
+Clock = Annotated[
+    str,
+    Field(examples=["22:00"]),
+    Shape(r"^([01][0-9]|2[0-3]):[0-5][0-9]$", "a time of day as in `22:00`"),
+]
 
 
 class QuietTimes(RequestBody):

@@ -126,4 +126,4 @@ def opened(cursor: str, listing: Listing, sort: str) -> Place:
 def _kind(listing: Listing, by: str) -> str:
     if by in listing.ranked:
         return "ranked"
-    return "time" if by.endswith("_at") else "name" if by == "name" else "number"
+    return "time" if by.endswith("_at") or by == "at" else "name" if by == "name" else "number"

@@ -22,7 +22,7 @@ from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record, perform, write_record
-from gateway.api.fields import Ids, Moment, Name, RequestBody, Text, body_of
+from gateway.api.fields import Ids, Moment, Name, RequestBody, Text, Zone, body_of
 from gateway.api.pages import Page
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.records import OfClients, list_records, require
@@ -32,7 +32,6 @@ from gateway.readmodel.lists import Filter
 
 routes = router("/scheduled-tickets", "scheduled tickets")
 
-Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="an IANA name")]
 Cron = Annotated[str, Field(min_length=1, max_length=500, description="as in `0 9 * * mon`")]
 Rrule = Annotated[
     str,

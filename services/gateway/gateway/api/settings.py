@@ -25,10 +25,12 @@ from gateway.api.fields import (
     Day,
     Hours,
     Id,
+    Language,
     Line,
     Name,
     Rate,
     RequestBody,
+    Shape,
     Text,
 )
 from gateway.api.pages import Page, Paging
@@ -45,20 +47,19 @@ Intervals = Annotated[
 ]
 Prefix = Annotated[
     str,
-    Field(
-        max_length=20,
-        pattern=r"^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z._-])?$",
-        description="does not end in a digit",
+    Field(max_length=20),
+    Shape(
+        r"^[A-Za-z]([A-Za-z0-9._-]*[A-Za-z._-])?$",
+        "letters, digits, `.`, `_` and `-`, of which the first is a letter and the last no digit",
     ),
 ]
 Percent = Annotated[
     str,
-    Field(
-        pattern=r"^([0-9]{1,2}(\.[0-9]{1,3})?|100)$",
-        description="a decimal number with three digits behind the point at most",
+    Shape(
+        r"^([0-9]{1,2}(\.[0-9]{1,3})?|100)$",
+        "a decimal number up to 100 with three digits behind the point at most, as in `19`",
     ),
 ]
-Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 
 
 class AutoCloseHours(RequestBody):

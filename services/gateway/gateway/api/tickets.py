@@ -1,8 +1,9 @@
 """Tickets: opened by their owner, read from here."""
 
-from typing import Any
+from typing import Any, Literal
 
 from fastapi import Request, Response
+from pydantic import Field
 
 from deskwire.blobs import Blobs, fresh_place
 from deskwire.contracts.mail import Body
@@ -55,7 +56,7 @@ class TicketTemplate(RequestBody):
         """
         if by.within is not None and self.assigned_to is not None:
             raise Forbidden("a key bound to a client assigns nobody")
-        values = self.model_dump(exclude={"body", "client_id"})
+        values = self.model_dump(exclude={"body", "client_id", "source"})
         return OpenTicket(
             **values,
             body=body,
@@ -67,9 +68,14 @@ class TicketTemplate(RequestBody):
 
 class NewTicket(TicketTemplate):
     attachment_ids: Attachments = ()
+    source: Literal["api", "portal"] | None = Field(
+        None,
+        description="`portal`: a client opens it in a front end for clients."
+        " Unless told it is `agent` with an agent's key, `api` with any other",
+    )
 
     def command(self, body: Body, by: Caller) -> OpenTicket:
-        source = "api" if by.agent is None else "agent"
+        source = self.source or ("api" if by.agent is None else "agent")
         told = {"uploader": by.uploader, "source": source}
         return super().command(body, by).model_copy(update=told)
 
@@ -97,7 +103,7 @@ async def seen(request: Request, ticket_id: int) -> Any:
 @routes.get("/by-number/{reference}", response_model=Ticket)
 @scope("tickets:read")
 async def read_ticket_by_number(request: Request, reference: str) -> Response:
-    """One ticket by what people call it, such as TCK-12."""
+    """One ticket by what people call it, such as TCK-12, tck-12 or 12."""
     within = caller(request).within
     database = services(request).database
     row = await reading.ticket_by_reference(database, reference.replace("\0", ""), within)

@@ -8,10 +8,9 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import asyncpg
 from sqlalchemy import (
-    Column,
     ColumnElement,
+    FromClause,
     Select,
-    Table,
     Text,
     any_,
     bindparam,
@@ -26,6 +25,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.db import Database, Statement, compiled
+from gateway.readmodel.mails import MAILS_OF_TICKETS
 from gateway.readmodel.tables import (
     API_KEYS,
     DELIVERIES,
@@ -64,8 +64,8 @@ class Listing:
     are read for the page's ids before any row is.
     """
 
-    table: Table
-    sorts: Mapping[str, Column[Any]]
+    table: FromClause
+    sorts: Mapping[str, ColumnElement[Any]]
     ranked: Mapping[str, Sequence[str]] = field(default_factory=dict)
     covered: bool = False
 
@@ -85,6 +85,7 @@ INVOICE_LIST = Listing(INVOICES, {"number": INVOICES.c.number})
 KEY_LIST = Listing(API_KEYS, {"id": API_KEYS.c.id})
 DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
 INBOUND_LIST = Listing(INBOUND, {"seen_at": INBOUND.c.seen_at})
+MAIL_LIST = Listing(MAILS_OF_TICKETS, {"at": MAILS_OF_TICKETS.c.at})
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _scattered(sort: str, shapes: Shapes) -> bool:
     return elsewhere and any(shape == "any of" for _, shape in shapes)
 
 
-def _columns(table: Table, by: Column[Any]) -> Select[Any]:
+def _columns(table: FromClause, by: ColumnElement[Any]) -> Select[Any]:
     blob = [table.c.blob_id] if "blob_id" in table.c else []
     return select(table.c.doc, table.c.id, by.label("at"), *blob)
 
@@ -242,7 +243,7 @@ def _total(listing: Listing, shapes: Shapes) -> Statement:
     return compiled(select(func.count()).select_from(some.limit(bindparam("limit")).subquery()))
 
 
-def conditions(table: Table, shapes: Shapes) -> list[ColumnElement[bool]]:
+def conditions(table: FromClause, shapes: Shapes) -> list[ColumnElement[bool]]:
     """With the values of `values_of`."""
     return [
         _condition(table.c[column], shape, f"v{place}")
@@ -250,7 +251,7 @@ def conditions(table: Table, shapes: Shapes) -> list[ColumnElement[bool]]:
     ]
 
 
-def _condition(column: Column[Any], shape: Shape, name: str) -> ColumnElement[bool]:
+def _condition(column: ColumnElement[Any], shape: Shape, name: str) -> ColumnElement[bool]:
     if shape == "none":
         return column.is_(None)
     if shape == "some":

@@ -1,6 +1,7 @@
 """Single documents. Whatever is read for a caller is read within the client of the caller's key."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import asyncpg
@@ -13,6 +14,8 @@ from deskwire.db import Database, compiled
 LARGEST_ID = 2**53 - 1
 """The largest integer that every JSON parser keeps exactly (RFC 8259 section 6)."""
 
+_DIGITS = re.compile(r"[0-9]{1,18}\Z")
+
 _TICKETS = compiled(
     text("""
     SELECT id, client_id, version, blob_id, doc FROM tickets
@@ -20,10 +23,12 @@ _TICKETS = compiled(
     """)
 )
 
+# By the index of numbers: a reference ends in one.
 _TICKET_BY_REFERENCE = compiled(
     text("""
     SELECT version, blob_id, doc FROM tickets
-    WHERE reference = :reference
+    WHERE number = ANY(CAST(:numbers AS bigint[]))
+      AND lower(:reference) IN (lower(reference), CAST(number AS text))
       AND (CAST(:within AS bigint) IS NULL OR client_id = :within)
     ORDER BY id DESC LIMIT 1
     """)
@@ -112,7 +117,15 @@ class TicketLoader:
 async def ticket_by_reference(
     database: Database, reference: str, within: int | None
 ) -> asyncpg.Record | None:
-    return await database.fetch_one(_TICKET_BY_REFERENCE, reference=reference, within=within)
+    """``tck-12`` and ``12`` are TCK-12, too."""
+    digits = _DIGITS.search(reference)
+    if digits is None:
+        return None
+    # where a prefix ends and the number begins is not known
+    numbers = [int(digits[0][cut:]) for cut in range(len(digits[0]))]
+    return await database.fetch_one(
+        _TICKET_BY_REFERENCE, numbers=numbers, reference=reference, within=within
+    )
 
 
 async def entry(

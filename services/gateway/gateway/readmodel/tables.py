@@ -68,8 +68,7 @@ TICKETS = Table(
     Column("blob_id", Text),
     Column("doc", Text, nullable=False),
     Column("lookups", ARRAY(Text), nullable=False, server_default="{}"),
-    Index("tickets_reference", "reference"),  # GET /tickets/by-number/{reference}
-    # in the order of the number, of the priority, of the status
+    # in the order of the number, of the priority, of the status; GET /tickets/by-number/{reference}
     Index(
         "tickets_by_number",
         "number",

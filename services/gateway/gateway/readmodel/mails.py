@@ -1,0 +1,22 @@
+"""The mails of tickets, those that came in and those that went out in one row."""
+
+from typing import Any
+
+from sqlalchemy import JSON, ColumnElement, Select, Table, cast, func, literal, select, union_all
+
+from deskwire.columns import TIME
+from gateway.readmodel.tables import DELIVERIES, INBOUND
+
+
+def _mails(direction: str, id: Any, at: ColumnElement[Any], table: Table) -> Select[Any]:
+    doc = literal(f'{{"direction":"{direction}",') + func.substr(table.c.doc, 2)
+    return select(id.label("id"), table.c.ticket_id, at.label("at"), doc.label("doc"))
+
+
+_QUEUED_AT = cast(cast(DELIVERIES.c.doc, JSON)["created_at"].as_string(), TIME)
+
+# What came in has its id below zero, so that no two have the same.
+MAILS_OF_TICKETS = union_all(
+    _mails("in", -INBOUND.c.id, INBOUND.c.seen_at, INBOUND),
+    _mails("out", DELIVERIES.c.id, _QUEUED_AT, DELIVERIES).where(DELIVERIES.c.channel == "mail"),
+).subquery("mails")
