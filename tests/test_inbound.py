@@ -12,14 +12,19 @@ from whole import Answer, Whole, drop, mail, maildir, told, until, whole
 from deskwire import db
 from deskwire.testing import FreshDatabase
 from gateway.keys import create_key
+from mail_ingest_svc.mailbox import sweep
 
 STRANGER = "eve@evil.test"
 
 
 @pytest.fixture
-async def running(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterator[Whole]:
+async def running(
+    fresh_database: FreshDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Whole]:
+    monkeypatch.setattr(sweep, "EVERY_SECONDS", 0.2)
     inbox = maildir(tmp_path / "inbox")
-    settings = told(f"memory://{uuid4()}", tmp_path, mailboxes=[f"maildir:{inbox}"])
+    told_of = {"mailboxes": [f"maildir:{inbox}"], "raw_mail_days": 30}
+    settings = told(f"memory://{uuid4()}", tmp_path, **told_of)
     async with whole(fresh_database, settings) as running:
         yield running
 
@@ -90,6 +95,24 @@ async def test_what_is_ignored_is_retried_or_discarded(running: Whole) -> None:
     assert (ticket["id"], ticket["subject"]) == (ids[1], "Second")
     assert ticket["decided_by"]["name"] == "tests"
     assert (await running.api("POST", "/mail/inbound", b"")).status == 422
+
+
+async def test_a_mail_is_gone_in_time(running: Whole) -> None:
+    sent = {"Content_Type": "message/rfc822"}
+    made = await running.api("POST", "/mail/inbound", mail("Printer").as_bytes(), **sent)
+    place = f"/mail/inbound/{made.json['id']}"
+    await first(running, "state=ticket")
+    assert (await running.api("GET", f"{place}/raw")).status == 200
+    long_ago = "UPDATE mails SET handled_at = handled_at - interval '31 days'"
+    await running.query("mail-ingest-svc", long_ago)
+
+    async def deleted() -> Any:
+        return (await running.api("GET", place)).json["raw_deleted_at"]
+
+    assert await until(deleted)
+    gone = await running.api("GET", f"{place}/raw")
+    assert (gone.status, gone.json["code"]) == (410, "gone")
+    assert gone.json["detail"].startswith(f"mail {made.json['id']} was kept until 20")
 
 
 async def _count(running: Whole, state: str, count: int) -> bool:

@@ -42,19 +42,24 @@ def day_folder(day: date) -> str:
     return f"tickets/{day.isoformat()}/"
 
 
-def raw_place() -> str:
-    """A place for a mail that is streamed in, whose digest is known only after it is stored."""
+def handed_place() -> str:
+    """A place for a mail that is handed in: it has no row yet."""
     return f"{raw_folder(datetime.now(UTC).date())}{uuid4().hex}"
 
 
 def raw_folder(day: date) -> str:
-    """The raw places of a day (UTC): mail-ingest-svc looks there for what became no mail."""
+    """Handed places of a day (UTC): mail-ingest-svc looks there for what became no mail."""
     return f"raw/{day.isoformat()}/"
 
 
 def mail_place(mail_id: int) -> str:
     """The place for the parts of one mail."""
     return f"mails/{mail_id % 256:02x}/{mail_id}"
+
+
+def raw_place(mail_id: int) -> str:
+    """The place for a mail as it came."""
+    return f"{mail_place(mail_id)}-raw"
 
 
 def has_place(blob_id: str) -> bool:

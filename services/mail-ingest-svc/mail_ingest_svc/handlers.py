@@ -81,6 +81,8 @@ async def _undecided(mail_id: int, tx: Transaction, *, with_content: bool = True
     mail = inbound(row)
     if not may_be_decided(mail.state):
         raise Conflict(f"the mail's state is {mail.state}: there is nothing to decide")
+    if with_content and mail.raw_deleted_at is not None:
+        raise Conflict(f"the mail itself was deleted on {mail.raw_deleted_at:%Y-%m-%d}, in time")
     if with_content and mail.raw_id is None:
         raise Conflict("nothing was kept of it: move it back into its folder on the mail server")
     return mail

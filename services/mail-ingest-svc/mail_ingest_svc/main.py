@@ -34,7 +34,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
         Outbox(database, broker, service=NAME).relaying() as outbox,
         consuming(HANDLERS, queues, broker, outbox, drain=settings.shutdown_seconds),
         watching(mailboxes, outbox, blobs, settings),
-        sweeping(database, blobs),
+        sweeping(outbox, blobs, raw_days=settings.raw_mail_days),
         listening(places, database, blobs, limit=limit),
         health.serving(settings.health_port, database, broker),
     ):

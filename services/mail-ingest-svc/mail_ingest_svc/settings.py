@@ -21,6 +21,12 @@ class Settings(ServiceSettings):
     max_mail_bytes: int = Field(
         50 * 1024 * 1024, gt=0, description="of a larger mail only the headers are read"
     )
+    raw_mail_days: int | None = Field(
+        None,
+        ge=1,
+        description="how long the mail as it came is kept once its ledger row is settled (None: "
+        "for ever)",
+    )
     authserv_id: str = Field(
         "", description="our mail server's name in its Authentication-Results; empty: none counts"
     )

@@ -144,7 +144,8 @@ class InboundMail(Document):
     """A mail that came in, and what became of it; ``reason`` says why.
 
     ``size`` in bytes, as the server told it. ``decided_by``: who retried, accepted or discarded it
-    last. ``raw_id`` is the blob of the mail as it came; None when it could not be read at all.
+    last. ``raw_id`` is the blob of the mail as it came; None when it could not be read at all, or
+    when it was kept for as long as it is to be (``raw_deleted_at``).
     """
 
     id: int
@@ -163,6 +164,7 @@ class InboundMail(Document):
     received_at: datetime | None = None
     handled_at: datetime | None = None
     raw_id: str | None = None
+    raw_deleted_at: datetime | None = None
     version: int
 
 

@@ -26,6 +26,7 @@ STATUS = {
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
+    "gone": 410,
     "stale_version": 412,
     "too_large": 413,
     "unsupported_media_type": 415,
@@ -60,6 +61,12 @@ class Unauthorized(Rejected):
     """Send a valid API key as `Authorization: Bearer <key>` or `X-API-Key: <key>`."""
 
     code = "unauthorized"
+
+
+class Gone(Rejected):
+    """It was there, and is not kept any more."""
+
+    code = "gone"
 
 
 class TooLarge(HTTPException):

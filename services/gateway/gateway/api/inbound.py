@@ -7,7 +7,7 @@ from fastapi import Query, Request, Response
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from deskwire.blobs import raw_place
+from deskwire.blobs import handed_place
 from deskwire.contracts.base import Command
 from deskwire.contracts.mail import (
     AcceptMail,
@@ -22,11 +22,12 @@ from gateway.api import answers, pages
 from gateway.api.auth import body_limit, caller, router, scope
 from gateway.api.commands import changed, created, perform, request_id
 from gateway.api.downloads import disposition
+from gateway.api.errors import Gone
 from gateway.api.fields import Id, Line, Moment, Note, RequestBody
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.preconditions import IF_NONE_MATCH
 from gateway.api.records import require
-from gateway.api.responses import FRESH
+from gateway.api.responses import FRESH, refused
 from gateway.api.services import services
 from gateway.api.uploads import FRAME_BYTES, incoming
 from gateway.readmodel.documents import text_of
@@ -58,6 +59,7 @@ UPLOAD_BODY: dict[str, Any] = {
 RAW: dict[int | str, dict[str, Any]] = {
     200: {"description": "The mail as it came", "content": {MAIL: _BINARY}},
     304: FRESH,
+    410: refused(410)["410"],
 }
 
 
@@ -106,7 +108,7 @@ async def upload_mail(request: Request) -> Response:
     """Hand in a mail as if a mailbox had brought it. It is `received` at first: read it again for
     what became of it."""
     caller(request).everywhere()
-    upload_id, place = request_id(request), raw_place()
+    upload_id, place = request_id(request), handed_place()
     request.scope["streams"] = True
     file = await incoming(request, None, limit=MAIL_BYTES)
     await services(request).blobs.write(place, file.chunks())
@@ -131,8 +133,11 @@ async def read_inbound(request: Request, mail_id: int) -> Response:
 )
 @scope("mail:read")
 async def read_raw(request: Request, mail_id: int) -> Response:
-    """The mail as it came, to be saved; of one that was too large its headers."""
+    """The mail as it came, to be saved; of one that was too large its headers. 410 once it was
+    kept for as long as it is to be."""
     row = await _mail(request, mail_id)
+    if deleted_at := InboundMail.model_validate_json(row["doc"]).raw_deleted_at:
+        raise Gone(f"mail {mail_id} was kept until {deleted_at:%Y-%m-%d}")
     if row["raw_id"] is None:
         raise NotFound(f"nothing was kept of mail {mail_id}")
     headers = {

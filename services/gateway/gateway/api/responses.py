@@ -47,6 +47,7 @@ REFUSALS: dict[int, tuple[str, str, tuple[str, ...]]] = {
     403: ("forbidden", "The key does not allow it", ()),
     404: ("not_found", "It is not there, or not for this key", ()),
     409: ("conflict", "What is there speaks against it", ()),
+    410: ("gone", "It was there, and is not kept any more", ()),
     412: ("stale_version", "It was changed since the version of `If-Match`", ()),
     413: ("too_large", "The body is too large", ()),
     415: ("unsupported_media_type", "The body is of another type", ()),

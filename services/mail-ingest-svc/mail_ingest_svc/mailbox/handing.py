@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from uuid import uuid4
 
-from deskwire.blobs import Blobs
+from deskwire.blobs import Blobs, handed_place
 from deskwire.contracts.mail import HandInMail
 from deskwire.db import Database
 from deskwire.messaging.outbox import transaction
@@ -37,7 +37,7 @@ class Handed:
 
 async def hand_in(database: Database, blobs: Blobs, mails: Sequence[Handed]) -> int:
     """All of them or none; returns how many were not there before."""
-    raw_ids = [await blobs.put(mail.raw) for mail in mails]
+    raw_ids = [await blobs.put(mail.raw, handed_place()) for mail in mails]
     added = 0
     async with transaction(database) as tx:
         for mail, raw_id in zip(mails, raw_ids, strict=True):

@@ -1,14 +1,15 @@
 """From the bytes of a mail to what is written of it: blobs, a ledger row, an event."""
 
 import asyncio
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
-from deskwire.blobs import Blobs, mail_place
-from deskwire.contracts.mail import Attachment, MailReceived
+from deskwire.blobs import Blobs, mail_place, raw_place
+from deskwire.contracts.mail import Attachment, Body, MailReceived
 from mail_ingest_svc.domain import Listed, body_of, content_digest, mail_received, oversize_notice
 from mail_ingest_svc.mailbox.faults import fault_of_the_mail
 from mail_ingest_svc.mailbox.parsers import ParserDied, Parsers
@@ -96,7 +97,9 @@ class Preparing:
             for each, raw in contents.items()
             if isinstance(raw, bytes) and each not in kept
         }
-        raw_ids = await asyncio.gather(*map(self._blobs.put, raws.values()))
+        raw_ids = await asyncio.gather(
+            *(self._blobs.put(raw, raw_place(each.id)) for each, raw in raws.items())
+        )
         return kept | dict(zip(raws, raw_ids, strict=True))
 
     async def _finish(
@@ -128,6 +131,7 @@ class Preparing:
             "sender": event.sender.email if event.sender else None,
             "subject": event.subject,
             "reason": read.reason,
+            "parts": _parts(body, attachments),
         }
         return Prepared(claimed, row, event)
 
@@ -142,6 +146,11 @@ class Preparing:
             content_id=part.content_id,
             inline=part.inline,
         )
+
+
+def _parts(body: Body, attachments: Sequence[Attachment]) -> str | None:
+    found = [body.blob_id, *(each.blob_id for each in attachments)]
+    return json.dumps([each for each in found if each]) if any(found) else None
 
 
 def _digests(contents: Contents) -> dict[Claimed, str | Exception]:

@@ -1,4 +1,5 @@
-"""Deletes the uploads that never became a mail: cut off, refused, or sent twice."""
+"""Deletes mails as they came: uploads that never became a mail, being cut off, refused, or sent
+twice; and those that were kept for as long as they are to be."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +12,9 @@ import structlog
 from deskwire.blobs import BlobError, Blobs, raw_folder
 from deskwire.db import LOST_CONNECTION, Database
 from deskwire.messaging.housekeeping import EVERY_SECONDS
-from mail_ingest_svc.store import decisions
+from deskwire.messaging.outbox import Outbox
+from mail_ingest_svc.store import decisions, retention
+from mail_ingest_svc.store.documents import changed
 
 log = structlog.get_logger()
 
@@ -21,8 +24,8 @@ up for."""
 
 
 @asynccontextmanager
-async def sweeping(database: Database, blobs: Blobs) -> AsyncIterator[None]:
-    task = asyncio.create_task(_sweep_for_ever(database, blobs))
+async def sweeping(outbox: Outbox, blobs: Blobs, *, raw_days: int | None) -> AsyncIterator[None]:
+    task = asyncio.create_task(_sweep_for_ever(outbox, blobs, raw_days))
     try:
         yield
     finally:
@@ -30,12 +33,15 @@ async def sweeping(database: Database, blobs: Blobs) -> AsyncIterator[None]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _sweep_for_ever(database: Database, blobs: Blobs) -> None:
+async def _sweep_for_ever(outbox: Outbox, blobs: Blobs, raw_days: int | None) -> None:
     while True:
         try:
-            await sweep(database, blobs, datetime.now(UTC).date())
+            await sweep(outbox.database, blobs, datetime.now(UTC).date())
+            if raw_days is not None:
+                await expire(outbox, raw_days)
+            await delete_discarded(outbox.database, blobs)
         except (BlobError, asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("uploads not swept", cause=str(error) or repr(error))
+            log.warning("raw mails not swept", cause=str(error) or repr(error))
         await asyncio.sleep(EVERY_SECONDS)
 
 
@@ -44,3 +50,22 @@ async def sweep(database: Database, blobs: Blobs, today: date) -> None:
         async for raw_ids in blobs.listed(raw_folder(today - timedelta(days=days))):
             for row in await database.fetch(decisions.LOOSE, raw_ids=raw_ids):
                 await blobs.delete(row["raw_id"])
+
+
+async def expire(outbox: Outbox, days: int) -> None:
+    """Let go of mails that were settled before so many days; their rows say so."""
+    expired = retention.ROWS
+    while expired == retention.ROWS:
+        async with outbox.transaction() as tx:
+            rows = await tx.fetch(retention.EXPIRE, days=days)
+            for row in rows:
+                tx.emit(changed(row))
+        expired = len(rows)
+
+
+async def delete_discarded(database: Database, blobs: Blobs) -> None:
+    while rows := await database.fetch(retention.DISCARDED):
+        for row in rows:
+            if not row["used"]:
+                await blobs.delete(row["blob_id"])
+        await database.execute(retention.DELETED, blob_ids=[row["blob_id"] for row in rows])

@@ -10,7 +10,7 @@ from deskwire.contracts.mail import InboundChanged, InboundMail
 DOCUMENT = """mails.id, mails.mailbox, mails.state, mails.reason, mails.sender, mails.subject,
     mails.message_id, mails.size, mails.attempts, mails.ticket_id, mails.entry_id,
     mails.decided_by, mails.seen_at, mails.received_at, mails.handled_at, mails.raw_id,
-    mails.version"""
+    mails.raw_deleted_at, mails.version"""
 
 
 def inbound(row: asyncpg.Record) -> InboundMail:

@@ -112,8 +112,8 @@ TAKE = compiled(
         SELECT * FROM unnest(
             CAST(:id AS bigint[]), CAST(:sha256 AS text[]), CAST(:raw_id AS text[]),
             CAST(:message_id AS text[]), CAST(:sender AS text[]), CAST(:subject AS text[]),
-            CAST(:reason AS text[]))
-        AS i(id, sha256, raw_id, message_id, sender, subject, reason)
+            CAST(:reason AS text[]), CAST(:parts AS text[]))
+        AS i(id, sha256, raw_id, message_id, sender, subject, reason, parts)
     ), first AS (
         INSERT INTO originals (sha256, mail_id)
         SELECT DISTINCT ON (sha256) sha256, id FROM incoming ORDER BY sha256, id
@@ -122,7 +122,8 @@ TAKE = compiled(
     )
     UPDATE mails SET
         sha256 = i.sha256, raw_id = i.raw_id, message_id = i.message_id, sender = i.sender,
-        subject = i.subject, reason = i.reason, received_at = now(), claimed_at = NULL,
+        subject = i.subject, reason = i.reason, parts = i.parts, received_at = now(),
+        claimed_at = NULL,
         version = version + 1,
         state = CASE WHEN first.mail_id IS NULL AND NOT EXISTS (
                 SELECT FROM originals o WHERE o.sha256 = i.sha256 AND o.mail_id = i.id)

@@ -66,6 +66,8 @@ mails = Table(
     Column("accepted", Boolean, nullable=False, server_default=false()),
     Column("client_id", BigInteger),
     Column("decided_by", Text),
+    Column("parts", Text),  # the ids of the blobs of its files and of a long text, as JSON
+    Column("raw_deleted_at", TIME),
     version(),
     UniqueConstraint("mailbox", "folder", "uidvalidity", "uid"),
     CheckConstraint(f"state IN {STATES}", name="mails_state"),
@@ -75,7 +77,13 @@ unmoved = mails.c.flagged_at.is_(None)
 Index("mails_unmoved", mails.c.mailbox, mails.c.folder, postgresql_where=unmoved)  # LEFT
 _kept = text("state = 'fetching' AND raw_id IS NOT NULL")
 Index("mails_kept", mails.c.id, postgresql_where=_kept)  # CLAIM_KEPT
-Index("mails_streamed", mails.c.raw_id, postgresql_where=text("raw_id LIKE 'raw/%'"))  # LOOSE
+Index("mails_raw", mails.c.raw_id, postgresql_where=mails.c.raw_id.is_not(None))  # LOOSE, DISCARDED
+
+SETTLED = "raw_id IS NOT NULL AND state IN ('ticket', 'reply', 'ignored', 'duplicate')"
+SETTLED_AT = "coalesce(handled_at, received_at, seen_at)"
+Index("mails_settled", text(SETTLED_AT), _table=mails, postgresql_where=text(SETTLED))  # EXPIRE
+
+discarded_blobs = Table("discarded_blobs", metadata, Column("blob_id", Text, primary_key=True))
 
 originals = Table(
     "originals",
