@@ -221,6 +221,7 @@ def _defaults(var: Path, port: int) -> Told:
         "mail_from_name": "Example Support",
         "mail_domain": "example.com",
         "signing_key": _kept_secret(var / "signing-key"),
+        "link_key": _kept_secret(var / "link-key"),
         "host": "127.0.0.1",
         "port": port,
         "public_url": f"http://127.0.0.1:{port}",

@@ -31,6 +31,7 @@ fi
 
 random | keep postgres-password
 random | keep ticket-svc-signing-key
+random | keep link-key
 echo '[]' | keep mail-ingest-svc-mailboxes
 echo 'maildir:/var/lib/deskwire/outgoing' | keep notify-svc-smtp-url
 

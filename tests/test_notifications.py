@@ -1,5 +1,8 @@
 """Who is told of what, from outside: over HTTP, and by mail as it arrives at an SMTP server."""
 
+import asyncio
+import re
+import urllib.request
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -62,6 +65,44 @@ async def desk(
     async with whole(fresh_database, settings) as running:
         agents = (await running.api("GET", "/agents")).json["data"]
         yield Desk(running, smtp_server, inbox, agents[0]["id"])
+
+
+async def page(desk: Desk, url: str, form: bytes | None = None) -> str:
+    """What is at a link of a mail; sent with a form, as a browser does."""
+    place = url.removeprefix("http://desk.example.com")
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    address = f"http://127.0.0.1:{desk.running.told['port']}{place}"
+    wanted = urllib.request.Request(address, form, kind if form is not None else {})
+    with await asyncio.to_thread(urllib.request.urlopen, wanted) as answer:
+        return str(answer.read().decode())
+
+
+async def test_a_contact_says_how_it_went_with_a_second_click(desk: Desk) -> None:
+    place = await desk.ticket(assigned_to=desk.ann, watchers=["wim@client.test"])
+    assert (await desk.running.api("POST", f"{place}/close", {})).status == 200
+    closed = await desk.mail_to(ALICE, "Ticket closed")
+    to_watcher = await desk.mail_to("wim@client.test", "Ticket closed")
+    assert "rating=" not in to_watcher.as_string()
+    body = closed.get_body(("plain",))
+    assert body is not None
+    links = re.findall(r"http://desk\.example\.com/feedback/\S+", body.get_content())
+    assert [link.partition("?")[2] for link in links] == ["rating=good", "rating=bad", ""]
+    assert "How did we do?" in await page(desk, links[1])
+    assert (await desk.running.api("GET", place)).json["feedback"] is None
+    assert "Thank you" in await page(desk, links[1], b"rating=bad&comment=It+took+a+week.")
+    told = await desk.mail_to(ANN, "is not happy with how this ticket went")
+    assert told["Subject"] == "Feedback, not good - [TCK-1] - Scanner"
+    assert "It took a week." in told.as_string()
+
+
+async def test_no_feedback_is_asked_for_where_it_is_not_wanted(desk: Desk) -> None:
+    settings = f"/clients/{desk.running.client_id}/settings"
+    version = (await desk.running.api("GET", settings)).headers["etag"]
+    off = await desk.running.api("PATCH", settings, {"feedback": False}, If_Match=version)
+    assert off.status == 200, off.body
+    assert (await desk.running.api("POST", f"{await desk.ticket()}/close", {})).status == 200
+    closed = await desk.mail_to(ALICE, "Ticket closed")
+    assert "/feedback/" not in closed.as_string()
 
 
 async def test_both_sides_are_told_what_concerns_them(desk: Desk) -> None:

@@ -169,6 +169,7 @@ HANDLERS: Handlers = {
     events.TicketChased: keep_ticket,
     events.TicketDeadline: keep_ticket,
     events.TicketMerged: keep_ticket,
+    events.TicketRated: keep_ticket,
     events.HistoryTold: keep_history,
     events.EntryChanged: keep_entry,
     TimeChanged: keep_time,

@@ -21,6 +21,11 @@ class Settings(ServiceSettings):
     public_url: str = Field(
         "", description="how clients reach it, such as https://desk.example.com"
     )
+    link_key: str = Field(
+        "",
+        pattern=r"^(.{16,}(\n.{16,})*)?$",
+        description="secret behind links in mails, notify-svc's too; empty: there are none",
+    )
     itflow_api: bool = Field(
         default=True, description="serve ITFlow's API, such as /api/v1/tickets/read.php"
     )

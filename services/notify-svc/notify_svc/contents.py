@@ -1,7 +1,7 @@
 """What stands in a mail: subject, text and HTML. Texts of tickets are values, never templates."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -44,10 +44,17 @@ class Contents:
     html: str
 
 
-def contents(mail: Mail, wording: Wording, *, sender_name: str, ticket_url: str | None) -> Contents:
+def contents(
+    mail: Mail,
+    wording: Wording,
+    *,
+    sender_name: str,
+    ticket_url: str | None,
+    links: Mapping[str, str],
+) -> Contents:
     """Raises `NotSaid` or a `TemplateError` for what the templates do not have."""
     said = wording.of(mail.template, mail.notice.language)
-    values: Values = {"sender_name": sender_name, "language": said.language}
+    values: Values = {"sender_name": sender_name, "language": said.language, **links}
     if isinstance(mail.notice, Digest):
         values |= _of_digest(mail.notice, wording, ticket_url)
     else:

@@ -14,6 +14,7 @@ from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
 from notify_svc.contents import Contents, contents
 from notify_svc.domain.mails import Digest, Mail, Notice, Template
+from notify_svc.linking import MailLinks
 from notify_svc.mime import File, field, mailbox, message, one_line, words
 from notify_svc.settings import Settings
 from notify_svc.wording import NotSaid, Wording
@@ -40,6 +41,7 @@ class Letterhead:
     plus_addressing: bool = True
     ticket_url: str | None = None
     wording: Wording = field_of(default_factory=Wording)
+    links: MailLinks = field_of(default_factory=MailLinks)
 
     @classmethod
     def of(cls, settings: Settings) -> "Letterhead":
@@ -52,6 +54,7 @@ class Letterhead:
             plus_addressing=settings.plus_addressing,
             ticket_url=settings.ticket_url,
             wording=Wording(settings.templates),
+            links=MailLinks.of(settings.public_url, settings.link_key),
         )
 
     def reply_to(self, notice: Notice | Digest) -> str:
@@ -107,7 +110,11 @@ def render(
         raise CannotRender(f"{recipient} is our own address: the mail would come back as a ticket")
     try:
         said = contents(
-            mail, letterhead.wording, sender_name=letterhead.name, ticket_url=letterhead.ticket_url
+            mail,
+            letterhead.wording,
+            sender_name=letterhead.name,
+            ticket_url=letterhead.ticket_url,
+            links=letterhead.links.in_mail(mail, created_at),
         )
         head = _headers(mail, letterhead, recipient, said, created_at)
         content = message(

@@ -8,7 +8,8 @@ from jinja2 import TemplateError
 
 from deskwire.errors import SetupError
 from notify_svc.contents import Contents, contents
-from notify_svc.samples import samples
+from notify_svc.linking import MailLinks
+from notify_svc.samples import NOW, samples
 from notify_svc.wording import NotSaid, Wording
 
 WIDTHS = (600, 360)
@@ -17,6 +18,7 @@ _PAGE = """<!DOCTYPE html>
 <body style="margin: 16px; font-family: sans-serif; background: #888;">{shown}</body></html>
 """
 
+LINKS = MailLinks.of("https://desk.example.com", "a key for previews alone")
 SENDER, TICKET_URL = "Example Support", "https://desk.example.com/tickets/{id}"
 
 
@@ -24,7 +26,16 @@ def previews(wording: Wording, language: str) -> Iterator[tuple[str, Contents]]:
     """Every mail in a language, by name. Raises `SetupError` for the first that is none."""
     for name, mail in samples(language):
         try:
-            yield name, contents(mail, wording, sender_name=SENDER, ticket_url=TICKET_URL)
+            yield (
+                name,
+                contents(
+                    mail,
+                    wording,
+                    sender_name=SENDER,
+                    ticket_url=TICKET_URL,
+                    links=LINKS.in_mail(mail, NOW),
+                ),
+            )
         except (TemplateError, NotSaid, KeyError, TypeError, ValueError) as error:
             raise SetupError(f"mail {name} in {language}: {_explained(error)}") from error
 

@@ -23,6 +23,7 @@ TEXTS: dict[Template, Body] = {
     "note": Body(text="Toner ordered, number 4711."),
     "mention": Body(text="@bob can you take this one?"),
     "merged": Body(text="The same fault"),
+    "feedback": Body(text="Quick and friendly, thank you!"),
     **dict.fromkeys(("ticket-created", "new-ticket", "assigned"), OPENING),
 }
 
@@ -56,11 +57,12 @@ def _notice(template: Template, variant: str, language: str) -> Notice:
         assignee=Person(id=2, name="Bob", email="bob@example.com"),
         priority="high",
         source="api",
-        author="Ann Baker" if template in ("client-reply", "new-ticket") else "Carol",
+        author="Ann Baker" if template in ("client-reply", "new-ticket", "feedback") else "Carol",
         to_name="Ann Baker",
         into="TCK-9" if template in ("merged", "ticket-merged") else "",
         closes_at=NOW + timedelta(days=2),
         due_at=NOW + timedelta(hours=2),
+        asked=7 if template == "ticket-closed" else None,
         variant=variant,
         language=language,
         body=REPLY if variant == "replied" else text,

@@ -25,6 +25,14 @@ class Settings(ServiceSettings):
     ticket_url: str | None = Field(
         None, description="where an agent sees a ticket: https://desk.example.com/tickets/{id}"
     )
+    public_url: str = Field(
+        "", description="how clients reach the gateway, for links in mails; empty: there are none"
+    )
+    link_key: str = Field(
+        "",
+        pattern=r"^(.{16,}(\n.{16,})*)?$",
+        description="secret behind these links, the gateway's too; empty: there are none",
+    )
     templates: Path | None = Field(
         None, description="a folder with sentences and templates of mails, before those that are"
     )

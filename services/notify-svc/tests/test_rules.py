@@ -11,6 +11,7 @@ from deskwire.contracts.notifications import AgentNotifications
 from deskwire.contracts.people import Author, Person, Through
 from deskwire.contracts.tickets import (
     Deadline,
+    Feedback,
     HistoryItem,
     StoredFile,
     TicketChanged,
@@ -19,6 +20,7 @@ from deskwire.contracts.tickets import (
     TicketMerged,
     TicketNoted,
     TicketOpened,
+    TicketRated,
     TicketReplied,
 )
 from notify_svc.domain.agents import Agent
@@ -147,6 +149,14 @@ def merged(*, closed: bool) -> Callable[[Author, bool], Told]:
     return make
 
 
+def rated(by: Author, _told: bool) -> Told:  # as the others
+    said = Feedback(rating="bad", comment="Too slow.", by=by, at=NOON)
+    about = ticket(version=7, feedback=said, **WHOLE)
+    change = history(by, feedback=(None, {"rating": "bad", "comment": "Too slow."}))
+    team = (PEOPLE["team"],)
+    return TicketRated(ticket=about, history=change, thread=thread(1), team=team)
+
+
 BEFORE = ({"id": 3, "name": "Cem"}, {"id": 2, "name": "Bob"})
 EVENTS: Mapping[str, Callable[[Author, bool], Told]] = {
     "opened": opened,
@@ -167,6 +177,7 @@ EVENTS: Mapping[str, Callable[[Author, bool], Told]] = {
     "chased": chased,
     "due soon": deadline("resolution", breached=False),
     "overdue": deadline("first_response", breached=True),
+    "rated": rated,
     "merged": merged(closed=True),
     "merged, closed": merged(closed=False),
     "told anew": changed(),
@@ -192,6 +203,7 @@ assigned, closed| ticket-closed* | ticket-closed* |           | assigned    | un
 chased          | chaser         |                |           |             |            |
 due soon        |                |                | due-soon  | due-soon    |            |
 overdue         |                |                | overdue   | overdue     |            |
+rated           |                |                |           | feedback    |            |
 merged          | ticket-merged* | ticket-merged* |           | merged      |            |
 merged, closed  |                |                |           | merged      |            |
 told anew       |                |                |           |             |            |
@@ -326,3 +338,25 @@ def test_a_mail_knows_all_that_it_says() -> None:
     assert isinstance(mail.notice, Notice)
     assert (mail.about, mail.notice.to_name, mail.notice.author) == ("entry:2", "Alice", "Ann")
     assert mail.notice.body.text == "Water is on its way."
+
+
+@pytest.mark.parametrize("name", ["closed", "reply, closed"])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_the_contact_alone_is_asked_how_it_went(name: str, wanted: bool) -> None:
+    event = EVENTS[name](ACTORS["other"], True)
+    assert event.thread is not None
+    event = event.model_copy(
+        update={"thread": event.thread.model_copy(update={"feedback": wanted})}
+    )
+    asked = {m.recipient: m.notice.asked for m in sent(event) if isinstance(m.notice, Notice)}
+    assert asked.pop(PEOPLE["contact"]) == (5 if wanted else None)
+    assert set(asked.values()) == {None}
+
+
+def test_feedback_on_a_ticket_of_nobody_is_told_to_the_team() -> None:
+    event = rated(ACTORS["contact"], True)
+    unassigned = event.ticket.model_copy(update={"assigned_to": None})
+    (mail,) = sent(event.model_copy(update={"ticket": unassigned}))
+    assert (mail.recipient, mail.template) == (PEOPLE["team"], "feedback")
+    assert isinstance(mail.notice, Notice)
+    assert (mail.notice.variant, mail.notice.body.text) == ("bad", "Too slow.")

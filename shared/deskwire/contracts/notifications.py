@@ -22,6 +22,7 @@ AgentEvent = Literal[
     "undelivered",
     "due-soon",
     "overdue",
+    "feedback",
 ]
 """What agents are told of; all but ``mention`` are about tickets that are (or were) assigned to
 them, and done by somebody else. ``undelivered``: a mail to the client's people did not go out.

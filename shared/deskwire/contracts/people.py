@@ -25,9 +25,10 @@ class Author(Document):
 
 
 class Through(Document):
-    """By which way something was done: ``id`` is that of the key, mail, schedule or merge."""
+    """By which way something was done: ``id`` is that of the key, mail, schedule or merge;
+    ``link`` is one in a mail."""
 
-    type: Literal["key", "mail", "schedule", "merge", "system"]
+    type: Literal["key", "mail", "schedule", "merge", "link", "system"]
     id: int | None = None
 
 

@@ -129,7 +129,8 @@ class InstanceSettings(Document):
 class PolicySettings(Document):
     """What can be otherwise for a client.
 
-    ``client_notifications``: whether clients are told of new and of closed tickets. ``from_name``,
+    ``client_notifications``: whether clients are told of new and of closed tickets. ``feedback``:
+    whether the contact is asked how it went when a ticket is closed. ``from_name``,
     ``from_address``: who mails come from (None: as notify-svc is told). ``reopen_days``: so long a
     client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
     what the reminder says (None: what its template says). ``tax_rate``: percent of what is
@@ -137,6 +138,7 @@ class PolicySettings(Document):
     """
 
     client_notifications: bool = True
+    feedback: bool = True
     from_name: str | None = None
     from_address: str | None = None
     reopen_days: int = 14
@@ -164,6 +166,7 @@ class PolicyChanges(Changes):
     """What is to be otherwise; None takes it back."""
 
     client_notifications: bool | None = None
+    feedback: bool | None = None
     from_name: str | None = None
     from_address: str | None = None
     reopen_days: int | None = None

@@ -13,6 +13,7 @@ from deskwire.contracts.tickets import (
     EntryKind,
     MergedTickets,
     Priority,
+    Rating,
     Source,
     Status,
     Ticket,
@@ -117,6 +118,15 @@ class ChangeTicket(Command[Ticket], name="ticket.change.v1"):
     if_version: int | None = None
     refuse_unchanged: bool = False
     within_client: int | None = None
+
+
+class RateTicket(Command[Ticket], name="ticket.rate.v1"):
+    """Its contact says how it went; the last word counts, and the same again is no change."""
+
+    ticket_id: int
+    contact_id: int
+    rating: Rating
+    comment: str | None = None
 
 
 class MergeTicket(Command[MergedTickets], name="ticket.merge.v1"):

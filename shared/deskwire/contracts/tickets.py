@@ -15,6 +15,7 @@ Deadline = Literal["first_response", "resolution"]
 EntryKind = Literal["public", "internal", "client"]
 Source = Literal["api", "email", "agent", "schedule", "portal"]
 Via = Literal["api", "email", "schedule"]
+Rating = Literal["good", "bad"]
 
 LONGEST_TIME = 366 * 86_400
 """Seconds: no time worked is longer."""
@@ -33,6 +34,15 @@ class AutoClosing(Document):
     chaser_at: datetime | None = None
     chased_at: datetime | None = None
     closes_at: datetime
+
+
+class Feedback(Document):
+    """What the contact said of how it went, when asked at the end."""
+
+    rating: Rating
+    comment: str | None = None
+    by: Author
+    at: datetime
 
 
 class StoredFile(Document):
@@ -89,6 +99,7 @@ class Ticket(Document):
     auto_close: AutoClosing | None = None
     first_response_due_at: datetime | None = None
     breached: tuple[Deadline, ...] = ()
+    feedback: Feedback | None = None
     version: int
 
 
@@ -182,7 +193,7 @@ class MailThread(Document):
     ``message_id`` is for the mails that a client gets; ``token`` is the signed part of it, for
     other Message-IDs and for the Reply-To address. ``sender`` is who all of them come from.
     ``language`` is what the client's people read, ``team_language`` what agents do (BCP 47);
-    ``timezone`` is the client's.
+    ``timezone`` is the client's. ``feedback``: who hears that it is closed is asked how it went.
     """
 
     token: str
@@ -193,6 +204,7 @@ class MailThread(Document):
     language: str = "en"
     team_language: str = "en"
     timezone: str = "UTC"
+    feedback: bool = False
 
 
 # Events. Those of a ticket carry the whole new document: a projector needs nothing else.
@@ -271,6 +283,14 @@ class TicketDeadline(TicketEvent, name="ticket.deadline.v1"):
     due_at: datetime
     thread: MailThread
     team: tuple[str, ...]
+    notify_client: bool = False
+
+
+class TicketRated(TicketEvent, name="ticket.rated.v1"):
+    """Its contact said how it went, or changed that. ``team``: told while nobody is assigned."""
+
+    thread: MailThread
+    team: tuple[str, ...] = ()
     notify_client: bool = False
 
 

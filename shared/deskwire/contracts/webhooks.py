@@ -13,6 +13,7 @@ WebhookEvent = Literal[
     "ticket.chased",
     "ticket.deadline",
     "ticket.merged",
+    "ticket.rated",
 ]
 
 

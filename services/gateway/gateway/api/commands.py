@@ -51,6 +51,10 @@ async def perform(request: Request, command: Command[Reply], *, part: str = "") 
     ``part`` tells the commands of one request apart.
     """
     id = uuid5(request_id(request), part) if part else request_id(request)
+    return await ask_owner(request, command, id)
+
+
+async def ask_owner(request: Request, command: Command[Reply], id: UUID) -> Answer[Reply]:
     cause = Envelope("http", b"", id, "", str(id), traceparent=request.scope["traceparent"])
     token = current.set(cause)
     try:

@@ -17,7 +17,7 @@ routes = router("/tickets", "tickets")
 
 
 def _of(name: str, part: str) -> Callable[[Mapping[str, Any]], Any]:
-    return lambda ticket: ticket[name] and ticket[name][part]
+    return lambda ticket: ticket.get(name) and ticket[name][part]
 
 
 COLUMNS: Columns = {
@@ -45,6 +45,8 @@ COLUMNS: Columns = {
     "created_at": lambda ticket: ticket["created_at"],
     "updated_at": lambda ticket: ticket["updated_at"],
     "closed_at": lambda ticket: ticket["closed_at"],
+    "feedback": _of("feedback", "rating"),
+    "feedback_comment": _of("feedback", "comment"),
     "merged_into": lambda ticket: ticket["merged_into"],
 }
 
@@ -67,7 +69,7 @@ async def export_tickets(request: Request, query: Annotated[Export, Query()]) ->
     Columns: id, reference, subject, status, priority, category, source, client_id, client,
     contact_id, contact, contact_email, assigned_to_id, assigned_to, assets, tags, billable,
     time_worked (seconds), entry_count, due_at, first_response_at, created_at, updated_at,
-    closed_at, merged_into. Times are RFC 3339 UTC.
+    closed_at, feedback, feedback_comment, merged_into. Times are RFC 3339 UTC.
     """
     database, within = services(request).lists, caller(request).within
     of = await asked(database, query, query.filters(within), within)

@@ -138,6 +138,7 @@ class PolicyChange(RequestBody):
     """What is left out stays as it is; null takes it back."""
 
     client_notifications: bool | None = Field(None, description="of new and of closed tickets")
+    feedback: bool | None = Field(None, description="contacts are asked for it by the closing mail")
     from_name: Name | None = Field(None, description="who mails come from")
     from_address: Annotated[Address, Field(max_length=254)] | None = None
     reopen_days: int | None = Field(

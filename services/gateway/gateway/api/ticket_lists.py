@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Query, Request, Response
 from pydantic import AfterValidator, Field
 
-from deskwire.contracts.tickets import Priority, Source, Status, Ticket
+from deskwire.contracts.tickets import Priority, Rating, Source, Status, Ticket
 from deskwire.db import Database
 from gateway.api import pages
 from gateway.api.answers import as_seen
@@ -33,7 +33,13 @@ Assigned = Annotated[
 Named = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
 
 COLUMNS = ("client_id", "assigned_to", "status", "priority", "source")
-LOOKUPS = {"contact_id": "contact", "asset_id": "asset", "tag": "tag", "category": "category"}
+LOOKUPS = {
+    "contact_id": "contact",
+    "asset_id": "asset",
+    "tag": "tag",
+    "category": "category",
+    "feedback": "feedback",
+}
 
 
 def _searchable(q: str) -> str:
@@ -68,6 +74,7 @@ class TicketSelection(pages.Parameters):
     tag: Several[Named] | None = None
     category: Several[Named] | None = None
     source: Several[Source] | None = None
+    feedback: Several[Rating] | None = Field(None, description="what the contact said of it")
     created_after: Moment | None = None
     created_before: Moment | None = None
     updated_after: Moment | None = None

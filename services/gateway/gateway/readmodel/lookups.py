@@ -34,6 +34,7 @@ def _values(record: BaseModel) -> Iterator[tuple[str, str | None]]:
         case Ticket():
             yield "category", record.category
             yield "contact", str(record.contact.id) if record.contact else None
+            yield "feedback", record.feedback.rating if record.feedback else None
             yield from (("tag", tag) for tag in record.tags)
             yield from (("asset", str(asset.id)) for asset in record.assets)
         case Client() | Domain() | Location():

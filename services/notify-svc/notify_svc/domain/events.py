@@ -13,6 +13,7 @@ from deskwire.contracts.tickets import (
     TicketMerged,
     TicketNoted,
     TicketOpened,
+    TicketRated,
     TicketReplied,
 )
 from notify_svc.domain.agents import Agent, Agents, mentioned
@@ -25,9 +26,12 @@ NO_TEXT = Body(text="")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
+    """``contact_id``: as the ticket's contact."""
+
     email: str
     name: str = ""
     agent_id: int | None = None
+    contact_id: int | None = None
 
     def is_(self, author: Author) -> bool:
         if author.type == "agent" and author.id is not None and author.id == self.agent_id:
@@ -94,6 +98,10 @@ def of_response(event: Told) -> bool:
     return isinstance(event, TicketDeadline) and event.deadline == "first_response"
 
 
+def went_badly(event: Told) -> bool:
+    return (said := event.ticket.feedback) is not None and said.rating == "bad"
+
+
 def closes_source(event: Told) -> bool:
     return isinstance(event, TicketMerged) and event.closed
 
@@ -129,7 +137,7 @@ def source_side(event: Told, _agents: Agents) -> list[Recipient]:
 
 
 def team(event: Told, _agents: Agents) -> list[Recipient]:
-    if isinstance(event, TicketOpened | TicketReplied | TicketNoted | TicketDeadline):
+    if isinstance(event, TicketOpened | TicketReplied | TicketNoted | TicketDeadline | TicketRated):
         return [Recipient(email) for email in event.team]
     return []
 
@@ -202,6 +210,11 @@ def last_reply(event: Told) -> Shown:
     return Shown(said.body) if said else Shown()
 
 
+def comment(event: Told) -> Shown:
+    said = event.ticket.feedback
+    return Shown(Body(text=said.comment or "")) if said else Shown()
+
+
 def reason(event: Told) -> Shown:
     return Shown(Body(text=event.reason)) if isinstance(event, TicketMerged) else Shown()
 
@@ -211,7 +224,9 @@ def reason(event: Told) -> Shown:
 
 def _contact(ticket: Ticket) -> list[Recipient]:
     person = ticket.contact
-    return [Recipient(person.email, person.name)] if person and person.email else []
+    if person is None or not person.email:
+        return []
+    return [Recipient(person.email, person.name, contact_id=person.id)]
 
 
 def _watchers(ticket: Ticket) -> list[Recipient]:

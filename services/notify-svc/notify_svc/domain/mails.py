@@ -20,6 +20,7 @@ from deskwire.contracts.tickets import (
     TicketMerged,
     TicketNoted,
     TicketOpened,
+    TicketRated,
     TicketReplied,
 )
 from notify_svc.domain.agents import Agent
@@ -39,6 +40,7 @@ Told = (
     | TicketChased
     | TicketDeadline
     | TicketMerged
+    | TicketRated
 )
 
 
@@ -47,7 +49,8 @@ class Notice(Document):
 
     ``variant`` is which of a mail's sentences fit; ``author`` who did what is told of; ``into`` the
     ticket that this one was merged into; ``answer`` what a server said of a mail to ``failed``;
-    ``lead`` what the desk says in place of the first sentence.
+    ``lead`` what the desk says in place of the first sentence; ``asked`` the contact that is asked
+    how it went.
     """
 
     ticket_id: int
@@ -64,6 +67,7 @@ class Notice(Document):
     failed: str = ""
     answer: str = ""
     lead: str = ""
+    asked: int | None = None
     closes_at: datetime | None = None
     due_at: datetime | None = None
     variant: str = ""

@@ -17,6 +17,7 @@ from deskwire.contracts.tickets import (
     TicketMerged,
     TicketNoted,
     TicketOpened,
+    TicketRated,
     TicketReplied,
 )
 from notify_svc.domain.agents import Agent, Agents
@@ -35,6 +36,7 @@ from notify_svc.domain.events import (
     client_side,
     closes,
     closes_source,
+    comment,
     contact_to_confirm,
     entry,
     last_reply,
@@ -57,6 +59,7 @@ from notify_svc.domain.events import (
     verified,
     waits_for_answer,
     watchers,
+    went_badly,
 )
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
@@ -153,6 +156,9 @@ RULES = (
     Rule(TicketDeadline, (overdue,), "overdue", responsible, nothing),
     Rule(TicketDeadline, (of_response,), "due-soon", responsible, nothing, "response"),
     Rule(TicketDeadline, (), "due-soon", responsible, nothing),
+    # its contact says how it went
+    Rule(TicketRated, (went_badly,), "feedback", assignee_or_team, comment, "bad"),
+    Rule(TicketRated, (), "feedback", assignee_or_team, comment),
     # it goes on elsewhere
     Rule(TicketMerged, (closes_source, client_hears), "ticket-merged", source_side, nothing),
     Rule(TicketMerged, (), "merged", assignee, reason),
@@ -204,6 +210,8 @@ def _mail(
     }
     if rule.template in CLIENT_TEMPLATES and actor(event).type == "system":
         said["author"] = ""  # the desk: what an API key is called is no client's business
+    if rule.template == "ticket-closed" and thread.feedback:
+        said["asked"] = recipient.contact_id
     return Mail(
         about=about(event),
         template=rule.template,

@@ -31,6 +31,7 @@ def handlers(*, private_webhooks: bool) -> Handlers:
         tickets.TicketChased: tell,
         tickets.TicketDeadline: tell,
         tickets.TicketMerged: tell,
+        tickets.TicketRated: tell,
         AgentChanged: agents.keep_agent,
         MailBounced: mails.note_bounce,
         contracts.SetAgentNotifications: agents.set_notifications,

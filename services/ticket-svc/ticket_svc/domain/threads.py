@@ -91,12 +91,14 @@ def references(message_ids: list[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Correspondence:
-    """Who mails of a ticket come from, in which languages they are, and what clock they go by."""
+    """Who mails of a ticket come from, in which languages they are, what clock they go by, and
+    whether they ask for feedback."""
 
     sender: MailSender
     language: str = "en"
     team_language: str = "en"
     timezone: str = "UTC"
+    feedback: bool = False
 
 
 def written_in(wanted: str | None, languages: Sequence[str]) -> str:
@@ -124,6 +126,7 @@ def thread(
         language=how.language,
         team_language=how.team_language,
         timezone=how.timezone,
+        feedback=how.feedback,
     )
 
 

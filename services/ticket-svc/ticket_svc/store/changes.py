@@ -85,6 +85,7 @@ COLUMNS = {
     "closed_by": "text",
     "merged_into": "bigint",
     "merged_from": "bigint[]",
+    "feedback": "text",
 }
 """What can be set, with its type."""
 

@@ -7,7 +7,7 @@ import asyncpg
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import Entry, LastReply, StoredFile, Ticket
+from deskwire.contracts.tickets import Entry, Feedback, LastReply, StoredFile, Ticket
 from ticket_svc.domain.clock import NOTHING, Clock
 
 TICKET = """
@@ -15,7 +15,7 @@ TICKET = """
     t.contact_id, t.assigned_to, t.watchers, t.tags, t.billable, t.due_at, t.time_worked,
     t.merged_into, t.merged_from, t.follows, t.invoice_ids, t.entry_count, t.last_reply_at,
     t.last_reply_kind, t.last_reply_by, t.first_response_at, t.created_at, t.created_by,
-    t.updated_at, t.closed_at, t.closed_by, t.clock, t.version,
+    t.updated_at, t.closed_at, t.closed_by, t.clock, t.feedback, t.version,
     cl.name AS client_name, co.name AS contact_name, co.email AS contact_email,
     ag.name AS agent_name, ag.email AS agent_email,
     (SELECT json_agg(json_build_object('id', id, 'name', name) ORDER BY place)
@@ -92,6 +92,7 @@ def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
         closed_at=row["closed_at"],
         closed_by=_author(row["closed_by"]),
         **of_clock(clock(row)),
+        feedback=_feedback(row["feedback"]),
         version=row["version"],
     )
 
@@ -149,6 +150,10 @@ def _person(identity: int | None, name: Any, email: Any) -> Person | None:
 
 def _author(text: str | None) -> Author | None:
     return None if text is None else Author.model_validate_json(text)
+
+
+def _feedback(text: str | None) -> Feedback | None:
+    return None if text is None else Feedback.model_validate_json(text)
 
 
 def _last_reply(row: asyncpg.Record) -> LastReply | None:

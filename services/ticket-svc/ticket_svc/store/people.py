@@ -20,6 +20,8 @@ INSERT_SENDER = compiled(
     """)
 )
 
+CONTACT = compiled(text("SELECT id, client_id, name, email FROM contacts WHERE id = :contact_id"))
+
 CLIENT_EXISTS = compiled(text("SELECT true FROM clients WHERE id = :client_id"))
 
 LIVE_CLIENT = compiled(

@@ -77,6 +77,7 @@ def correspondence(row: asyncpg.Record) -> Correspondence:
         language=written_in(row["language"], found.languages),
         team_language=found.languages[0],
         timezone=row["timezone"],
+        feedback=found.feedback,
     )
 
 

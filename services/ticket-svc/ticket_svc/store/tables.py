@@ -223,6 +223,7 @@ tickets = Table(
     Column("closed_at", TIME),
     Column("closed_by", Text),
     Column("clock", Text),  # what it waits for; null: nothing
+    Column("feedback", Text),
     version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
 )

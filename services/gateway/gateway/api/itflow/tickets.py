@@ -115,6 +115,11 @@ def _agent(author: Document | None) -> str:
     return id_of(author) if author and author["type"] == "agent" else "0"
 
 
+def _feedback(ticket: Document) -> str | None:
+    told = ticket.get("feedback")
+    return str(told["rating"]).capitalize() if told else None
+
+
 TABLE = Table(
     {
         "ticket_id": lambda t: str(t["id"]),
@@ -125,7 +130,7 @@ TABLE = Table(
         "ticket_details": lambda t: php.html(t["body"]),
         "ticket_priority": lambda t: str(t["priority"]).capitalize(),
         "ticket_status": lambda t: STATUS[t["status"]],
-        "ticket_feedback": nothing,
+        "ticket_feedback": _feedback,
         "ticket_created_at": lambda t: php.time(t["created_at"]),
         "ticket_updated_at": updated,
         "ticket_archived_at": nothing,
