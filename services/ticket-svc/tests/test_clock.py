@@ -1,6 +1,7 @@
 """Auto-close from outside: statuses, alarms that come, what is said of it."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -214,6 +215,32 @@ async def test_auto_close_is_switched_off(clocks: Clocks) -> None:
     await clocks.desk.settings(auto_close={"enabled": False})
     off = await clocks.move("auto-close")
     assert (off.status, off.auto_close) == ("auto-close", None)
+
+
+async def test_rounds_end_and_begin_with_the_switch(clocks: Clocks) -> None:
+    begun = await clocks.move("auto-close")
+    assert begun.auto_close
+    await clocks.desk.settings(auto_close={"enabled": False})
+    ended = await clocks.desk.next(TicketChanged, where=lambda e: e.ticket.version > begun.version)
+    assert (ended.ticket.status, ended.ticket.auto_close) == ("auto-close", None)
+    assert await clocks.alarm(ended.ticket.version) is None
+    heard = await clocks.ring(begun.auto_close.closes_at)  # it was on its way
+    await clocks.desk.settings(auto_close=None)
+    again = await clocks.desk.next(TicketChanged, after=heard)
+    assert again.ticket.auto_close
+    assert again.ticket.auto_close.closes_at > begun.auto_close.closes_at
+    assert await clocks.alarm(again.ticket.version) == again.ticket.auto_close.chaser_at
+
+
+async def test_what_waited_before_there_were_alarms_is_armed_by_the_upgrade(clocks: Clocks) -> None:
+    """As a ticket of then: with the status, and nothing that it waits for."""
+    begun = await clocks.move("auto-close")
+    await clocks.desk.database.pool.execute("UPDATE tickets SET clock = NULL")
+    upgrade = import_module("ticket_svc.migrations.versions.0014_rounds")
+    await clocks.desk.database.pool.execute(upgrade.RECOUNT)
+    armed = await clocks.desk.next(TicketChanged, where=lambda e: e.ticket.version > begun.version)
+    assert armed.ticket.auto_close
+    assert await clocks.alarm(armed.ticket.version) == armed.ticket.auto_close.chaser_at
 
 
 async def test_what_is_merged_waits_for_nothing(clocks: Clocks) -> None:

@@ -295,7 +295,8 @@ class TicketRated(TicketEvent, name="ticket.rated.v1"):
 
 
 class RecountDeadlines(Event, name="deadlines.recount.v1"):
-    """From ticket-svc to itself: hours of work, holidays or targets changed; a page of tickets.
+    """From ticket-svc to itself: hours of work, holidays, targets or auto-close changed; a page of
+    tickets.
 
     ``client_id`` None: those of all clients. ``before_ticket``: the next page is of older ones.
     """

@@ -65,9 +65,14 @@ Percent = Annotated[
 class AutoCloseHours(RequestBody):
     """Both count from when the ticket got the status auto-close; in `business_time` hours of work
     alone. A ticket that is on hold for `wait_hours` with an answer that its client has not
-    answered gets the status by itself; null: never."""
+    answered gets the status by itself; null: never. Hours that are changed count from the next
+    time on; what has the status already is reminded and closed as its `auto_close` says."""
 
-    enabled: bool = True
+    enabled: bool = Field(
+        True,
+        description="false: nobody is reminded and nothing is closed, neither what waits already; "
+        "with true again all that has the status begins to wait anew",
+    )
     chaser_hours: Hours = 48
     close_hours: int = Field(72, strict=True, ge=2, le=A_YEAR)
     business_time: bool = False

@@ -141,6 +141,16 @@ def round_moments(policy: Policy, now: datetime, hours: int | None = None) -> di
     }
 
 
+def switched(clock: Clock, ticket: Ticket, policy: Policy, now: datetime) -> Clock:
+    """After settings changed: no rounds while auto-close is off; once it is on, a new one for what
+    waits for its client without one. Hours that changed count from the next round on."""
+    if not policy.auto_close.enabled:
+        return clock.without(*OF_ROUND).model_copy(update={"chased_at": None})
+    if ticket.status == "auto-close" and "close" not in clock.moments:
+        return clock.with_moments(round_moments(policy, now))
+    return clock
+
+
 def put_off(clock: Clock, ticket: Ticket, policy: Policy, hours: int) -> Clock:
     """Closed so many hours from now; a client who was reminded is not reminded again.
 

@@ -108,8 +108,8 @@ def _timezone(value: str) -> str:
     return value
 
 
-OF_DEADLINES = frozenset({"targets", "business_hours", "holidays", "timezone"})
-"""What deadlines are counted by."""
+OF_CLOCKS = frozenset({"targets", "business_hours", "holidays", "timezone", "auto_close"})
+"""What it follows from what tickets wait for."""
 
 RULES: Mapping[str, Callable[[Any], Any]] = {
     "auto_close": _auto_close,

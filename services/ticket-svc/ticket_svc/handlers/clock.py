@@ -60,14 +60,15 @@ def alarm(ticket: Ticket, clock: Clock) -> SetAlarm:
 
 
 async def recount_deadlines(message: RecountDeadlines, tx: Transaction) -> None:
-    """One page of the tickets that have any; the next one is a message of its own."""
+    """One page of the tickets that wait for something; the next one is a message of its own."""
     page = await tx.fetch(clocks.PAGE, client_id=message.client_id, before=message.before_ticket)
     ids = [row["id"] for row in page]
     now = await tx.fetch_value(clocks.NOW)
     moved: dict[int, tuple[Ticket, Clock, Clock]] = {}
     for row in (await changes.lock(tx, ids)).values():
-        ticket, before = documents.ticket(row), documents.clock(row)
-        after = deadlines.follow(before, ticket, clocks.policy_of(row), {"calendar"}, now)
+        ticket, before, policy = documents.ticket(row), documents.clock(row), clocks.policy_of(row)
+        after = rules.switched(before, ticket, policy, now)
+        after = deadlines.follow(after, ticket, policy, {"calendar"}, now)
         if after != before:
             moved[ticket.id] = ticket, before, after
     rows = await tx.fetch(

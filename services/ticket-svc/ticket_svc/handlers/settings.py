@@ -54,6 +54,6 @@ async def update_client_settings(
 def _recount(
     history: Sequence[contracts.SettingHistoryItem], client_id: int | None, tx: Transaction
 ) -> None:
-    """Deadlines follow what they are counted by."""
-    if any(item.field in rules.OF_DEADLINES for item in history):
+    """What tickets wait for follows what it is counted by."""
+    if any(item.field in rules.OF_CLOCKS for item in history):
         tx.emit(RecountDeadlines(client_id=client_id))

@@ -33,7 +33,7 @@ ROWS = 100
 PAGE = compiled(
     text(f"""
     SELECT id FROM tickets
-    WHERE clock IS NOT NULL AND status <> 'closed'
+    WHERE (clock IS NOT NULL OR status = 'auto-close') AND status <> 'closed'
       AND (CAST(:client_id AS bigint) IS NULL OR client_id = :client_id)
       AND id < coalesce(CAST(:before AS bigint), {2**63 - 1})
     ORDER BY id DESC LIMIT {ROWS}

@@ -243,7 +243,8 @@ Index(
     postgresql_with={"fastupdate": "off"},
     postgresql_where=tickets.c.asset_ids != text("'{}'"),
 )
-Index("tickets_armed", tickets.c.id, postgresql_where=tickets.c.clock.is_not(None))  # replay
+_armed = tickets.c.clock.is_not(None) | (tickets.c.status == text("'auto-close'"))
+Index("tickets_armed", tickets.c.id, postgresql_where=_armed)  # ARMED, PAGE
 
 entries = Table(
     "entries",
