@@ -236,7 +236,7 @@ async def test_what_waited_before_there_were_alarms_is_armed_by_the_upgrade(cloc
     """As a ticket of then: with the status, and nothing that it waits for."""
     begun = await clocks.move("auto-close")
     await clocks.desk.database.pool.execute("UPDATE tickets SET clock = NULL")
-    upgrade = import_module("ticket_svc.migrations.versions.0014_rounds")
+    upgrade = import_module("ticket_svc.migrations.versions.0015_rounds")
     await clocks.desk.database.pool.execute(upgrade.RECOUNT)
     armed = await clocks.desk.next(TicketChanged, where=lambda e: e.ticket.version > begun.version)
     assert armed.ticket.auto_close

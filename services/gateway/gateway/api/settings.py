@@ -69,7 +69,7 @@ class AutoCloseHours(RequestBody):
     time on; what has the status already is reminded and closed as its `auto_close` says."""
 
     enabled: bool = Field(
-        True,
+        default=True,
         description="false: nobody is reminded and nothing is closed, neither what waits already; "
         "with true again all that has the status begins to wait anew",
     )

@@ -2,8 +2,8 @@
 
 from deskwire import migrations
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 
 INDEX = """
 DROP INDEX tickets_armed;
