@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 from rich.table import Table
 
-from bench import limit, load, mailway, sending
+from bench import ingest, limit, load, mailway, sending
 from bench.rig import ROOT, Rig, running
 from bench.seed import TICKETS, seed
 from deskwire.local import dovecot, dovecot_available, free_port, rabbitmq_available
@@ -23,6 +23,7 @@ BODY = {"subject": "Printer", "body": "It is on fire. " * 20, "client_id": 2}
 ENTRY = {"body": BODY["body"], "kind": "internal"}  # told to nobody, as the tickets are
 QUIET = {"name": "Quiet Client", "notifications": False}
 TEAM = ["team@example.com"]
+TOLD_NOBODY = {"new_ticket_addresses": [], "client_notifications": False}
 NO_BUDGETS = {"tickets_per_sender": 100_000, "acknowledgements_per_sender": 100_000}
 SECONDS = 8.0
 SUSTAINED_SECONDS = 60.0
@@ -73,6 +74,7 @@ def main() -> None:
         with running(folder / "var", "memory") as rig:
             asyncio.run(_in_one_process(rig, folder, report))
         asyncio.run(_over_smtp(folder, report))
+        asyncio.run(_mails_in(folder, report))
         if rabbitmq_available():
             asyncio.run(_over_rabbitmq(folder, report))
         else:
@@ -119,6 +121,28 @@ async def _over_smtp(folder: Path, report: Report) -> None:
         mail = b"Subject: Printer\r\n\r\n" + b"It is on its way.\r\n" * 200
         report.figures["one aiosmtplib loop"] = await sending.one_loop(port, mail)
         report.ratio("mails a second over SMTP", ours, "one aiosmtplib loop", 0.7)
+
+
+async def _mails_in(folder: Path, report: Report) -> None:
+    """From a maildir, and from an IMAP server where there is one."""
+    with ExitStack() as stack:
+        ways = [ingest.by_maildir(folder / "in" / "mail" / "inbox", folder / "aside")]
+        if dovecot_available():
+            (folder / "imap").mkdir()
+            ways.append(ingest.by_dovecot(stack.enter_context(dovecot(folder / "imap"))))
+        urls = [way.inbox for way in ways]
+        rig = stack.enter_context(running(folder / "in", "memory", mailboxes=urls))
+        rig.api("PATCH", "/settings", TOLD_NOBODY, If_Match='"2"')
+        least = "at least, a second of CPU time"
+        report.figures[least] = 150
+        for way in ways:
+            say(f"{ingest.MAILS:,} mails in, {way.name}")
+            merely, pace = await ingest.compared(rig, way)
+            peer = f"fetched and parsed: {way.name}"
+            report.figures[peer] = merely.per_second
+            report.ratio(f"mails to tickets: {way.name}", pace.per_second, peer, 0.5)
+            name = f"mails to tickets by CPU time: {way.name}"
+            report.ratio(name, pace.per_core, least, 1)
 
 
 async def _over_rabbitmq(folder: Path, report: Report) -> None:

@@ -129,9 +129,21 @@ def _family(pid: int) -> list[int]:
     found = [pid]
     for member in found:
         with suppress(OSError):
-            children = Path(f"/proc/{member}/task/{member}/children").read_text()
-            found += map(int, children.split())
+            for thread in Path(f"/proc/{member}/task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
     return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of the process and all that descend from it, those that have ended with them."""
+    return sum(_cpu_ticks(member) for member in _family(pid)) / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> int:
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15]))
+    return 0
 
 
 def _is_python(pid: int) -> bool:
