@@ -30,6 +30,7 @@ from deskwire.contracts.people import (
     Named,
 )
 from deskwire.contracts.replay import ReplayDocuments
+from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
 from deskwire.contracts.ticket_commands import (
     ChangeTicket,
     GetTicket,
@@ -107,6 +108,27 @@ async def handled(outbox: Outbox, command: InvoiceTicket | InvoiceClient) -> Dra
         if isinstance(command, InvoiceClient):
             return await invoicing.invoice_client(command, tx)
         return await invoicing.invoice_ticket(command, tx)
+
+
+async def test_new_tickets_are_billable_as_the_settings_say(desk: Desk) -> None:
+    id, other = await desk.client(), await client(desk, name="Other")
+    assert not (await desk.open(id)).ticket.billable
+    await desk.settings(tickets_billable=True)
+    assert (await desk.open(id)).ticket.billable
+    assert not (await desk.open(id, billable=False)).ticket.billable
+    by_mail = await desk.mail("alice@client.test", subject="By mail")
+    assert by_mail.ticket_id
+    mailed = await ticket(desk, by_mail.ticket_id)
+    assert mailed.billable
+    changes = PolicyChanges(tickets_billable=False)
+    await desk.ask(
+        UpdateClientSettings(client_id=other, changes=changes, if_version=2, actor=ACTOR)
+    )
+    assert not (await desk.open(other, contact_id=None)).ticket.billable
+    worked_on = (await desk.open(id, billable=False)).ticket
+    await worked(desk, worked_on.id, await agent(desk), 600, billable=None)
+    with pytest.raises(Conflict, match="left; 1 of its time entries are not billable"):
+        await draft(desk, worked_on.id)
 
 
 async def test_from_time_to_an_issued_invoice(desk: Desk) -> None:
@@ -221,7 +243,9 @@ async def test_invoiced_time_stays_as_it_is(desk: Desk) -> None:
     invoice = (await draft(desk, source)).invoice
 
     async def refused(ticket_id: int) -> None:
-        with pytest.raises(Conflict, match="on the invoice"):
+        with pytest.raises(
+            Conflict, match="on an invoice: make that void first, by POST /invoices/1/void"
+        ):
             await desk.ask(
                 ChangeTime(
                     ticket_id=ticket_id,
@@ -230,7 +254,7 @@ async def test_invoiced_time_stays_as_it_is(desk: Desk) -> None:
                     actor=KEY,
                 )
             )
-        with pytest.raises(Conflict, match="on the invoice"):
+        with pytest.raises(Conflict, match="on an invoice"):
             await desk.ask(RemoveTime(ticket_id=ticket_id, time_id=time.id, actor=KEY))
 
     await refused(source)

@@ -133,8 +133,9 @@ class PolicySettings(Document):
     whether the contact is asked how it went when a ticket is closed. ``from_name``,
     ``from_address``: who mails come from (None: as notify-svc is told). ``reopen_days``: so long a
     client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
-    what the reminder says (None: what its template says). ``tax_rate``: percent of what is
-    invoiced. ``invoice_lines``: one for each ticket, or for each time entry.
+    what the reminder says (None: what its template says). ``tickets_billable``: new tickets that do
+    not say otherwise. ``tax_rate``: percent of what is invoiced. ``invoice_lines``: one for each
+    ticket, or for each time entry.
     """
 
     client_notifications: bool = True
@@ -148,6 +149,7 @@ class PolicySettings(Document):
     targets: Targets = Targets()
     business_hours: BusinessHours = WORKDAYS
     holidays: tuple[date, ...] = ()
+    tickets_billable: bool = False
     tax_rate: str = "0"
     time_rounding: TimeRounding = TimeRounding()
     invoice_lines: InvoiceLines = "ticket"
@@ -176,6 +178,7 @@ class PolicyChanges(Changes):
     targets: Targets | None = None
     business_hours: BusinessHours | None = None
     holidays: tuple[date, ...] | None = None
+    tickets_billable: bool | None = None
     tax_rate: str | None = None
     time_rounding: TimeRounding | None = None
     invoice_lines: InvoiceLines | None = None

@@ -22,6 +22,8 @@ from deskwire.contracts.tickets import (
 
 
 class OpenTicket(Command[TicketEntry], name="ticket.open.v1"):
+    """``billable``: None for as the client's settings say."""
+
     subject: str
     body: Body
     client_id: int | None = None
@@ -34,7 +36,7 @@ class OpenTicket(Command[TicketEntry], name="ticket.open.v1"):
     asset_ids: tuple[int, ...] = ()
     attachment_ids: tuple[int, ...] = ()
     uploader: str | None = None
-    billable: bool = False
+    billable: bool | None = None
     due_at: datetime | None = None
     source: Source = "api"
     author: Author | None = None

@@ -161,6 +161,9 @@ class PolicyChange(RequestBody):
     targets: PriorityTargets | None = None
     business_hours: WeekHours | None = None
     holidays: Annotated[tuple[Day, ...], Field(max_length=500)] | None = None
+    tickets_billable: bool | None = Field(
+        None, description="whether new tickets are, by mail too, that do not say otherwise"
+    )
     tax_rate: Percent | None = Field(None, description="percent of what is invoiced")
     time_rounding: Rounding | None = None
     invoice_lines: InvoiceLines | None = Field(

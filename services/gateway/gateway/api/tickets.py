@@ -46,7 +46,10 @@ class TicketTemplate(RequestBody):
     asset_ids: Ids = ()
     watchers: Addresses = ()
     tags: Tags = ()
-    billable: bool = False
+    billable: bool | None = Field(
+        None,
+        description="whether its time is invoiced; null: as the setting `tickets_billable`",
+    )
     due_at: Moment | None = None
 
     def command(self, body: Body, by: Caller) -> OpenTicket:

@@ -35,7 +35,8 @@ def check_own(time: TimeEntry, by: Author) -> None:
 def check_not_invoiced(time: TimeEntry) -> None:
     """Raises `Conflict`: what a client is asked to pay for stays as it was told."""
     if time.invoice_id is not None:
-        raise Conflict(f"this time is on the invoice {time.invoice_id}: make that void first")
+        void = f"POST /invoices/{time.invoice_id}/void"
+        raise Conflict(f"this time is on an invoice: make that void first, by {void}")
 
 
 def check_time(seconds: int | None, started_at: datetime, now: datetime) -> None:

@@ -33,10 +33,16 @@ async def invoice_ticket(command: contracts.InvoiceTicket, tx: Transaction) -> D
         rules.check_addable(draft, billing.client.id, billing.currency)
     lines = await _lines([ticket.id], billing, billing.terms(command.lines, command.rate), tx)
     if not lines:
-        raise Conflict(f"nothing to invoice: {ticket.reference} has no billable time left")
+        raise Conflict(await _nothing_left(ticket, tx))
     invoice = await _drafted(draft, billing, lines, command.actor, tx)
     (after,) = await _tell(invoice, lines, command.actor, tx)
     return DraftedInvoice(invoice=invoice, ticket=after)
+
+
+async def _nothing_left(ticket: Ticket, tx: Transaction) -> str:
+    nothing = f"nothing to invoice: {ticket.reference} has no billable time left"
+    others = await tx.fetch_value(store.NOT_BILLABLE, ticket_id=ticket.id)
+    return f"{nothing}; {others} of its time entries are not billable" if others else nothing
 
 
 async def invoice_client(command: contracts.InvoiceClient, tx: Transaction) -> DraftedInvoice:

@@ -66,6 +66,13 @@ WORKED = compiled(
     """)
 )
 
+NOT_BILLABLE = compiled(
+    text("""
+    SELECT count(*) FROM time_entries
+    WHERE ticket_id = :ticket_id AND NOT billable AND seconds IS NOT NULL AND deleted_at IS NULL
+    """)
+)
+
 # The counter's lock is held until the commit: numbers have no gap.
 INSERT = compiled(
     text("""

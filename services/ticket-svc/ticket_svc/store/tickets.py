@@ -52,12 +52,16 @@ OPEN = compiled(
         SELECT next.value, s.doc ->> 'ticket_prefix', :subject, 'open', :priority, :category,
                :source, (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
                CAST(:asset_ids AS bigint[]), CAST(:watchers AS text[]), CAST(:tags AS text[]),
-               :billable, :due_at, :follows,
+               coalesce(CAST(:billable AS boolean),
+                        CAST(cs.overrides ->> 'tickets_billable' AS boolean),
+                        CAST(s.doc ->> 'tickets_billable' AS boolean), false),
+               :due_at, :follows,
                coalesce(CAST(:author AS text), (
                    SELECT CAST(json_build_object('type', 'contact', 'id', id, 'name', name,
                                                  'email', email) AS text)
                    FROM co WHERE CAST(:contact_id AS bigint) IS NOT NULL), :system)
         FROM next CROSS JOIN settings s
+        LEFT JOIN client_settings cs ON cs.client_id = (SELECT id FROM cl)
         RETURNING *
     ), en AS (
         INSERT INTO entries (ticket_id, origin_ticket_id, kind, opening, author, body_text,

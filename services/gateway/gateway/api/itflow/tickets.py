@@ -84,7 +84,7 @@ async def _command(call: Call) -> OpenTicket:
         priority=PRIORITIES.get(php.line(body.get("ticket_priority")).lower(), "low"),
         assigned_to=assigned_to,
         asset_ids=_ids(body.get("ticket_asset_id")),
-        billable=php.integer(body.get("ticket_billable")) == 1,
+        billable=php.integer(body["ticket_billable"]) == 1 if "ticket_billable" in body else None,
         author=by.author() if contact_id is None else by.agent,
         within_client=by.within,
     )
