@@ -69,7 +69,7 @@ async def desk(
 
 async def page(desk: Desk, url: str, form: bytes | None = None) -> str:
     """What is at a link of a mail; sent with a form, as a browser does."""
-    place = url.removeprefix("http://desk.example.com")
+    place = url.removeprefix("https://desk.example.com")
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     address = f"http://127.0.0.1:{desk.running.told['port']}{place}"
     wanted = urllib.request.Request(address, form, kind if form is not None else {})
@@ -85,7 +85,7 @@ async def test_a_contact_says_how_it_went_with_a_second_click(desk: Desk) -> Non
     assert "rating=" not in to_watcher.as_string()
     body = closed.get_body(("plain",))
     assert body is not None
-    links = re.findall(r"http://desk\.example\.com/feedback/\S+", body.get_content())
+    links = re.findall(r"https://desk\.example\.com/feedback/\S+", body.get_content())
     assert [link.partition("?")[2] for link in links] == ["rating=good", "rating=bad", ""]
     assert "How did we do?" in await page(desk, links[1])
     assert (await desk.running.api("GET", place)).json["feedback"] is None
@@ -93,6 +93,36 @@ async def test_a_contact_says_how_it_went_with_a_second_click(desk: Desk) -> Non
     told = await desk.mail_to(ANN, "is not happy with how this ticket went")
     assert told["Subject"] == "Feedback, not good - [TCK-1] - Scanner"
     assert "It took a week." in told.as_string()
+
+
+async def test_a_watcher_stops_with_one_click_of_the_mail_program(desk: Desk) -> None:
+    place = await desk.ticket(watchers=["wim@client.test"])
+    created = await desk.mail_to("wim@client.test", "This is the new ticket")
+    assert created["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = str(created["List-Unsubscribe"]).strip("<>")
+    assert "No more mails about TCK-1?" in await page(desk, link)
+    assert "no more mails about it" in await page(desk, link, b"List-Unsubscribe=One-Click")
+    await desk.running.created(f"{place}/entries", {"kind": "public", "body": "It is a bearing."})
+    to_contact = await desk.mail_to(ALICE, "It is a bearing.")
+    assert to_contact["List-Unsubscribe"] is None
+    await desk.running.settled()
+    assert desk.subjects_to("wim@client.test") == ["Ticket created"]
+
+
+async def test_the_client_hears_that_it_is_on_hold_and_goes_on(desk: Desk) -> None:
+    place = await desk.ticket(watchers=["wim@client.test"])
+    for status in ("hold", "working", "auto-close", "closed", "open"):
+        version = (await desk.running.api("GET", place)).headers["etag"]
+        moved = await desk.running.api("PATCH", place, {"status": status}, If_Match=version)
+        assert moved.status in (200, 422), moved.body
+        if moved.status == 422:
+            assert (await desk.running.api("POST", f"{place}/close", {})).status == 200
+    waiting = await desk.mail_to(ALICE, "We think that TCK-1 is solved.")
+    assert "we will close the ticket on" in waiting.as_string().replace("=\n", "")
+    await desk.running.settled()
+    expected = ["Ticket created", "On hold", "Solved?", "Ticket closed", "Open again"]
+    assert desk.subjects_to(ALICE) == expected
+    assert desk.subjects_to("wim@client.test") == expected
 
 
 async def test_no_feedback_is_asked_for_where_it_is_not_wanted(desk: Desk) -> None:

@@ -168,7 +168,7 @@ def told(broker_url: str, var: Path, **more: object) -> dict[str, Any]:
         "mail_domain": "example.com",
         "signing_key": "a signing key for tests alone",
         "link_key": "a link key for tests alone",
-        "public_url": "http://desk.example.com",
+        "public_url": "https://desk.example.com",
         "host": "127.0.0.1",
         "port": free_port(),
         "shutdown_seconds": 10,

@@ -23,9 +23,31 @@ class FeedbackLink(NamedTuple):
     language: str
 
 
-PURPOSES: dict[type[tuple[object, ...]], str] = {FeedbackLink: "feedback"}
+class WatcherLink(NamedTuple):
+    """Who has this address may stop watching a ticket; ``reference`` is what it is called."""
 
-Claim = TypeVar("Claim", bound=FeedbackLink)
+    ticket_id: int
+    email: str
+    reference: str
+    language: str
+
+
+class DigestLink(NamedTuple):
+    """The agent may stop getting digests of this kind: ``hourly``, ``daily``, ``weekly``."""
+
+    agent_id: int
+    every: str
+    language: str
+
+
+AnyLink = FeedbackLink | WatcherLink | DigestLink
+PURPOSES: dict[type, str] = {
+    FeedbackLink: "feedback",
+    WatcherLink: "unwatch",
+    DigestLink: "unsubscribe",
+}
+
+Claim = TypeVar("Claim", bound=AnyLink)
 
 
 class NoLink(Exception):
@@ -49,10 +71,10 @@ class Links:
         """``keys``: one a line."""
         return cls(tuple(key.strip().encode() for key in keys.splitlines()), base.rstrip("/"))
 
-    def url(self, claim: FeedbackLink, until: datetime) -> str:
+    def url(self, claim: AnyLink, until: datetime) -> str:
         return f"{self.base}/{PURPOSES[type(claim)]}/{self.token(claim, until)}"
 
-    def token(self, claim: FeedbackLink, until: datetime) -> str:
+    def token(self, claim: AnyLink, until: datetime) -> str:
         said = json.dumps([*claim, int(until.timestamp())], separators=(",", ":")).encode()
         return f"{_text(said)}.{_text(_signature(self.keys[0], type(claim), said))}"
 
@@ -72,7 +94,7 @@ class Links:
         return kind(*values)
 
 
-def _signature(key: bytes, kind: type[tuple[object, ...]], said: bytes) -> bytes:
+def _signature(key: bytes, kind: type, said: bytes) -> bytes:
     purpose = PURPOSES[kind].encode()
     return hmac.digest(key, purpose + b":" + said, "sha256")[:SIGNATURE_BYTES]
 

@@ -62,6 +62,7 @@ TICKET_REQUESTS = Queue(
         ticket_commands.MergeTicket,
         ticket_commands.UnmergeTicket,
         ticket_commands.RateTicket,
+        ticket_commands.StopWatching,
         ticket_commands.GetTicket,
         attachments.KeepUpload,
         timekeeping.AddTime,
@@ -116,6 +117,7 @@ NOTIFY_REQUESTS = Queue(
     "notify.requests",
     (
         notifications.SetAgentNotifications,
+        notifications.StopDigest,
         notifications.RetryDelivery,
         notifications.AddSuppression,
         notifications.RemoveSuppression,

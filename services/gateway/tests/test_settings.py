@@ -75,6 +75,8 @@ FULL = {
     "languages": ["de", "pt-BR"],
     "timezone": "Europe/Berlin",
     "client_notifications": False,
+    "feedback": False,
+    "status_notifications": ["working", "hold"],
     "from_name": "Help desk",
     "from_address": "help@example.com",
     "reopen_days": 3650,

@@ -108,15 +108,19 @@ def render(
     told, letterhead = letterhead, letterhead.of_sender(mail.notice.sender)
     if told.is_own(recipient) or letterhead.is_own(recipient):
         raise CannotRender(f"{recipient} is our own address: the mail would come back as a ticket")
+    links = letterhead.links.in_mail(mail, created_at)
     try:
         said = contents(
             mail,
             letterhead.wording,
             sender_name=letterhead.name,
             ticket_url=letterhead.ticket_url,
-            links=letterhead.links.in_mail(mail, created_at),
+            links=links,
         )
-        head = _headers(mail, letterhead, recipient, said, created_at)
+        head = [
+            *_headers(mail, letterhead, recipient, said, created_at),
+            *_way_out(links["unsubscribe"]),
+        ]
         content = message(
             [field(*each) for each in head],
             boundary=f"=_{sha256(f'{mail.message_id} {recipient}'.encode()).hexdigest()[:32]}",
@@ -181,6 +185,14 @@ def _headers(
     if mail.template not in WRITTEN_BY_PEOPLE:
         yield "Auto-Submitted", "auto-generated"
         yield "X-Auto-Response-Suppress", "All"
+
+
+def _way_out(link: str) -> Iterator[tuple[str, str]]:
+    """For mail programs that offer it themselves, with one click (RFC 8058)."""
+    if link:
+        yield "List-Unsubscribe", f"<{link}>"
+    if link.startswith("https://"):
+        yield "List-Unsubscribe-Post", "List-Unsubscribe=One-Click"
 
 
 def _place_in_thread(notice: Notice) -> Iterator[tuple[str, str]]:

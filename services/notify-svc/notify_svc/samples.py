@@ -62,6 +62,7 @@ def _notice(template: Template, variant: str, language: str) -> Notice:
         into="TCK-9" if template in ("merged", "ticket-merged") else "",
         closes_at=NOW + timedelta(days=2),
         due_at=NOW + timedelta(hours=2),
+        watches=variant == "watcher",
         asked=7 if template == "ticket-closed" else None,
         variant=variant,
         language=language,
@@ -83,4 +84,4 @@ def _digest(language: str) -> Digest:
         )
         for number, event in enumerate(events)
     )
-    return Digest(to_name="Bob", every="daily", language=language, items=items)
+    return Digest(agent_id=2, to_name="Bob", every="daily", language=language, items=items)

@@ -1,7 +1,7 @@
 """Every event, every kind of recipient, every setting: who gets which mail."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from notify_desk import NOON, entry, thread, ticket
@@ -10,9 +10,12 @@ from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentNotifications
 from deskwire.contracts.people import Author, Person, Through
 from deskwire.contracts.tickets import (
+    AutoClosing,
     Deadline,
     Feedback,
     HistoryItem,
+    MailThread,
+    Status,
     StoredFile,
     TicketChanged,
     TicketChased,
@@ -67,13 +70,18 @@ def history(by: Author, **fields: tuple[Any, ...]) -> tuple[HistoryItem, ...]:
             ticket_id=12,
             at=NOON,
             by=by,
-            through=Through(type="system"),
+            through=Through(type="key", id=1),
             field=field,
             old=old,
             new=new,
         )
         for number, (field, (old, new)) in enumerate(fields.items(), start=1)
     )
+
+
+def hearing(entry_id: int) -> MailThread:
+    """Of a client who hears of every status."""
+    return thread(entry_id).model_copy(update={"statuses": get_args(Status)})
 
 
 def opened(by: Author, told: bool) -> Told:
@@ -97,7 +105,7 @@ def added(
         return event(
             ticket=ticket(**WHOLE),
             entry=added,
-            thread=thread(2),
+            thread=hearing(2),
             history=history(by, **changes),
             notify_client=told,
         )
@@ -105,11 +113,12 @@ def added(
     return make
 
 
-def changed(**fields: tuple[Any, Any]) -> Callable[[Author, bool], Told]:
+def changed(*, now: Status = "open", **fields: tuple[Any, Any]) -> Callable[[Author, bool], Told]:
     def make(by: Author, told: bool) -> Told:
         items = history(by, **fields)
-        mailed = thread(1) if items else None
-        about = ticket(version=7, **WHOLE)
+        mailed = hearing(1) if items else None
+        until = AutoClosing(closes_at=NOON) if now == "auto-close" else None
+        about = ticket(version=7, status=now, auto_close=until, **WHOLE)
         return TicketChanged(ticket=about, history=items, thread=mailed, notify_client=told)
 
     return make
@@ -172,6 +181,11 @@ EVENTS: Mapping[str, Callable[[Author, bool], Told]] = {
     "closed": changed(status=("open", "closed")),
     "reopened": changed(status=("closed", "open")),
     "on hold": changed(status=("open", "hold")),
+    "in work": changed(status=("open", "working")),
+    "waiting": changed(now="auto-close", status=("open", "auto-close")),
+    "going on": changed(status=("hold", "open")),
+    "note, on hold": added(TicketNoted, "open", "hold", kind="internal"),
+    "reply, on hold": added(TicketReplied, "open", "hold"),
     "assigned": changed(assigned_to=BEFORE),
     "assigned, closed": changed(status=("open", "closed"), assigned_to=BEFORE),
     "chased": chased,
@@ -196,8 +210,13 @@ note            |                |                |           | note        |   
 note, closed    | ticket-closed* | ticket-closed* |           | note        |           | mention
 stranger        |                |                |           | client-reply|            |
 closed          | ticket-closed* | ticket-closed* |           | closed      |            |
-reopened        |                |                |           | reopened    |            |
-on hold         |                |                |           |             |            |
+reopened        | status-changed*| status-changed*|           | reopened    |            |
+on hold         | status-changed*| status-changed*|           |             |            |
+in work         | status-changed*| status-changed*|           |             |            |
+waiting         | status-changed*| status-changed*|           |             |            |
+going on        |                |                |           |             |            |
+note, on hold   | status-changed*| status-changed*|           | note        |            | mention
+reply, on hold  | public-reply   | public-reply   |           | agent-reply |            |
 assigned        |                |                |           | assigned    | unassigned |
 assigned, closed| ticket-closed* | ticket-closed* |           | assigned    | unassigned |
 chased          | chaser         |                |           |             |            |
@@ -360,3 +379,31 @@ def test_feedback_on_a_ticket_of_nobody_is_told_to_the_team() -> None:
     assert (mail.recipient, mail.template) == (PEOPLE["team"], "feedback")
     assert isinstance(mail.notice, Notice)
     assert (mail.notice.variant, mail.notice.body.text) == ("bad", "Too slow.")
+
+
+@pytest.mark.parametrize("statuses", [(), ("hold",), ("open", "auto-close")])
+@pytest.mark.parametrize(("name", "status"), [("on hold", "hold"), ("waiting", "auto-close")])
+def test_clients_hear_of_the_statuses_that_the_settings_name(
+    statuses: tuple[str, ...], name: str, status: str
+) -> None:
+    event = EVENTS[name](ACTORS["other"], True)
+    assert event.thread is not None
+    told = event.model_copy(
+        update={"thread": event.thread.model_copy(update={"statuses": statuses})}
+    )
+    found = [mail.recipient for mail in sent(told)]
+    assert (PEOPLE["contact"] in found) is (status in statuses)
+
+
+def test_who_waits_by_itself_is_not_told_twice() -> None:
+    event = EVENTS["waiting"](ACTORS["system"], True)
+    (item,) = event.history
+    by_itself = item.model_copy(update={"through": Through(type="system")})
+    assert sent(event.model_copy(update={"history": (by_itself,)})) == []
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_watchers_alone_can_stop_watching(name: str) -> None:
+    for mail in sent(EVENTS[name](ACTORS["other"], True)):
+        assert isinstance(mail.notice, Notice)
+        assert mail.notice.watches is (mail.recipient == PEOPLE["watcher"])

@@ -13,6 +13,7 @@ from deskwire.contracts.notifications import (
     AgentNotifications,
     AgentNotificationsChanged,
     SetAgentNotifications,
+    StopDigest,
 )
 from deskwire.contracts.people import AgentChanged, Author, Person, Through
 from deskwire.contracts.replay import ReplayDocuments
@@ -103,7 +104,11 @@ async def test_quiet_hours_hold_a_mail_back(desk: Desk) -> None:
 
 
 async def test_a_digest_tells_all_at_once(told: Settings, smtp_server: Smtp) -> None:
-    desk_url = {"ticket_url": "https://desk.example.com/t/{id}"}
+    desk_url = {
+        "ticket_url": "https://desk.example.com/t/{id}",
+        "public_url": "https://desk.example.com/",
+        "link_key": "a link key for tests alone",
+    }
     async with desk_of(told.model_copy(update=desk_url)) as desk:
         await desk.tell(agent())
         await wants(desk, events={"note": "daily"}, timezone="Europe/Berlin")
@@ -127,6 +132,26 @@ async def test_a_digest_tells_all_at_once(told: Settings, smtp_server: Smtp) -> 
     assert "https://desk.example.com/t/13" in text
     assert "&lt;b&gt;Fan&lt;/b&gt;" in part(mail, "html")
     assert len(smtp_server.mails) == 1
+    way_out = str(mail["List-Unsubscribe"])
+    assert way_out.startswith("<https://desk.example.com/unsubscribe/")
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert f"No more summaries like this one: {way_out[1:-1]}" in text
+    assert f'href="{way_out[1:-1]}"' in part(mail, "html")
+
+
+async def test_who_wants_no_more_digests_gets_none_not_even_the_next(desk: Desk) -> None:
+    await desk.tell(agent())
+    await wants(desk, events={"note": "daily", "closed": "weekly", "mention": "off"})
+    await desk.tell(noted(2))
+    stop = StopDigest(agent_id=2, every="daily")
+    after = (await ask(desk.broker, stop)).reply
+    assert after.events == {"note": "off", "closed": "weekly", "mention": "off"}
+    assert (await ask(desk.broker, stop)).reply == after
+    assert (await desk.state("failed")).answer == "not sent, the agent wants no more of them"
+    await desk.tell(noted(3))
+    assert [row["state"] for row in await desk.rows()] == ["failed"]
+    stranger = (await ask(desk.broker, StopDigest(agent_id=9, every="daily"))).reply
+    assert (stranger.events, stranger.version) == ({}, 0)
 
 
 async def test_an_agent_hears_of_a_mail_that_their_client_did_not_get(

@@ -104,6 +104,13 @@ class SetAgentNotifications(Command[AgentNotifications], name="notifications.set
     if_version: int | None = None
 
 
+class StopDigest(Command[AgentNotifications], name="notifications.stop_digest.v1"):
+    """What came in digests of this kind is told no more, nor is what waits in the next one."""
+
+    agent_id: int
+    every: Telling
+
+
 class RetryDelivery(Command[Delivery], name="delivery.retry.v1"):
     """Send it now and with fresh patience; one that is out is a conflict."""
 

@@ -27,6 +27,7 @@ class MailboxSettings(Document):
     assigned_to: int | None = None
 
 
+ToldStatus = Literal["open", "working", "hold", "auto-close"]
 InvoiceLines = Literal["ticket", "entry"]
 
 
@@ -130,7 +131,8 @@ class PolicySettings(Document):
     """What can be otherwise for a client.
 
     ``client_notifications``: whether clients are told of new and of closed tickets. ``feedback``:
-    whether the contact is asked how it went when a ticket is closed. ``from_name``,
+    whether the contact is asked how it went when a ticket is closed. ``status_notifications``: the
+    other statuses of which they are told, if of closed ones. ``from_name``,
     ``from_address``: who mails come from (None: as notify-svc is told). ``reopen_days``: so long a
     client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
     what the reminder says (None: what its template says). ``tickets_billable``: new tickets that do
@@ -140,6 +142,7 @@ class PolicySettings(Document):
 
     client_notifications: bool = True
     feedback: bool = True
+    status_notifications: tuple[ToldStatus, ...] = ("open", "hold", "auto-close")
     from_name: str | None = None
     from_address: str | None = None
     reopen_days: int = 14
@@ -169,6 +172,7 @@ class PolicyChanges(Changes):
 
     client_notifications: bool | None = None
     feedback: bool | None = None
+    status_notifications: tuple[ToldStatus, ...] | None = None
     from_name: str | None = None
     from_address: str | None = None
     reopen_days: int | None = None

@@ -131,6 +131,13 @@ class RateTicket(Command[Ticket], name="ticket.rate.v1"):
     comment: str | None = None
 
 
+class StopWatching(Command[Ticket], name="ticket.stop_watching.v1"):
+    """A watcher wants no more mails: neither of the ticket nor of what it was merged into."""
+
+    ticket_id: int
+    email: str
+
+
 class MergeTicket(Command[MergedTickets], name="ticket.merge.v1"):
     """``across_clients``: the two may be of different clients."""
 

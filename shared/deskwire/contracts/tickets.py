@@ -194,6 +194,7 @@ class MailThread(Document):
     other Message-IDs and for the Reply-To address. ``sender`` is who all of them come from.
     ``language`` is what the client's people read, ``team_language`` what agents do (BCP 47);
     ``timezone`` is the client's. ``feedback``: who hears that it is closed is asked how it went.
+    ``statuses``: those of which the client's people hear, if they hear that it is closed.
     """
 
     token: str
@@ -205,6 +206,7 @@ class MailThread(Document):
     team_language: str = "en"
     timezone: str = "UTC"
     feedback: bool = False
+    statuses: tuple[Status, ...] = ()
 
 
 # Events. Those of a ticket carry the whole new document: a projector needs nothing else.

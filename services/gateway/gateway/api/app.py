@@ -42,6 +42,7 @@ from gateway.api import (
     time_entries,
     time_reports,
     timers,
+    unsubscribe,
     webhooks,
 )
 from gateway.api.edge import Edge
@@ -115,7 +116,7 @@ def _application(*, itflow_face: bool) -> FastAPI:
 def _routes(*, itflow_face: bool) -> list[BaseRoute]:
     """One flat list: FastAPI matches the routes of an included router twice."""
     found: list[BaseRoute] = [route for module in RESOURCES for route in module.routes.routes]
-    found += [*docs.routes, *feedback.routes]
+    found += [*docs.routes, *feedback.routes, *unsubscribe.routes]
     found += [Route(path, _health) for path in ("/livez", "/readyz", "/metrics")]
     return found + (itflow.routes if itflow_face else [])
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from deskwire.contracts.base import Command, Reply
 from deskwire.errors import DeskwireError
-from deskwire.links import PURPOSES, Expired, FeedbackLink, NoLink
+from deskwire.links import PURPOSES, AnyLink, Expired, NoLink
 from gateway.api.commands import ask_owner
 from gateway.api.errors import STATUS
 from gateway.api.services import services
@@ -24,7 +24,7 @@ from gateway.rates import network
 FORM_BYTES = 64 * 1024
 FORM_FIELDS = 20
 
-Claim = TypeVar("Claim", bound=FeedbackLink)
+Claim = TypeVar("Claim", bound=AnyLink)
 Endpoint = Callable[[Request, Claim], Awaitable[Response]]
 WORDS = {404: "unknown", 410: "over", 429: "often"}
 

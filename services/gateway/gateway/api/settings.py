@@ -11,6 +11,7 @@ from deskwire.contracts.settings import (
     SettingChanges,
     SettingHistoryItem,
     Settings,
+    ToldStatus,
     UnknownSenders,
     UpdateSettings,
 )
@@ -144,6 +145,9 @@ class PolicyChange(RequestBody):
 
     client_notifications: bool | None = Field(None, description="of new and of closed tickets")
     feedback: bool | None = Field(None, description="contacts are asked for it by the closing mail")
+    status_notifications: Annotated[tuple[ToldStatus, ...], Field(max_length=20)] | None = Field(
+        None, description="the other statuses of which they are told"
+    )
     from_name: Name | None = Field(None, description="who mails come from")
     from_address: Annotated[Address, Field(max_length=254)] | None = None
     reopen_days: int | None = Field(

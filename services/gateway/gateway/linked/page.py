@@ -58,6 +58,11 @@ class Page:
         )
 
 
+def said(language: str, key: str, **values: str) -> str:
+    """A sentence of the language with its values."""
+    return _WORDS[language][key].format(**values)
+
+
 def spoken(*wanted: str) -> str:
     """The first of the languages (BCP 47) that there are words in; else English."""
     tags = [tag.strip() for tag in wanted]

@@ -26,12 +26,13 @@ NO_TEXT = Body(text="")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """``contact_id``: as the ticket's contact."""
+    """``contact_id``: as the ticket's contact; ``watches``: as one who watches it."""
 
     email: str
     name: str = ""
     agent_id: int | None = None
     contact_id: int | None = None
+    watches: bool = False
 
     def is_(self, author: Author) -> bool:
         if author.type == "agent" and author.id is not None and author.id == self.agent_id:
@@ -83,6 +84,25 @@ def reopens(event: Told) -> bool:
 def waits_for_answer(event: Told) -> bool:
     """And is closed without one."""
     return event.ticket.status == "auto-close" and event.ticket.auto_close is not None
+
+
+def client_hears_status(event: Told) -> bool:
+    thread, status = event.thread, _status(event)[1]
+    return event.notify_client and thread is not None and status in thread.statuses
+
+
+def begun(event: Told) -> bool:
+    return _status(event)[1] == "working"
+
+
+def put_on_hold(event: Told) -> bool:
+    return _status(event)[1] == "hold"
+
+
+def made_to_wait(event: Told) -> bool:
+    """By somebody: of what comes by itself the reminder is enough."""
+    by_itself = all(item.through.type == "system" for item in event.history)
+    return waits_for_answer(event) and not by_itself
 
 
 def unanswered(event: Told) -> bool:
@@ -230,7 +250,7 @@ def _contact(ticket: Ticket) -> list[Recipient]:
 
 
 def _watchers(ticket: Ticket) -> list[Recipient]:
-    return [Recipient(email) for email in ticket.watchers]
+    return [Recipient(email, watches=True) for email in ticket.watchers]
 
 
 def _assignee(ticket: Ticket, agents: Agents) -> list[Recipient]:

@@ -26,7 +26,7 @@ from deskwire.contracts.tickets import (
 from notify_svc.domain.agents import Agent
 
 ClientTemplate = Literal[
-    "ticket-created", "public-reply", "chaser", "ticket-closed", "ticket-merged"
+    "ticket-created", "public-reply", "status-changed", "chaser", "ticket-closed", "ticket-merged"
 ]
 Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest"]
 
@@ -50,7 +50,7 @@ class Notice(Document):
     ``variant`` is which of a mail's sentences fit; ``author`` who did what is told of; ``into`` the
     ticket that this one was merged into; ``answer`` what a server said of a mail to ``failed``;
     ``lead`` what the desk says in place of the first sentence; ``asked`` the contact that is asked
-    how it went.
+    how it went; ``watches``: the recipient can stop watching the ticket.
     """
 
     ticket_id: int
@@ -68,6 +68,7 @@ class Notice(Document):
     answer: str = ""
     lead: str = ""
     asked: int | None = None
+    watches: bool = False
     closes_at: datetime | None = None
     due_at: datetime | None = None
     variant: str = ""
@@ -91,6 +92,7 @@ class DigestItem(Document):
 class Digest(Document):
     """What one agent is told of at once; ``items`` are there when it goes out."""
 
+    agent_id: int | None = None
     to_name: str = ""
     every: Telling
     language: str = "en"
@@ -187,6 +189,7 @@ def digest(mail: Mail, agent: Agent, every: Telling, due: datetime) -> Mail:
     """The digest of an agent that takes up what the mail would say."""
     notice = mail.notice
     said = Digest(
+        agent_id=agent.id,
         to_name=agent.name,
         every=every,
         language=notice.language,

@@ -29,10 +29,12 @@ from notify_svc.domain.events import (
     assignee_before,
     assignee_now,
     assignee_or_team,
+    begun,
     by_client,
     by_contact,
     called,
     client_hears,
+    client_hears_status,
     client_side,
     closes,
     closes_source,
@@ -40,6 +42,7 @@ from notify_svc.domain.events import (
     contact_to_confirm,
     entry,
     last_reply,
+    made_to_wait,
     mentioned_agents,
     not_by_stranger,
     nothing,
@@ -48,6 +51,7 @@ from notify_svc.domain.events import (
     opening_unless_mailed,
     overdue,
     public,
+    put_on_hold,
     reason,
     reopens,
     responsible,
@@ -124,6 +128,7 @@ RULES = (
     # it is answered
     Rule(TicketReplied, (public, closes), "ticket-closed", client_side, entry, "replied"),
     Rule(TicketReplied, (public, waits_for_answer), "public-reply", client_side, entry, "waiting"),
+    Rule(TicketReplied, (public, put_on_hold), "public-reply", client_side, entry, "hold"),
     Rule(TicketReplied, (public,), "public-reply", client_side, entry),
     Rule(TicketReplied, (by_client,), "public-reply", watchers, entry),
     Rule(TicketReplied, (by_client, reopens), "client-reply", assignee_or_team, entry, "reopened"),
@@ -149,6 +154,17 @@ RULES = (
     ),
     Rule(TicketChanged, (closes, client_hears), "ticket-closed", client_side, nothing),
     Rule(TicketChanged, (reopens,), "reopened", assignee, nothing),
+    # it has another status
+    *(
+        Rule(event, (client_hears_status, when), "status-changed", client_side, nothing, variant)
+        for event in (TicketChanged, TicketNoted)
+        for when, variant in (
+            (reopens, ""),
+            (begun, "working"),
+            (put_on_hold, "hold"),
+            (made_to_wait, "waiting"),
+        )
+    ),
     # its client does not answer
     Rule(TicketChased, (), "chaser", contact_to_confirm, last_reply),
     # it is due
@@ -206,6 +222,7 @@ def _mail(
         "variant": rule.variant,
         "body": shown.body,
         "files": shown.files,
+        "watches": recipient.watches,
         "language": _language(rule.template, thread, agents.get(recipient.agent_id or 0)),
     }
     if rule.template in CLIENT_TEMPLATES and actor(event).type == "system":

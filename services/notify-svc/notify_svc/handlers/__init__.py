@@ -35,6 +35,7 @@ def handlers(*, private_webhooks: bool) -> Handlers:
         AgentChanged: agents.keep_agent,
         MailBounced: mails.note_bounce,
         contracts.SetAgentNotifications: agents.set_notifications,
+        contracts.StopDigest: agents.stop_digest,
         contracts.RetryDelivery: mails.retry_delivery,
         contracts.AddSuppression: suppressions.add_suppression,
         contracts.RemoveSuppression: suppressions.remove_suppression,

@@ -3,14 +3,16 @@
 from deskwire.contracts.notifications import (
     AgentNotifications,
     AgentNotificationsChanged,
+    DeliveryChanged,
     SetAgentNotifications,
+    StopDigest,
 )
 from deskwire.contracts.people import AgentChanged
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.errors import StaleVersion
 from deskwire.messaging.outbox import Outbox, Transaction
 from notify_svc.domain.agents import check
-from notify_svc.store import agents
+from notify_svc.store import agents, deliveries, digests
 
 
 async def keep_agent(event: AgentChanged, tx: Transaction) -> None:
@@ -32,6 +34,22 @@ async def set_notifications(command: SetAgentNotifications, tx: Transaction) -> 
     kept = agents.preferences(row)
     tx.emit(AgentNotificationsChanged(notifications=kept))
     return kept
+
+
+async def stop_digest(command: StopDigest, tx: Transaction) -> AgentNotifications:
+    row = await tx.fetch_one(agents.LOCK_PREFERENCES, agent_id=command.agent_id)
+    if row is None:
+        return AgentNotifications(agent_id=command.agent_id)
+    wants = agents.preferences(row)
+    stopped = {event: "off" for event, telling in wants.events.items() if telling == command.every}
+    for waiting in await tx.fetch(
+        digests.STOP, prefix=f"digest:{command.agent_id}:", every=command.every
+    ):
+        tx.emit(DeliveryChanged(delivery=deliveries.document(waiting)))
+    if not stopped:
+        return wants
+    after = wants.model_copy(update={"events": {**wants.events, **stopped}})
+    return await set_notifications(SetAgentNotifications(notifications=after), tx)
 
 
 async def ask_for_agents(outbox: Outbox) -> None:

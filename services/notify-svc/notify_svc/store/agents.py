@@ -45,6 +45,9 @@ KEEP_PREFERENCES = compiled(
 )
 
 
+LOCK_PREFERENCES = compiled(text("SELECT * FROM preferences WHERE agent_id = :agent_id FOR UPDATE"))
+
+
 def row_of(agent: people.Agent) -> dict[str, object]:
     return {
         "id": agent.id,

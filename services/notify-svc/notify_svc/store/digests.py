@@ -4,6 +4,7 @@ from sqlalchemy import text
 
 from deskwire.db import Database, compiled
 from notify_svc.domain.mails import DigestItem, Notice
+from notify_svc.store.deliveries import DOCUMENT
 
 # The row is locked until what is added to it is committed, so that no sender takes it without.
 # There is no row when one has taken it: what comes now is for the next digest.
@@ -21,6 +22,17 @@ OPEN = compiled(
 ADD = compiled(
     text("""
     INSERT INTO digest_items (delivery_id, event, context) VALUES (:delivery_id, :event, :context)
+    """)
+)
+
+STOP = compiled(
+    text(f"""
+    UPDATE deliveries
+    SET state = 'failed', answer = 'not sent, the agent wants no more of them',
+        next_attempt_at = NULL, version = version + 1
+    WHERE template = 'digest' AND state = 'queued' AND starts_with(about, :prefix)
+      AND CAST(context AS json) ->> 'every' = :every
+    RETURNING {DOCUMENT}
     """)
 )
 

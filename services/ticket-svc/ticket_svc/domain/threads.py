@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from deskwire.contracts.mail import MailReceived
-from deskwire.contracts.tickets import MailSender, MailThread
+from deskwire.contracts.tickets import MailSender, MailThread, Status
 
 SIGNATURE_CHARACTERS = 16  # 80 bits in base32
 TOKEN = re.compile(
@@ -91,14 +91,15 @@ def references(message_ids: list[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Correspondence:
-    """Who mails of a ticket come from, in which languages they are, what clock they go by, and
-    whether they ask for feedback."""
+    """Who mails of a ticket come from, in which languages they are, what clock they go by,
+    whether they ask for feedback, and of which statuses they tell."""
 
     sender: MailSender
     language: str = "en"
     team_language: str = "en"
     timezone: str = "UTC"
     feedback: bool = False
+    statuses: tuple[Status, ...] = ()
 
 
 def written_in(wanted: str | None, languages: Sequence[str]) -> str:
@@ -127,6 +128,7 @@ def thread(
         team_language=how.team_language,
         timezone=how.timezone,
         feedback=how.feedback,
+        statuses=how.statuses,
     )
 
 

@@ -47,6 +47,7 @@ def handlers(signer: Signer) -> Handlers:
         commands.MergeTicket: partial(merging.merge_ticket, signer),
         commands.UnmergeTicket: merging.unmerge_ticket,
         commands.RateTicket: partial(feedback.rate_ticket, signer),
+        commands.StopWatching: changes.stop_watching,
         commands.GetTicket: tickets.get_ticket,
         attachment_contracts.KeepUpload: attachments.keep_upload,
         people_contracts.CreateClient: partial(records.create, kinds.CLIENT),

@@ -6,7 +6,7 @@ from typing import Any
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Author
+from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import Ticket
 from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
@@ -54,6 +54,29 @@ async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Tran
             notify_client=row["notify_client"],
         )
     )
+    return after
+
+
+async def stop_watching(command: commands.StopWatching, tx: Transaction) -> Ticket:
+    """Raises `NotFound`. Who does not watch it has what they want."""
+    row = (await changes.lock(tx, [command.ticket_id])).get(command.ticket_id)
+    if row is None:
+        raise NotFound(f"there is no ticket {command.ticket_id}")
+    after = await _without_watcher(documents.ticket(row), command.email, tx)
+    if after.merged_into is not None:
+        return await stop_watching(command.model_copy(update={"ticket_id": after.merged_into}), tx)
+    return after
+
+
+async def _without_watcher(ticket: Ticket, email: str, tx: Transaction) -> Ticket:
+    stay = [each for each in ticket.watchers if each.casefold() != email.casefold()]
+    if len(stay) == len(ticket.watchers):
+        return ticket
+    after = documents.ticket(await changes.update(tx, ticket.id, {"watchers": stay}))
+    by = Actor(author=Author(type="unknown", email=email), through=Through(type="link"))
+    told = [Change(ticket.id, "watchers", list(ticket.watchers), stay)]
+    items = await history.remember(tx, by, told)
+    tx.emit(contracts.TicketChanged(ticket=after, history=items))
     return after
 
 

@@ -78,6 +78,7 @@ def correspondence(row: asyncpg.Record) -> Correspondence:
         team_language=found.languages[0],
         timezone=row["timezone"],
         feedback=found.feedback,
+        statuses=found.status_notifications,
     )
 
 
