@@ -10,7 +10,7 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale bench-alarms mail-report migrate docs lock clean
+.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale bench-alarms bench-sending mail-report migrate docs lock clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,7 +45,10 @@ check: $(ready) ## Style, types, architecture, and whether the lock and the gene
 	@$(bin)/deskwire docs --check
 
 bench: $(ready) ## Measure throughput and latency
-	@$(bin)/python -m bench $(ARGS)
+	@PYTHONPATH=deploy $(bin)/python -m bench $(ARGS)
+
+bench-sending: $(ready) ## Measure notify-svc alone beside one loop that sends ready mails: ARGS=10000
+	@PYTHONPATH=deploy $(bin)/python -m bench.sending $(ARGS)
 
 bench-data: $(ready) ## Make a million tickets in var/bench: ARGS="50000 200000" for other numbers
 	@$(bin)/python -m bench.data '$(VAR)/bench' $(ARGS)

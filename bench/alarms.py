@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-import asyncpg
 import embedded
 from rich.console import Console
 from rich.table import Table
 
+from bench.rig import fresh
 from deskwire import db
 from deskwire.contracts.base import Message
 from deskwire.contracts.mail import Body
@@ -216,14 +216,7 @@ async def _schedulers(url: str, broker_url: str) -> AsyncIterator[db.Database]:
 
 
 async def _fresh(server: str, name: str) -> str:
-    connection = await asyncpg.connect(server)
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}"')
-    finally:
-        await connection.close()
-    url = server.rpartition("/")[0] + f"/{name}"
-    await db.migrate(url, "scheduler_svc")
-    return url
+    return await fresh(server, name, "scheduler_svc")
 
 
 def main() -> None:

@@ -17,6 +17,7 @@ from urllib.request import Request, urlopen
 
 import asyncpg
 
+from deskwire import db
 from deskwire.local import free_port
 from deskwire.services import SERVICES
 from deskwire.topology import QUEUES, listeners
@@ -123,6 +124,18 @@ def _key(process: "subprocess.Popen[str]") -> str:
         if line.startswith("ready:"):
             return key
     raise SystemExit("bench: Deskwire did not start; its message is above")
+
+
+async def fresh(server: str, name: str, package: str) -> str:
+    """The URL of an empty database of a service."""
+    connection = await asyncpg.connect(server)
+    try:
+        await connection.execute(f'CREATE DATABASE "{name}"')
+    finally:
+        await connection.close()
+    url = server.rpartition("/")[0] + f"/{name}"
+    await db.migrate(url, package)
+    return url
 
 
 def _family(pid: int) -> list[int]:

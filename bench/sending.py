@@ -1,31 +1,44 @@
-"""Mails out over SMTP, beside one aiosmtplib loop that sends the same mail to the same server."""
+"""Mails out over SMTP: notify-svc alone, beside one aiosmtplib loop that sends
+the same mails, ready made, to the same server.
+
+python -m bench.sending [MAILS]
+"""
 
 import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import aiosmtplib
+import embedded
+import uvloop
 
-from bench.rig import ROOT, Rig
-from deskwire.local import free_port
+from bench.rig import ROOT, fresh
+from deskwire import db
+from deskwire.local import free_port, postgres, rabbitmq, rabbitmq_available
+from deskwire.messaging.rabbit import apply_topology
+from notify_svc.mail import Letterhead, render
+from notify_svc.samples import NOW, samples
 
-MAILS = 2_000
+MAILS = 10_000
+SUPPORT = "support@example.com"
+REPLY = dict(samples("en"))["public-reply"]
 
-# What one reply made is queued again for others, each about a ticket of its own.
-BACKLOG = """
-    INSERT INTO deliveries (about, ticket_id, template, recipient, message_id, context,
-                            next_attempt_at, queued_at)
-    SELECT about || '-' || n, ticket_id + n, template, n || recipient,
-           replace(message_id, '@', '.' || n || '@'), context, now(), now()
-    FROM (SELECT * FROM deliveries WHERE template = 'public-reply' ORDER BY id LIMIT 1) AS one
-    CROSS JOIN generate_series(1, $1) AS n
+# Each to somebody else about a ticket of its own.
+FILL = """
+    INSERT INTO deliveries (about, ticket_id, template, recipient, message_id, context)
+    SELECT 'entry:' || n, n, 'public-reply', n || '@client.test', '<' || n || '.' || $2, $3
+    FROM generate_series(1, $1) AS n
 """
-ONE = "SELECT FROM deliveries WHERE template = 'public-reply' AND state = 'sent'"
-SENT = "SELECT count(*), extract(epoch FROM max(sent_at) - min(sent_at))::float8 AS seconds"
-SENT += " FROM deliveries WHERE state = 'sent' AND about LIKE '%-%'"
+SENT = """
+    SELECT count(*), extract(epoch FROM max(sent_at) - min(sent_at))::float8 AS seconds
+    FROM deliveries WHERE state = 'sent'
+"""
 
 
 @contextmanager
@@ -43,27 +56,87 @@ def sink() -> Iterator[int]:
         process.wait(10)
 
 
-async def ours(rig: Rig) -> float:
-    """Mails a second, from claim to settled, with all services in one process."""
-    made = rig.api("POST", "/tickets", {"subject": "Printer", "body": "It burns.", "client_id": 1})
-    reply = {"kind": "public", "body": "It is on its way. " * 20}
-    rig.api("POST", f"/tickets/{made['id']}/entries", reply)
-    while not await rig.query("notify-svc", ONE):
-        await asyncio.sleep(0.1)
-    await rig.query("notify-svc", BACKLOG, MAILS)
-    while True:
-        await asyncio.sleep(0.5)
-        (row,) = await rig.query("notify-svc", SENT)
-        if row["count"] >= MAILS:
-            return float(MAILS / row["seconds"])
+@asynccontextmanager
+async def notify_svc(server: str, broker: str, port: int) -> AsyncIterator[db.Database]:
+    """Its database; what is due in it is sent."""
+    url = await fresh(server, "sending", "notify_svc")
+    told = {
+        "broker_url": broker,
+        "blob_url": "memory://",
+        "log_level": "ERROR",
+        "smtp_url": f"smtp://127.0.0.1:{port}",
+        "mail_from": SUPPORT,
+    }
+    async with db.connect(url, size=2) as database:
+        process = await embedded.start("notify_svc", told, url)
+        try:
+            yield database
+        finally:
+            process.terminate()
+            await process.wait()
 
 
-async def one_loop(port: int, content: bytes) -> float:
+async def ours(server: str, broker: str, port: int, mails: int) -> float:
+    """Mails a second, from the first that is written as sent to the last."""
+    async with notify_svc(server, broker, port) as database:
+        stamp = REPLY.message_id.removeprefix("<")
+        context = REPLY.notice.model_dump_json()
+        await database.pool.execute(FILL, mails, stamp, context, timeout=120)
+        while True:
+            await asyncio.sleep(0.2)
+            (row,) = await database.pool.fetch(SENT)
+            if row["count"] == mails:
+                return float(mails / row["seconds"])
+
+
+async def one_loop(port: int, mails: int) -> float:
+    """The same mails, written before and sent one after the other over one connection."""
+    letterhead = Letterhead("Support", SUPPORT, SUPPORT)
+    content = render(REPLY, letterhead, delivery=1, created_at=NOW).content
     client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False)
     await client.connect()
     started = time.perf_counter()
-    for n in range(MAILS):
-        await client.mail("support@example.com")
+    for n in range(mails):
+        await client.mail(SUPPORT)
         await client.rcpt(f"{n}@client.test")
         await client.data(content)
-    return MAILS / (time.perf_counter() - started)
+    took = time.perf_counter() - started
+    await client.quit()
+    return mails / took
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Mails a second. The loops run before and after the service; ``uvloop`` is the same loop on
+    what the services run on."""
+
+    ours: float
+    loop: float
+    uvloop: float
+
+
+def measured(folder: Path, mails: int = MAILS) -> Rates:
+    with ExitStack() as stack:
+        server, port = stack.enter_context(postgres(folder / "pg")), stack.enter_context(sink())
+        broker = "memory://sending"
+        if rabbitmq_available():
+            broker = stack.enter_context(rabbitmq(folder / "mq")).url
+            uvloop.run(apply_topology(broker))
+        before = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
+        found = uvloop.run(ours(server, broker, port, mails))
+        after = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
+        return Rates(found, *(sum(both) / 2 for both in zip(before, after, strict=True)))
+
+
+def main() -> None:
+    mails = int(sys.argv[1]) if sys.argv[1:] else MAILS
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        rates = measured(Path(name), mails)
+    print(f"notify-svc: {rates.ours:,.0f} mails/s")
+    for loop, rate in (("asyncio", rates.loop), ("uvloop", rates.uvloop)):
+        print(f"one aiosmtplib loop on {loop}: {rate:,.0f}/s; ratio {rates.ours / rate:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from shutil import which
 
@@ -16,7 +17,7 @@ import pytest
 
 from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable
 from notify_svc.mail import Letter
-from notify_svc.sender import smtp
+from notify_svc.sender import session, smtp
 from notify_svc.sender.smtp import SmtpServer
 
 LETTER = Letter("1.deskwire", "support@example.com", "ann@client.test", b"Subject: x\r\n\r\nHi\r\n")
@@ -27,11 +28,13 @@ FINE: Mapping[str, str] = {
     "RCPT": "250 2.1.5 ok",
     "DATA": "354 go on",
     ".": "250 2.0.0 taken",
+    "nothing": "554 5.5.1 no valid recipients",
     "RSET": "250 ok",
     "QUIT": "221 bye",
 }
-CUT, SILENCE = "cut", "silence"
-"""Instead of an answer: the connection ends; or nothing comes."""
+PIPELINING = "250-mx.example.com\r\n250-SIZE 1000000\r\n250 PIPELINING"
+CUT, SILENCE, LATE = "cut", "silence", "late"
+"""Instead of an answer: the connection ends; nothing comes; the fine one comes after a while."""
 
 Answers = Callable[[str, int], str | None]
 """(The command, how often it came before) -> another answer than the fine one."""
@@ -40,12 +43,13 @@ Answers = Callable[[str, int], str | None]
 class Faulty:
     """``taken`` are the mails that it has read to their end, whatever it said then."""
 
-    def __init__(self, answers: Answers, *, pause: float = 0) -> None:
+    def __init__(self, answers: Answers, *, pause: float = 0, hello: str = PIPELINING) -> None:
         self.taken: list[bytes] = []
         self.connections = 0
         self.commands: list[str] = []
         self._answers = answers
         self._pause = pause
+        self._fine = {**FINE, "EHLO": hello}
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
@@ -66,16 +70,26 @@ class Faulty:
         if not await self._answer(command, writer):
             return False
         if command == "DATA" and self.commands[-1] == "DATA 354":
-            self.taken.append(await reader.readuntil(b"\r\n.\r\n"))
-            return await self._answer(".", writer)
+            if mail := await self._mail(reader):
+                self.taken.append(mail)
+            return await self._answer("." if mail else "nothing", writer)
         return command != "QUIT"
+
+    async def _mail(self, reader: asyncio.StreamReader) -> bytes:
+        lines = []
+        while (line := await reader.readuntil(b"\r\n")) != b".\r\n":
+            lines.append(line)
+        return b"".join(lines)
 
     async def _answer(self, command: str, writer: asyncio.StreamWriter) -> bool:
         before = sum(told.partition(" ")[0] == command for told in self.commands)
-        answer = self._answers(command, before) or FINE[command]
+        answer = self._answers(command, before) or self._fine[command]
         self.commands.append(f"{command} {answer[:3]}")
         if answer == SILENCE:
             await asyncio.sleep(30)
+        if answer == LATE:
+            await asyncio.sleep(0.6)
+            answer = self._fine[command]
         if answer in (CUT, SILENCE):
             return False
         for byte in f"{answer}\r\n".encode():
@@ -86,8 +100,10 @@ class Faulty:
 
 
 @asynccontextmanager
-async def faulty(answers: Answers, *, pause: float = 0) -> AsyncIterator[tuple[Faulty, SmtpServer]]:
-    server = Faulty(answers, pause=pause)
+async def faulty(
+    answers: Answers, *, pause: float = 0, hello: str = PIPELINING
+) -> AsyncIterator[tuple[Faulty, SmtpServer]]:
+    server = Faulty(answers, pause=pause, hello=hello)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     try:
@@ -104,10 +120,19 @@ def always(command: str, answer: str) -> Answers:
     return lambda given, _before: answer if given == command else None
 
 
+TIMES = {
+    "CONNECT_SECONDS": smtp.CONNECT_SECONDS,
+    "COMMAND_SECONDS": session.COMMAND_SECONDS,
+    "DATA_SECONDS": session.DATA_SECONDS,
+}
+"""As long as they are outside of these tests."""
+
+
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CONNECT_SECONDS", "COMMAND_SECONDS", "DATA_SECONDS"):
-        monkeypatch.setattr(smtp, name, 0.4)
+    for name in TIMES:
+        for module in (smtp, session):
+            monkeypatch.setattr(module, name, 0.4, raising=False)
     monkeypatch.setattr(smtp, "FIRST_PAUSE", 0.05)
 
 
@@ -139,18 +164,21 @@ CASES: list[tuple[Answers, type[Result], str, int]] = [
     (once("EHLO", SILENCE), Unreachable, "", 0),
     (once("MAIL", CUT), Unreachable, "", 0),
     (once("RCPT", SILENCE), Unreachable, "", 0),
-    (once("DATA", CUT), Ambiguous, "", 0),  # aiosmtplib does not tell it from the next one
+    (once("DATA", "250 2.0.0 ok"), Unreachable, "the mail server said: ", 0),
+    (once("DATA", CUT), Unreachable, "closed the connection", 0),
+    (once("DATA", SILENCE), Unreachable, "said nothing for 0.4 s", 0),
     (once(".", CUT), Ambiguous, "after the mail was handed over", 1),
     (once(".", SILENCE), Ambiguous, "after the mail was handed over", 1),
     (once(".", "nonsense"), Ambiguous, "after the mail was handed over", 1),
 ]
 
 
+@pytest.mark.parametrize("hello", [FINE["EHLO"], PIPELINING], ids=["in turn", "pipelining"])
 @pytest.mark.parametrize(("answers", "follows", "says", "taken"), CASES)
 async def test_what_follows_and_that_the_next_mail_is_sent(
-    answers: Answers, follows: type[Result], says: str, taken: int
+    answers: Answers, follows: type[Result], says: str, taken: int, hello: str
 ) -> None:
-    async with faulty(answers) as (server, url):
+    async with faulty(answers, hello=hello) as (server, url):
         line = url.line()
         result = await line.send(LETTER)
         assert isinstance(result, follows), result
@@ -182,6 +210,64 @@ async def test_a_kept_connection_that_ended_costs_nothing() -> None:
         assert results == [TAKEN] * 4
         assert len(server.taken) == 4
         await line.rest()
+
+
+async def test_a_server_that_takes_only_so_many_mails_over_one_connection_costs_nothing() -> None:
+    """It says so when the next one begins (Exim's `smtp_accept_max_per_connection`)."""
+
+    def answers(command: str, before: int) -> str | None:
+        return "421 4.7.0 too many messages" if command == "MAIL" and before % 3 == 2 else None
+
+    async with faulty(answers) as (server, url):
+        line = url.line()
+        assert [await line.send(LETTER) for _ in range(6)] == [TAKEN] * 6
+        assert (len(server.taken), server.connections) == (6, 3)
+        await line.rest()
+
+
+async def test_silence_is_no_answer_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers that look into mails need minutes: who asks again by then has sent it twice."""
+    assert TIMES == {"CONNECT_SECONDS": 30, "COMMAND_SECONDS": 300, "DATA_SECONDS": 600}
+    monkeypatch.setattr(session, "DATA_SECONDS", 5)
+    async with faulty(once(".", LATE)) as (server, url):
+        line = url.line()
+        assert await line.send(LETTER) == TAKEN
+        assert len(server.taken) == 1
+        await line.rest()
+
+
+async def test_a_mail_leaves_in_two_steps_where_the_server_takes_commands_together() -> None:
+    packets: list[bytes] = []
+    answers = iter(["250-mx\r\n250 PIPELINING", "250 ok\r\n250 ok\r\n354 go on", "250 taken"])
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 mx\r\n")
+        for answer in answers:
+            packets.append(await reader.read(10_000))
+            writer.write(f"{answer}\r\n".encode())
+        writer.close()
+
+    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = listening.sockets[0].getsockname()[1]
+    letter = replace(LETTER, content=b"Subject: x\r\n\r\n.\r\n..\r\na.b\r\n.")
+    async with listening:
+        line = SmtpServer(f"smtp://127.0.0.1:{port}", helo="example.com").line()
+        assert await line.send(letter) == Sent("250 taken")
+        await line.rest()
+    assert packets[1:] == [
+        b"MAIL FROM:<support@example.com>\r\nRCPT TO:<ann@client.test>\r\nDATA\r\n",
+        b"Subject: x\r\n\r\n..\r\n...\r\na.b\r\n..\r\n.\r\n",
+    ]
+
+
+@pytest.mark.parametrize("address", ["a@b.test> SIZE=1", "a@b.test\r\nDATA", "a b@c.test"])
+async def test_an_address_is_no_command(address: str) -> None:
+    async with faulty(always("NOOP", "")) as (server, url):
+        line = url.line()
+        with pytest.raises(ValueError, match="cannot be in a command"):
+            await line.send(replace(LETTER, recipient=address))
+        await line.rest()
+        assert server.taken == []
 
 
 async def test_a_server_that_says_it_is_closing_is_left_alone() -> None:

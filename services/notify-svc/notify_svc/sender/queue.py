@@ -50,7 +50,8 @@ POLL_SECONDS = 2.0
 LEASE_SECONDS = 30.0
 IDLE_SECONDS = 30.0
 STUMBLE_SECONDS = 1.0
-IN_HAND = 5  # mails that are claimed for each connection, so that none waits for a claim
+IN_HAND = 20  # mails that are claimed for each connection, so that none waits for a claim
+GATHER_SECONDS = 0.005  # so long a result waits for those of mails that are on their way
 LONGEST_ANSWER = 1000
 WEBHOOKS_AT_ONCE = 8
 SUPPRESSED = "not tried, the address is suppressed"
@@ -230,6 +231,8 @@ class Sender:
         if not self._verdicts:
             self._judged.clear()
             await self._judged.wait()
+        if len(self._verdicts) < len(self._in_hand):
+            await asyncio.sleep(GATHER_SECONDS)
         verdicts = list(self._verdicts)
         async with self._outbox.transaction() as tx:
             settled = await deliveries.settle(tx, self._worker, verdicts)
@@ -258,7 +261,8 @@ class Sender:
                 tx.emit(DeliveryChanged(delivery=delivery))
             if delivery.state in ("failed", "uncertain"):
                 log.warning(
-                    "mail is not out",
+                    "delivery is not out",
+                    channel=delivery.channel,
                     delivery=delivery.id,
                     state=delivery.state,
                     cause=delivery.answer,

@@ -1,7 +1,5 @@
-"""SMTP: the only place that knows aiosmtplib.
-
-One transaction for one recipient (RFC 5321 section 3.3), so that each answer is about one delivery.
-"""
+"""SMTP: which server, whether it can be used, and one transaction for one recipient (RFC 5321
+section 3.3), so that each answer is about one delivery."""
 
 import asyncio
 from contextlib import suppress
@@ -15,22 +13,19 @@ from deskwire.errors import DeskwireError, SetupError
 from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable, Unsendable
 from notify_svc.mail import Letter
+from notify_svc.sender.session import COMMAND_SECONDS, GO_ON, Answer, Lost, Session
 
 log = structlog.get_logger()
 
 CONNECT_SECONDS = 30
-COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2 asks for five minutes
-DATA_SECONDS = 600  # and for ten at the end of the data: shorter ones make duplicates
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 
 OF_THE_SERVER = frozenset({421, 432, 454, 530, 534, 535, 538})
 """Answers that are about the connection or the login (RFC 5321, RFC 4954), not about a mail."""
 
-_LOST = (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPTimeoutError, OSError)
 
-
-class Away(Exception):
-    """There is no connection to hand a mail to."""
+class TurnedAway(Lost):
+    """The server works, but not for us."""
 
 
 class SmtpServer:
@@ -64,11 +59,12 @@ class SmtpServer:
     def line(self) -> "SmtpLine":
         return SmtpLine(self)
 
-    async def connected(self) -> aiosmtplib.SMTP:
-        """A new connection, ready for a mail. While the server is away few are tried."""
+    async def connected(self) -> Session:
+        """A new connection, ready for a mail. While the server is away few are tried; then as when
+        this one fails it is `Lost`."""
         now = asyncio.get_running_loop().time()
         if now < self._closed_until:
-            raise Away(self._reason)
+            raise Lost(self._reason)
         client = self._client()
         try:
             await client.connect(timeout=CONNECT_SECONDS)
@@ -78,8 +74,9 @@ class SmtpServer:
             client.close()
             if isinstance(error, aiosmtplib.SMTPAuthenticationError):
                 self._forget_token()
-            raise self.away(_explained(error)) from error
-        return client
+            self.away(_explained(error))
+            raise Lost(self._reason) from error
+        return Session(client)
 
     def _client(self) -> aiosmtplib.SMTP:
         """Encrypted and verified, unless the server is this machine."""
@@ -108,14 +105,13 @@ class SmtpServer:
         if self._tokens and self._oauth:
             self._tokens.forget(self._oauth)
 
-    def away(self, reason: str) -> Away:
+    def away(self, reason: str) -> None:
         """It is left alone for a while, longer each time, whichever mails wait for it."""
         if reason != self._reason:
             log.error("mail server cannot be used", host=self._host, cause=reason)
         self._reason = reason
         self._pause = min(max(self._pause * 2, FIRST_PAUSE), LONGEST_PAUSE)
         self._closed_until = asyncio.get_running_loop().time() + self._pause
-        return Away(reason)
 
     def works(self) -> None:
         if self._reason:
@@ -128,74 +124,60 @@ class SmtpLine:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
-        self._client: aiosmtplib.SMTP | None = None
+        self._session: Session | None = None
 
     async def send(self, letter: Letter) -> Result:
-        if self._client is not None:
-            with suppress(Away):  # the server closes what is idle: that is no failure
-                return await self._transfer(self._client, letter)
+        if self._session is not None:
+            with suppress(Lost):  # the server closes what is idle, or was used enough: no failure
+                return await self._transfer(self._session, letter)
         try:
-            self._client = await self._server.connected()
-            return await self._transfer(self._client, letter)
-        except Away as away:
-            return Unreachable(str(away))
+            self._session = await self._server.connected()
+            return await self._transfer(self._session, letter)
+        except TurnedAway as error:
+            self._server.away(str(error))
+            return Unreachable(str(error))
+        except Lost as error:
+            return Unreachable(str(error))
 
     async def rest(self) -> None:
-        if self._client is not None:
-            with suppress(aiosmtplib.SMTPException, OSError):
-                await self._client.quit(timeout=5)
-            self._close()
+        if self._session is not None:
+            await self._session.quit()
+        self._session = None
 
-    async def _transfer(self, client: aiosmtplib.SMTP, letter: Letter) -> Result:
-        """Raises `Away` when the mail was not handed over."""
-        if letter.international and not client.supports_extension("smtputf8"):
+    async def _transfer(self, session: Session, letter: Letter) -> Result:
+        """Raises `Lost` when the mail was not handed over."""
+        if letter.international and not session.international:
             return Unsendable("the mail server takes no international addresses (SMTPUTF8)")
         try:
-            await self._envelope(client, letter)
-        except aiosmtplib.SMTPResponseException as error:
-            if error.code in OF_THE_SERVER:
-                self._close()
-                raise self._server.away(_explained(error)) from error
-            return await self._refused(client, error)
-        except _LOST as error:
+            answer = await session.envelope(letter)
+        except Lost:
             self._close()
-            raise Away(_explained(error)) from error
-        return await self._data(client, letter)
+            raise
+        if answer.code in OF_THE_SERVER:
+            self._close()
+            raise TurnedAway(str(answer))
+        return await self._content(session, letter) if answer.code == GO_ON else self._told(answer)
 
-    async def _envelope(self, client: aiosmtplib.SMTP, letter: Letter) -> None:
-        options, encoding = (["SMTPUTF8"], "utf-8") if letter.international else ([], "ascii")
-        await client.mail(letter.sender, options=options, encoding=encoding)
-        await client.rcpt(letter.recipient, encoding=encoding)
-
-    async def _data(self, client: aiosmtplib.SMTP, letter: Letter) -> Result:
+    async def _content(self, session: Session, letter: Letter) -> Result:
         try:
-            response = await client.data(letter.content, timeout=DATA_SECONDS)
-        except aiosmtplib.SMTPDataError as error:
-            return await self._refused(client, error)
-        except (aiosmtplib.SMTPResponseException, *_LOST) as error:
+            answer = await session.content(letter)
+        except Lost as error:
             self._close()
-            return Ambiguous(f"after the mail was handed over: {_explained(error)}")
-        self._server.works()
-        return Sent(f"{response.code} {response.message}")
+            return Ambiguous(f"after the mail was handed over: {error}")
+        if answer.code in OF_THE_SERVER:
+            self._close()
+        return self._told(answer)
 
-    async def _refused(
-        self, client: aiosmtplib.SMTP, error: aiosmtplib.SMTPResponseException
-    ) -> Result:
-        """The connection stays good for the next mail, unless the server is closing it."""
+    def _told(self, answer: Answer) -> Result:
+        """The connection stays good for the next mail."""
         self._server.works()
-        try:
-            if error.code in OF_THE_SERVER:
-                self._close()
-            else:
-                await client.rset()
-        except (aiosmtplib.SMTPException, OSError):
-            self._close()
-        return Refused(error.code, error.message)
+        taken = answer.code // 100 == 2
+        return Sent(str(answer)) if taken else Refused(answer.code, answer.text)
 
     def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-        self._client = None
+        if self._session is not None:
+            self._session.close()
+        self._session = None
 
 
 def _is_loopback(host: str) -> bool:
