@@ -108,6 +108,8 @@ NOTIFY_SVC = Queue(
         tickets.TicketDeadline,
         tickets.TicketMerged,
         tickets.TicketRated,
+        invoices.InvoiceDrafted,
+        invoices.InvoiceChanged,
         people.AgentChanged,
         mail.MailBounced,
         replay.ReplayDocuments,

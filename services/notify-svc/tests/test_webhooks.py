@@ -6,12 +6,14 @@ import hmac
 import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from notify_desk import Desk, desk_of, opened, replied
 from test_telling import noted
 
+from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
 from deskwire.contracts.people import Named
 from deskwire.contracts.tickets import TicketChanged
 from deskwire.contracts.webhooks import (
@@ -139,6 +141,35 @@ async def test_each_is_told_what_it_wants_and_may_know(desk: Desk, hook: Hook) -
     await desk.heard(of_hook("sent"), count=4)
     told = sorted((one.recipient, one.ticket_id) for one in desk.told if of_hook("sent")(one))
     assert told == [("webhook:1", 12), ("webhook:1", 13), ("webhook:2", 12), ("webhook:3", 13)]
+
+
+async def test_invoices_are_told_and_drafts_to_no_client(desk: Desk, hook: Hook) -> None:
+    example = Path(__file__).parents[3] / "shared/tests/examples/invoice.drafted.v1.json"
+    drafted = InvoiceDrafted.model_validate_json(example.read_bytes())
+    await made(desk, hook, events=["invoice.drafted", "invoice.changed"])
+    await made(desk, hook, client_id=drafted.invoice.client.id)
+    await made(desk, hook, client_id=drafted.invoice.client.id + 1)
+    await made(desk, hook, events=["ticket.opened"])
+    issued = {"state": "issued", "issued_at": datetime.now(UTC), "version": 2}
+    after = drafted.invoice.model_copy(update=issued)
+    for event in (
+        drafted,
+        drafted,
+        InvoiceChanged(invoice=after, what="issued"),
+        InvoiceChanged(invoice=after.model_copy(update={"version": 3})),  # told anew
+    ):
+        await desk.tell(event)
+    await desk.heard(of_hook("sent"), count=3)
+    told = [(one.recipient, one.template) for one in desk.told if of_hook("sent")(one)]
+    assert sorted(told) == [
+        ("webhook:1", "invoice.changed"),
+        ("webhook:1", "invoice.drafted"),
+        ("webhook:2", "invoice.changed"),
+    ]
+    data = next(e["data"] for e in hook.events if e["type"] == "invoice.changed")
+    assert data["invoice_id"] == drafted.invoice.id
+    assert (data["state"], data["changed"]) == ("issued", "issued")
+    assert data["total"] == {"amount": "169.58", "currency": "EUR"}
 
 
 async def test_what_was_not_taken_is_told_again_in_its_order(desk: Desk, hook: Hook) -> None:

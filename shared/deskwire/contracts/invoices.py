@@ -143,4 +143,6 @@ class InvoiceDrafted(InvoiceEvent, name="invoice.drafted.v1"):
 
 
 class InvoiceChanged(InvoiceEvent, name="invoice.changed.v1"):
-    """It was added to, issued or made void, or is told anew."""
+    """``what`` was done to it; None: it is told anew."""
+
+    what: Literal["added", "issued", "void"] | None = None

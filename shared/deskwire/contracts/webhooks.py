@@ -14,12 +14,14 @@ WebhookEvent = Literal[
     "ticket.deadline",
     "ticket.merged",
     "ticket.rated",
+    "invoice.drafted",
+    "invoice.changed",
 ]
 
 
 class Webhook(Document):
     """``events``: of which it is told; none for all of them. ``client_id``: of this client's
-    tickets alone, and of no internal notes."""
+    tickets and invoices alone, of no internal notes, and of no drafts."""
 
     id: int
     url: str

@@ -41,7 +41,8 @@ class WebhookBody(RequestBody):
     description: Line | None = None
     events: Events = ()
     client_id: Id | None = Field(
-        None, description="of this client's tickets alone, and of no internal notes"
+        None,
+        description="of this client's tickets and invoices alone, no internal notes, no drafts",
     )
 
 

@@ -3,11 +3,16 @@
 import base64
 import hmac
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
-from deskwire.contracts.tickets import TicketChanged, TicketMerged
+from deskwire.contracts.base import Event
+from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
+from deskwire.contracts.tickets import TicketChanged, TicketMerged, TicketNoted
 from deskwire.contracts.webhooks import WebhookEvent
 from deskwire.errors import Invalid
 from notify_svc.domain.mails import Told, entry_of
@@ -16,34 +21,80 @@ SECRET_PREFIX = "whsec_"  # noqa: S105  # what secrets begin with is none
 SECRET_BYTES = 32
 
 
-def event_name(event: Told) -> WebhookEvent | None:
-    """None for documents that are only told anew."""
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What webhooks are told. ``event_id`` is the same however often it is told; ``internal`` is
+    not for those of a client."""
+
+    event_id: str
+    event: WebhookEvent
+    client_id: int | None
+    internal: bool
+    payload: str
+    ticket_id: int | None = None
+
+
+def of_ticket(event: Told, at: datetime) -> Call | None:
+    """None for documents that are only told anew. A ticket's version is of one event."""
     if isinstance(event, TicketChanged) and not event.history:
         return None
-    name: WebhookEvent = event.wire_name.removesuffix(".v1")  # type: ignore[assignment]  # are these
-    return name
-
-
-def event_id(event: Told) -> str:
-    """The same however often it is told: a ticket's version is of one event."""
-    return f"evt_{event.ticket.id}_{event.ticket.version}"
-
-
-def payload(event: Told, name: str, at: datetime) -> str:
-    """As standardwebhooks.com has it, thin: ids, and what decides whether to ask for more."""
-    ticket, added = event.ticket, entry_of(event)
+    ticket, added, name = event.ticket, entry_of(event), _name(event)
+    client_id = ticket.client.id if ticket.client else None
     data = {
         "ticket_id": ticket.id,
         "reference": ticket.reference,
         "version": ticket.version,
         "status": ticket.status,
         "priority": ticket.priority,
-        "client_id": ticket.client and ticket.client.id,
+        "client_id": client_id,
         "assigned_to": ticket.assigned_to and ticket.assigned_to.id,
         "entry_id": added and added.id,
         "merged": event.source.id if isinstance(event, TicketMerged) else None,
         "changed": sorted({item.field for item in event.history}),
     }
+    return Call(
+        event_id=f"evt_{ticket.id}_{ticket.version}",
+        event=name,
+        client_id=client_id,
+        internal=isinstance(event, TicketNoted),
+        payload=_payload(name, at, data),
+        ticket_id=ticket.id,
+    )
+
+
+def of_invoice(event: InvoiceDrafted | InvoiceChanged, at: datetime) -> Call | None:
+    """None for what is only told anew. A client hears of what was issued."""
+    what = "drafted" if isinstance(event, InvoiceDrafted) else event.what
+    if what is None:
+        return None
+    invoice, name = event.invoice, _name(event)
+    data = {
+        "invoice_id": invoice.id,
+        "reference": invoice.reference,
+        "version": invoice.version,
+        "state": invoice.state,
+        "client_id": invoice.client.id,
+        "total": invoice.total.model_dump(),
+        "date": invoice.date.isoformat(),
+        "due": invoice.due.isoformat(),
+        "changed": what,
+    }
+    return Call(
+        event_id=f"evt_invoice_{invoice.id}_{invoice.version}",
+        event=name,
+        client_id=invoice.client.id,
+        internal=invoice.issued_at is None,
+        payload=_payload(name, at, data),
+    )
+
+
+def _name(event: Event) -> WebhookEvent:
+    name: WebhookEvent = event.wire_name.removesuffix(".v1")  # type: ignore[assignment]  # are these
+    return name
+
+
+def _payload(name: str, at: datetime, data: Mapping[str, Any]) -> str:
+    """As standardwebhooks.com has it, thin: ids, and what decides whether to ask for more."""
     told = {"type": name, "timestamp": at.isoformat().replace("+00:00", "Z"), "data": data}
     return json.dumps(told, ensure_ascii=False)
 

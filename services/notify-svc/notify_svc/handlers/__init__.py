@@ -5,6 +5,7 @@ from functools import partial
 from deskwire.contracts import notifications as contracts
 from deskwire.contracts import tickets
 from deskwire.contracts import webhooks as webhook_contracts
+from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
 from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.people import AgentChanged
 from deskwire.contracts.replay import ReplayDocuments
@@ -32,6 +33,8 @@ def handlers(*, private_webhooks: bool) -> Handlers:
         tickets.TicketDeadline: tell,
         tickets.TicketMerged: tell,
         tickets.TicketRated: tell,
+        InvoiceDrafted: webhooks.tell_of_invoice,
+        InvoiceChanged: webhooks.tell_of_invoice,
         AgentChanged: agents.keep_agent,
         MailBounced: mails.note_bounce,
         contracts.SetAgentNotifications: agents.set_notifications,

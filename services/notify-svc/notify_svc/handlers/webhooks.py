@@ -1,9 +1,10 @@
 """Webhooks: made, changed, told of events, and told again."""
 
 import secrets
+from dataclasses import asdict
 from datetime import UTC, datetime
 
-from deskwire.contracts.tickets import TicketNoted
+from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
 from deskwire.contracts.webhooks import (
     ChangeWebhook,
     CreateWebhook,
@@ -18,28 +19,26 @@ from deskwire.messaging.outbox import Transaction
 from notify_svc.domain.mails import Told
 from notify_svc.domain.webhooks import (
     SECRET_BYTES,
+    Call,
     check_url,
-    event_id,
-    event_name,
-    payload,
+    of_invoice,
+    of_ticket,
     secret_of,
 )
 from notify_svc.store import webhooks
 
 
+async def tell_of_invoice(event: InvoiceDrafted | InvoiceChanged, tx: Transaction) -> None:
+    queue(of_invoice(event, datetime.now(UTC)), tx)
+
+
 def queue_webhooks(event: Told, tx: Transaction) -> None:
-    name = event_name(event)
-    if name is None:
-        return
-    tx.append(
-        webhooks.QUEUE,
-        event_id=event_id(event),
-        ticket_id=event.ticket.id,
-        event=name,
-        client_id=event.ticket.client and event.ticket.client.id,
-        internal=isinstance(event, TicketNoted),
-        payload=payload(event, name, datetime.now(UTC)),
-    )
+    queue(of_ticket(event, datetime.now(UTC)), tx)
+
+
+def queue(call: Call | None, tx: Transaction) -> None:
+    if call is not None:
+        tx.append(webhooks.QUEUE, **asdict(call))
 
 
 async def create_webhook(command: CreateWebhook, tx: Transaction, *, private: bool) -> NewWebhook:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
+from typing import Literal
 
 from deskwire.contracts import invoices as contracts
 from deskwire.contracts.invoices import DraftedInvoice, Invoice
@@ -80,7 +81,7 @@ async def void_invoice(command: contracts.VoidInvoice, tx: Transaction) -> Invoi
     named = _named(before)
     told = [Change(id, "invoice", named, None) for id in sorted(ticket_ids)]
     await _retell(freed, told, command.actor, tx)
-    return await _changed(before.id, tx)
+    return await _changed(before.id, "void", tx)
 
 
 # --- what is there
@@ -157,12 +158,12 @@ async def _renewed(
     on, due = billing.dates(datetime.now(UTC))
     values = store.party_values(billing)
     await tx.execute(store.RENEW, id=id, state=state, date=on, due=due, **values)
-    return await _changed(id, tx)
+    return await _changed(id, "issued" if state == "issued" else "added", tx)
 
 
-async def _changed(id: int, tx: Transaction) -> Invoice:
+async def _changed(id: int, what: Literal["added", "issued", "void"], tx: Transaction) -> Invoice:
     invoice = store.invoice(await tx.fetch_row(store.GET, id=id))
-    tx.emit(contracts.InvoiceChanged(invoice=invoice))
+    tx.emit(contracts.InvoiceChanged(invoice=invoice, what=what))
     return invoice
 
 
