@@ -76,18 +76,9 @@ async def test_an_accepted_mail_without_a_sender(desk: Desk) -> None:
     assert (handled.outcome, handled.reason) == ("quarantined", "there is no client 77")
 
 
-async def answerable(desk: Desk) -> TicketReplied:
-    """A ticket that an agent has answered."""
-    opened = await desk.open(await desk.client())
-    await desk.ask(
-        AddEntry(ticket_id=opened.ticket.id, kind="public", body=Body(text="?"), author=AGENT)
-    )
-    return await desk.next(TicketReplied)
-
-
 @pytest.mark.parametrize("way", ["references", "in_reply_to", "address", "team", "subject"])
 async def test_an_answer_finds_its_ticket(desk: Desk, way: str) -> None:
-    replied = await answerable(desk)
+    replied = await desk.answered()
     thread = replied.thread
     fields: dict[str, dict[str, object]] = {
         "references": {"references": ["<x@y.test>", thread.message_id]},
@@ -112,7 +103,7 @@ async def test_an_answer_to_the_clients_own_first_mail(desk: Desk) -> None:
 
 
 async def test_a_stranger_with_a_number_opens_nothing(desk: Desk) -> None:
-    replied = await answerable(desk)
+    replied = await desk.answered()
     subject = f"[{replied.ticket.reference}]"
     assert (await desk.mail("eve@evil.test", subject=subject)).outcome == "ignored"
     other = await desk.client("Other Client", "other.test")
@@ -123,7 +114,7 @@ async def test_a_stranger_with_a_number_opens_nothing(desk: Desk) -> None:
 
 
 async def test_a_stranger_with_a_token_leaves_an_unverified_note(desk: Desk) -> None:
-    replied = await answerable(desk)
+    replied = await desk.answered()
     await desk.ask(
         AddEntry(
             ticket_id=replied.ticket.id,
@@ -145,7 +136,7 @@ async def test_a_stranger_with_a_token_leaves_an_unverified_note(desk: Desk) -> 
 
 
 async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:
-    replied = await answerable(desk)
+    replied = await desk.answered()
     forged = replied.thread.message_id.replace("-", "-a", 1)
     assert (await desk.mail("eve@evil.test", in_reply_to=[forged])).outcome == "ignored"
 

@@ -1,28 +1,18 @@
 """Who gets in by mail, and who does not: forged senders, numbers, references and tokens; bombs and
-loops; bounces and automatic replies."""
+loops."""
 
 from typing import Any
 
 import pytest
-from ticket_desk import ACTOR, AGENT, Desk
+from ticket_desk import ACTOR, Desk
 
-from deskwire.contracts.mail import Address, Body, MailBounced, Undelivered
-from deskwire.contracts.people import ChangeContact, ContactChanged, ContactChanges
+from deskwire.contracts.mail import Address, Body
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
-from deskwire.contracts.ticket_commands import AddEntry, MergeTicket
+from deskwire.contracts.ticket_commands import MergeTicket
 from deskwire.contracts.tickets import TicketNoted, TicketOpened, TicketReplied
 
 EVE = "eve@evil.test"
 ALICE = "alice@client.test"
-
-
-async def answered(desk: Desk, client_id: int | None = None, **fields: Any) -> TicketReplied:
-    """A ticket of Alice's that an agent has answered."""
-    heard = len(desk.heard)
-    opened = await desk.open(client_id or await desk.client())
-    values = {"kind": "public", "body": Body(text="?"), "author": AGENT} | fields
-    await desk.ask(AddEntry.model_validate({"ticket_id": opened.ticket.id} | values))
-    return await desk.next(TicketReplied, after=heard)
 
 
 async def entries(desk: Desk, ticket_id: int) -> list[tuple[str, bool]]:
@@ -56,7 +46,7 @@ def attacks(replied: TicketReplied) -> dict[str, dict[str, Any]]:
 async def test_a_stranger_gets_nowhere(desk: Desk) -> None:
     client_id = await desk.client()
     await desk.mail(ALICE, message_id="<first@client.test>")
-    replied = await answered(desk, client_id)
+    replied = await desk.answered(client_id)
     before = await entries(desk, replied.ticket.id)
     for name, fields in attacks(replied).items():
         handled = await desk.mail(EVE, cc=[Address(email="eve2@evil.test")], **fields)
@@ -67,19 +57,51 @@ async def test_a_stranger_gets_nowhere(desk: Desk) -> None:
 
 
 async def test_a_contact_of_another_client_opens_a_ticket_of_its_own(desk: Desk) -> None:
-    replied = await answered(desk)
+    client_id = await desk.client()
+    first = await desk.mail(ALICE, message_id="<first@client.test>")
+    replied = await desk.answered(client_id)
     await desk.client("Other", "other.test")
+    named = {
+        "a number in the subject": replied.ticket.id,
+        "a number in brackets of its own": first.ticket_id,
+        "foreign references": first.ticket_id,
+        "foreign in-reply-to": first.ticket_id,
+    }
     for name, fields in attacks(replied).items():
         handled = await desk.mail("alice@other.test", **fields)
         assert handled.outcome == "ticket", name
         assert handled.ticket_id != replied.ticket.id, name
+        assert await related(desk, handled.ticket_id) == named.get(name), name
+
+
+async def related(desk: Desk, ticket_id: int | None) -> int | None:
+    """As which it says that it may be; that one says so in its history, too."""
+    opened = await desk.next(TicketOpened, where=lambda e: e.ticket.id == ticket_id)
+    found = opened.ticket.possibly_related
+    back = (
+        "SELECT ticket_id FROM history WHERE field = 'possibly_related' AND new::json->>'id' = $1"
+    )
+    assert await desk.database.pool.fetchval(back, str(ticket_id)) == found
+    return found
+
+
+async def test_a_mail_let_in_says_what_it_may_be_related_to(desk: Desk) -> None:
+    replied = await desk.answered()
+    subject = f"Re: [{replied.ticket.reference}] Printer"
+    handled = await desk.mail(EVE, subject=subject, accepted=True)
+    assert await related(desk, handled.ticket_id) == replied.ticket.id
+    await desk.settings(unknown_senders="open")
+    handled = await desk.mail("mallory@evil.test", subject=subject)
+    assert await related(desk, handled.ticket_id) == replied.ticket.id
+    handled = await desk.mail("mallory@evil.test", subject="Re: [TCK-77] Printer")
+    assert await related(desk, handled.ticket_id) is None
 
 
 async def test_a_stolen_token_says_where_and_never_who(desk: Desk) -> None:
     """Also on a ticket that is closed, or merged into another one."""
     client_id = await desk.client()
-    first = await answered(desk, client_id, status="closed")
-    second = await answered(desk, client_id)
+    first = await desk.answered(client_id, status="closed")
+    second = await desk.answered(client_id)
     merge = MergeTicket(ticket_id=first.ticket.id, into=second.ticket.id, reason="", actor=ACTOR)
     stolen = {"in_reply_to": [first.thread.message_id], "cc": [Address(email="eve2@evil.test")]}
     handled = await desk.mail(EVE, **stolen)
@@ -114,7 +136,7 @@ async def test_a_forged_sender_is_quarantined_as_the_client_wants(
     desk: Desk, wanted: Any, found: str, outcome: str
 ) -> None:
     client_id = await desk.client()
-    replied = await answered(desk, client_id)
+    replied = await desk.answered(client_id)
     changes = PolicyChanges(sender_authentication=wanted)
     await desk.ask(
         UpdateClientSettings(client_id=client_id, changes=changes, if_version=1, actor=ACTOR)
@@ -184,7 +206,7 @@ async def test_two_helpdesks_fall_silent(desk: Desk) -> None:
 
 
 async def test_an_auto_responder_is_noted_once_a_day(desk: Desk) -> None:
-    replied = await answered(desk, status="closed")
+    replied = await desk.answered(status="closed")
     away = {"in_reply_to": [replied.thread.message_id], "kind": "auto-reply"}
     handled = await desk.mail(ALICE, **away, automatic="Auto-Submitted")
     note = await desk.next(TicketNoted)
@@ -201,62 +223,6 @@ async def test_an_auto_responder_is_noted_once_a_day(desk: Desk) -> None:
     )
     handled = await desk.mail(ALICE, kind="auto-reply", automatic="Subject")
     assert (handled.outcome, handled.reason) == ("ignored", "auto-reply: Subject")
-
-
-# Bounces.
-
-GONE = Undelivered(address="Alice@client.test", status="5.1.1", cause="userunknown", hard=True)
-FULL = Undelivered(address="bob@client.test", status="4.2.2", cause="mailboxfull")
-
-
-async def test_a_bounce_is_noted_and_marks_the_address(desk: Desk) -> None:
-    client_id = await desk.client()
-    replied = await answered(desk, client_id, status="closed")
-    bounce = {"kind": "bounce", "automatic": "message/delivery-status"}
-    returned = bounce | {"bounced_id": replied.thread.message_id, "undelivered": [GONE, FULL]}
-    handled = await desk.mail("mailer-daemon@client.test", **returned)
-    note = await desk.next(TicketNoted)
-    assert (handled.outcome, handled.ticket_id) == ("reply", replied.ticket.id)
-    assert (note.entry.author.type, note.entry.kind, note.ticket.status) == (
-        "system",
-        "internal",
-        "closed",
-    )
-    assert note.entry.body.text == (
-        "A mail was not delivered to Alice@client.test: 5.1.1 userunknown\n"
-        "A mail was not yet delivered to bob@client.test: 4.2.2 mailboxfull"
-    )
-    told = await desk.next(MailBounced)
-    assert (told.message_id, told.undelivered) == (replied.thread.message_id, (GONE, FULL))
-    marked = await desk.next(ContactChanged, where=lambda e: e.contact.undeliverable is not None)
-    assert (marked.contact.email, marked.contact.undeliverable) == (ALICE, "5.1.1 userunknown")
-    assert (await desk.mail(None, **returned)).reason == "bounce: noted already today on the ticket"
-    taken_back = ContactChange(marked.contact.id, undeliverable=None)
-    assert (await desk.ask(taken_back)).undeliverable is None
-    await desk.mail(None, **returned | {"undelivered": [GONE]})
-    moved = await desk.ask(ContactChange(marked.contact.id, email="alice@new.test"))
-    assert (moved.email, moved.undeliverable) == ("alice@new.test", None)
-
-
-def ContactChange(id: int, **changes: Any) -> ChangeContact:  # noqa: N802  # makes one
-    return ChangeContact(id=id, changes=ContactChanges(**changes))
-
-
-async def test_a_bounce_of_no_mail_of_ours_is_ignored(desk: Desk) -> None:
-    await answered(desk)
-    forged = {"kind": "bounce", "automatic": "From", "undelivered": [GONE]}
-    for bounced_id in ("<x@client.test>", "<e1-aaaaaaaaaaaaaaaa@example.com>", None):
-        handled = await desk.mail(None, **forged, bounced_id=bounced_id)
-        assert (handled.outcome, handled.reason) == ("ignored", "bounce: From, of no mail of ours")
-
-
-async def test_a_forged_bounce_marks_no_contact_of_another_client(desk: Desk) -> None:
-    replied = await answered(desk)
-    await desk.client("Other", "other.test")
-    other = GONE.model_copy(update={"address": "alice@other.test"})
-    await desk.mail(None, kind="bounce", bounced_id=replied.thread.message_id, undelivered=[other])
-    count = "SELECT count(*) FROM contacts WHERE undeliverable IS NOT NULL"
-    assert await desk.database.pool.fetchval(count) == 0
 
 
 # Mailboxes.

@@ -21,8 +21,8 @@ from deskwire.contracts.people import (
     Through,
 )
 from deskwire.contracts.settings import SettingChanges, Settings, UpdateSettings
-from deskwire.contracts.ticket_commands import OpenTicket
-from deskwire.contracts.tickets import TicketEntry
+from deskwire.contracts.ticket_commands import AddEntry, OpenTicket
+from deskwire.contracts.tickets import TicketEntry, TicketReplied
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.messaging.envelope import unwrap, wrap
 from deskwire.messaging.requests import ask
@@ -89,6 +89,19 @@ class Desk:
         )
         await self.ask(CreateDomain(client_id=client.id, name=domain))
         return client.id
+
+    async def answered(self, client_id: int | None = None, **fields: object) -> TicketReplied:
+        """A ticket of Alice's that an agent has answered."""
+        heard = len(self.heard)
+        opened = await self.open(client_id or await self.client())
+        values: dict[str, object] = {
+            "ticket_id": opened.ticket.id,
+            "kind": "public",
+            "body": Body(text="?"),
+            "author": AGENT,
+        }
+        await self.ask(AddEntry.model_validate(values | fields))
+        return await self.next(TicketReplied, after=heard)
 
     async def settings(self, **changes: object) -> Settings:
         """Change the instance's settings, whatever they are now."""

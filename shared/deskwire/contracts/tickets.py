@@ -62,7 +62,9 @@ class Ticket(Document):
 
     A merged one is closed, and all that was on it is shown on the ticket ``merged_into``, also when
     that is not the one that it was merged into first. ``follows``: the closed ticket that was
-    answered too late to be opened again. ``time_worked`` are seconds.
+    answered too late to be opened again. ``possibly_related``: the ticket that the mail named which
+    opened this one, though its sender took no part in it; keys of one client see none.
+    ``time_worked`` are seconds.
     """
 
     id: int
@@ -87,6 +89,7 @@ class Ticket(Document):
     merged_into: int | None = None
     merged_from: tuple[int, ...] = ()
     follows: int | None = None
+    possibly_related: int | None = None
     invoice_ids: tuple[int, ...] = ()
     entry_count: int
     last_reply: LastReply | None = None

@@ -1,5 +1,5 @@
-"""Tickets and entries as a client sees them: without what the team worked, and without counting
-its notes."""
+"""Tickets and entries as a client sees them: without what the team worked, without counting its
+notes, and without the tickets of others that a mail has named."""
 
 from collections.abc import Sequence
 
@@ -20,9 +20,8 @@ async def tickets(database: Database, docs: Sequence[str]) -> list[str]:
     found = [orjson.loads(doc) for doc in docs]
     rows = await database.fetch(_SHOWN, ids=[ticket["id"] for ticket in found])
     entries = {row["ticket_id"]: row["entries"] for row in rows}
-    told = [
-        ticket | {"time_worked": 0, "entry_count": entries.get(ticket["id"], 0)} for ticket in found
-    ]
+    hidden = {"time_worked": 0, "possibly_related": None}
+    told = [ticket | hidden | {"entry_count": entries.get(ticket["id"], 0)} for ticket in found]
     return [orjson.dumps(ticket).decode() for ticket in told]
 
 

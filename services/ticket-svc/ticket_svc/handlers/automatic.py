@@ -14,9 +14,9 @@ from ticket_svc.domain import bounces, senders
 from ticket_svc.domain.threads import Signer, answered_entries
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
-    answered_thread,
     known_senders,
     left,
+    named_thread,
     origin_of,
     participates,
 )
@@ -55,7 +55,7 @@ async def note_auto_reply(
     policy, known = await known_senders(mail, sender, tx)
     if not policy.parsing or senders.doubt(mail, policy):
         return None
-    thread = await answered_thread(signer, mail, known, tx)
+    thread = (await named_thread(signer, mail, known, tx)).thread
     if thread is None:
         return None
     contact = senders.taking_part(known, thread["client_id"], thread["contact_id"])

@@ -16,7 +16,7 @@ from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import discard, link_uploads
-from ticket_svc.handlers.tickets import Origin, open_ticket
+from ticket_svc.handlers.tickets import Origin, link_back, open_ticket
 from ticket_svc.store import changes, documents, entries, history, tickets
 from ticket_svc.store.history import Change
 from ticket_svc.store.settings import correspondence, team
@@ -107,10 +107,8 @@ async def _follow_up(
         tx,
         replace(origin, follows=before.id),
     )
-    named = {"id": opened.ticket.id, "name": opened.ticket.reference}
     actor = Actor(author=author, through=command.through)
-    for item in await history.remember(tx, actor, [Change(before.id, "followed_by", None, named)]):
-        tx.emit(contracts.HistoryTold(item=item))
+    await link_back(before.id, "followed_by", opened.ticket, actor, tx)
     return opened
 
 

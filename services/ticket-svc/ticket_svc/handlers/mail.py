@@ -1,12 +1,12 @@
 """A mail becomes a ticket, a reply, or a line in the ledger that says why not."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts.mail import Address, MailHandled, MailReceived
-from deskwire.contracts.people import Author, Through
+from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
@@ -15,13 +15,13 @@ from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
-    answered_thread,
     known_senders,
     left,
+    named_thread,
     origin_of,
     participates,
 )
-from ticket_svc.handlers.tickets import open_ticket
+from ticket_svc.handlers.tickets import link_back, open_ticket
 from ticket_svc.store import people
 from ticket_svc.store.records import CONTACT
 
@@ -34,6 +34,7 @@ class Terms:
 
     assigned_to: int | None = None
     acknowledged: bool = True
+    related: int | None = None
 
 
 async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> None:
@@ -58,10 +59,10 @@ async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
         return left(mail, SWITCHED_OFF)
     if doubt := senders.doubt(mail, policy):
         return left(mail, doubt, held=True)
-    thread = await answered_thread(signer, mail, known, tx)
-    if thread is not None:
-        return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
-    return await _open_if_allowed(signer, mail, sender, policy, known, tx)
+    named = await named_thread(signer, mail, known, tx)
+    if named.thread is not None:
+        return _handled(mail, await _reply(signer, mail, sender, named.thread, known, tx))
+    return await _open_if_allowed(signer, mail, sender, policy, known, named.related, tx)
 
 
 async def _open_if_allowed(
@@ -70,6 +71,7 @@ async def _open_if_allowed(
     sender: Address,
     policy: MailPolicy,
     known: list[Sender],
+    related: int | None,
     tx: Transaction,
 ) -> MailHandled:
     opening = senders.opening(known)
@@ -80,7 +82,7 @@ async def _open_if_allowed(
     if spent > policy.tickets:
         return left(mail, f"more than {policy.tickets} new tickets within an hour", held=True)
     heard = mail.authentication == "pass" or spent <= policy.acknowledgements
-    terms = Terms(policy.assigned_to, acknowledged=heard)
+    terms = Terms(policy.assigned_to, heard, related)
     if isinstance(opening, str):
         return _handled(mail, await _open_for_stranger(signer, mail, sender, terms, tx))
     return _handled(mail, await _open(signer, mail, sender, opening, terms, tx))
@@ -95,10 +97,11 @@ async def _let_in(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
     if sender is None:
         return _handled(mail, await _open_for_stranger(signer, mail, None, Terms(), tx))
     policy, known = await known_senders(mail, sender, tx)
-    thread = await answered_thread(signer, mail, known, tx)
-    if thread is not None:
-        return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
-    opening, terms = senders.accepted(known, client_id), Terms(policy.assigned_to)
+    named = await named_thread(signer, mail, known, tx)
+    if named.thread is not None:
+        return _handled(mail, await _reply(signer, mail, sender, named.thread, known, tx))
+    opening = senders.accepted(known, client_id)
+    terms = Terms(policy.assigned_to, related=named.related)
     if opening is None:
         return _handled(mail, await _open_for_stranger(signer, mail, sender, terms, tx))
     return _handled(mail, await _open(signer, mail, sender, opening, terms, tx))
@@ -154,8 +157,7 @@ async def _open(
         assigned_to=terms.assigned_to,
         source="email",
     )
-    origin = await origin_of(mail, tx, acknowledged=terms.acknowledged)
-    return await open_ticket(signer, command, tx, origin)
+    return await _opened(signer, command, mail, terms, tx)
 
 
 async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -> int:
@@ -180,8 +182,19 @@ async def _open_for_stranger(
         source="email",
         author=senders.stranger(sender),
     )
-    origin = await origin_of(mail, tx, acknowledged=terms.acknowledged)
-    return await open_ticket(signer, command, tx, origin)
+    return await _opened(signer, command, mail, terms, tx)
+
+
+async def _opened(
+    signer: Signer, command: commands.OpenTicket, mail: MailReceived, terms: Terms, tx: Transaction
+) -> TicketEntry:
+    origin = await origin_of(mail, tx)
+    how = replace(origin, acknowledged=terms.acknowledged, related=terms.related)
+    opened = await open_ticket(signer, command, tx, how)
+    if terms.related is not None:
+        by = Actor(author=opened.entry.author, through=Through(type="mail", id=mail.mail_id))
+        await link_back(terms.related, "possibly_related", opened.ticket, by, tx)
+    return opened
 
 
 def _handled(mail: MailReceived, made: TicketEntry) -> MailHandled:

@@ -1,5 +1,6 @@
 """Whose mail it is, and which ticket it answers; and what is said of it then."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import asyncpg
@@ -41,17 +42,29 @@ async def known_senders(
     return policy, known
 
 
-async def answered_thread(
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The ticket that a mail answers; else the one that it names, though its sender is nobody
+    there: then it is told to the team alone, for anybody can guess a number."""
+
+    thread: asyncpg.Record | None = None
+    related: int | None = None
+
+
+async def named_thread(
     signer: Signer, mail: MailReceived, known: list[Sender], tx: Transaction
-) -> asyncpg.Record | None:
-    """The ticket that a signed token names; else one that a participant names otherwise."""
+) -> Named:
+    """By a signed token; else as a participant names it."""
     if entry_ids := answered_entries(mail, signer):
-        return await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids)
+        return Named(await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids))
+    related = None
     for find in (_by_foreign_reference, _by_subject):
         thread = await find(mail, tx)
         if thread is not None and participates(mail, thread, known):
-            return thread
-    return None
+            return Named(thread)
+        if related is None and thread is not None:
+            related = thread["ticket_id"]
+    return Named(related=related)
 
 
 async def _by_foreign_reference(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
@@ -75,11 +88,9 @@ def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]
     return address in (watcher.lower() for watcher in thread["watchers"])
 
 
-async def origin_of(
-    mail: MailReceived, tx: Transaction, *, verified: bool = True, acknowledged: bool = True
-) -> Origin:
+async def origin_of(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:
     files = await keep_mailed(mail.attachments, tx)
-    return Origin("email", mail.message_id, files, verified, acknowledged=acknowledged)
+    return Origin("email", mail.message_id, files, verified)
 
 
 def left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:

@@ -9,14 +9,15 @@ import structlog
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Author
+from deskwire.contracts.people import Actor, Author
 from deskwire.contracts.tickets import Entry, MailThread, StoredFile, TicketEntry, Via
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread
 from ticket_svc.handlers import clock
 from ticket_svc.handlers.attachments import link_uploads
-from ticket_svc.store import documents, people, tickets
+from ticket_svc.store import documents, history, people, tickets
+from ticket_svc.store.history import Change
 from ticket_svc.store.settings import correspondence, team_for_new
 
 log = structlog.get_logger()
@@ -27,13 +28,15 @@ SYSTEM = Author(type="system")
 @dataclass(frozen=True, slots=True)
 class Origin:
     """How an entry came: by which way, as which mail, with which files, after which ticket.
-    ``acknowledged``: whether its sender may be told of it."""
+    ``related``: the ticket that the mail named. ``acknowledged``: whether its sender may be told
+    of it."""
 
     via: Via = "api"
     message_id: str | None = None
     attachments: tuple[StoredFile, ...] = ()
     verified: bool = True
     follows: int | None = None
+    related: int | None = None
     acknowledged: bool = True
 
     @property
@@ -106,6 +109,15 @@ async def open_ticket(
     return TicketEntry(ticket=ticket, entry=entry)
 
 
+async def link_back(
+    ticket_id: int, field: str, opened: contracts.Ticket, by: Actor, tx: Transaction
+) -> None:
+    """The history of the ticket that a new one points at says so too."""
+    named = {"id": opened.id, "name": opened.reference}
+    for item in await history.remember(tx, by, [Change(ticket_id, field, None, named)]):
+        tx.emit(contracts.HistoryTold(item=item))
+
+
 async def opening_thread(
     signer: Signer, row: asyncpg.Record, tx: Transaction, *, to: asyncpg.Record | None = None
 ) -> MailThread:
@@ -136,6 +148,7 @@ def opening_values(command: commands.OpenTicket, origin: Origin) -> dict[str, An
         "via": origin.via,
         "message_id": origin.message_id,
         "follows": origin.follows,
+        "possibly_related": origin.related,
     }
 
 

@@ -13,9 +13,9 @@ from ticket_svc.domain.clock import NOTHING, Clock
 TICKET = """
     t.id, t.number, t.prefix, t.subject, t.status, t.priority, t.category, t.source, t.client_id,
     t.contact_id, t.assigned_to, t.watchers, t.tags, t.billable, t.due_at, t.time_worked,
-    t.merged_into, t.merged_from, t.follows, t.invoice_ids, t.entry_count, t.last_reply_at,
-    t.last_reply_kind, t.last_reply_by, t.first_response_at, t.created_at, t.created_by,
-    t.updated_at, t.closed_at, t.closed_by, t.clock, t.feedback, t.version,
+    t.merged_into, t.merged_from, t.follows, t.possibly_related, t.invoice_ids, t.entry_count,
+    t.last_reply_at, t.last_reply_kind, t.last_reply_by, t.first_response_at, t.created_at,
+    t.created_by, t.updated_at, t.closed_at, t.closed_by, t.clock, t.feedback, t.version,
     cl.name AS client_name, co.name AS contact_name, co.email AS contact_email,
     ag.name AS agent_name, ag.email AS agent_email,
     (SELECT json_agg(json_build_object('id', id, 'name', name) ORDER BY place)
@@ -82,6 +82,7 @@ def ticket(row: asyncpg.Record, body: Body | None = None) -> Ticket:
         merged_into=row["merged_into"],
         merged_from=tuple(row["merged_from"]),
         follows=row["follows"],
+        possibly_related=row["possibly_related"],
         invoice_ids=tuple(row["invoice_ids"]),
         entry_count=row["entry_count"],
         last_reply=_last_reply(row),

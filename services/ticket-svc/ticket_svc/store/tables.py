@@ -211,6 +211,7 @@ tickets = Table(
     Column("merged_into", BigInteger, ForeignKey("tickets.id")),
     Column("merged_from", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("follows", BigInteger, ForeignKey("tickets.id")),
+    Column("possibly_related", BigInteger, ForeignKey("tickets.id")),
     Column("invoice_ids", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("entry_count", Integer, nullable=False, server_default="1"),
     Column("last_reply_at", TIME),
