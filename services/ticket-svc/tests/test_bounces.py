@@ -54,6 +54,14 @@ async def test_a_bounce_of_no_mail_of_ours_is_ignored(desk: Desk) -> None:
         assert (handled.outcome, handled.reason) == ("ignored", "bounce: From, of no mail of ours")
 
 
+async def test_bounces_of_one_mail_end(desk: Desk) -> None:
+    replied = await desk.answered()
+    bounce = {"kind": "bounce", "bounced_id": replied.thread.message_id}
+    failed = [FULL.model_copy(update={"address": f"{n}@client.test"}) for n in range(22)]
+    handled = [await desk.mail(None, **bounce, undelivered=[each]) for each in failed]
+    assert [each.outcome for each in handled] == ["reply"] * 20 + ["ignored"] * 2
+
+
 async def test_a_forged_bounce_marks_no_contact_of_another_client(desk: Desk) -> None:
     replied = await desk.answered()
     await desk.client("Other", "other.test")

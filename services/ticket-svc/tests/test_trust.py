@@ -185,6 +185,18 @@ async def test_a_bomb_costs_its_sender_alone(desk: Desk) -> None:
     assert accepted.outcome == "ticket"
 
 
+async def test_answers_have_a_budget_too(desk: Desk) -> None:
+    replied = await desk.answered()
+    await desk.settings(tickets_per_sender=1)
+    answer = {"in_reply_to": [replied.thread.message_id]}
+    for sender in (ALICE, EVE):
+        outcomes = [(await desk.mail(sender, **answer)).outcome for _ in range(7)]
+        assert outcomes == ["reply"] * 5 + ["quarantined"] * 2
+    held = await desk.mail(ALICE, **answer)
+    assert held.reason == "more than 5 answers within an hour"
+    assert (await desk.mail(ALICE, **answer, accepted=True)).outcome == "reply"
+
+
 async def test_an_authenticated_sender_is_acknowledged_within_the_budget(desk: Desk) -> None:
     await desk.client()
     for _ in range(5):

@@ -106,9 +106,9 @@ class InstanceSettings(Document):
     mails are written in, the first one for who has none of them. ``timezone``: that of tickets
     without a client, and of the dates of invoices. ``default_rate``: for an hour, where neither the
     client nor the agent has one. ``payment_terms``: days, where the client has none of its own.
-    ``tickets_per_sender``: so many new ones an hour come of one sender's mails, the others are
-    quarantined; ``acknowledgements_per_sender``: of so many an hour a sender hears who is not
-    authenticated.
+    ``tickets_per_sender``: so many new ones an hour come of one sender's mails, and five times as
+    many answers, the others are quarantined; ``acknowledgements_per_sender``: of so many an hour a
+    sender hears who is not authenticated.
     """
 
     ticket_prefix: str = "TCK-"

@@ -183,7 +183,11 @@ class SettingsChange(PolicyChange):
     unknown_senders: UnknownSenders | None = None
     mailboxes: Annotated[tuple[MailboxRules, ...], Field(max_length=200)] | None = None
     tickets_per_sender: int | None = Field(
-        None, strict=True, ge=1, le=100_000, description="in an hour; more mails are quarantined"
+        None,
+        strict=True,
+        ge=1,
+        le=100_000,
+        description="in an hour, and five answers for each; more mails are quarantined",
     )
     acknowledgements_per_sender: int | None = Field(
         None, strict=True, ge=0, le=100_000, description="in an hour, if not authenticated"

@@ -10,6 +10,8 @@ from deskwire.errors import Invalid
 
 SUBJECT_CHARACTERS = 500
 MOST_COPIED = 20
+ANSWERS_PER_TICKET = 5
+"""So many times the new tickets of a sender in an hour are its answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,10 @@ class MailPolicy:
     tickets: int
     acknowledgements: int
     assigned_to: int | None
+
+    @property
+    def answers(self) -> int:
+        return ANSWERS_PER_TICKET * self.tickets
 
 
 def doubt(mail: MailReceived, policy: MailPolicy) -> str | None:

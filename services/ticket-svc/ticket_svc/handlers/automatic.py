@@ -24,6 +24,9 @@ from ticket_svc.handlers.tickets import Origin
 from ticket_svc.store import entries, people, tickets
 from ticket_svc.store.records import CONTACT
 
+MOST_NOTES = 20
+"""Of mails, on one ticket in a day."""
+
 MAIL_SYSTEM = Author(type="system", name="mail system")
 
 
@@ -79,7 +82,7 @@ async def _note(
     tx: Transaction,
 ) -> MailHandled:
     same = {"ticket_id": thread["ticket_id"], "text": body.text, "email": author.email}
-    if await tx.fetch_value(entries.NOTED_TODAY, **same):
+    if await tx.fetch_value(entries.NOTED_TODAY, **same, most=MOST_NOTES):
         return left(mail, f"{mail.kind}: noted already today on the ticket")
     command = commands.AddEntry(
         ticket_id=thread["ticket_id"],

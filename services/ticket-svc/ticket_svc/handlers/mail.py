@@ -61,8 +61,23 @@ async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
         return left(mail, doubt, held=True)
     named = await named_thread(signer, mail, known, tx)
     if named.thread is not None:
-        return _handled(mail, await _reply(signer, mail, sender, named.thread, known, tx))
+        return await _reply_if_allowed(signer, mail, sender, policy, named.thread, known, tx)
     return await _open_if_allowed(signer, mail, sender, policy, known, named.related, tx)
+
+
+async def _reply_if_allowed(
+    signer: Signer,
+    mail: MailReceived,
+    sender: Address,
+    policy: MailPolicy,
+    thread: asyncpg.Record,
+    known: list[Sender],
+    tx: Transaction,
+) -> MailHandled:
+    spent = await tx.fetch_value(people.SPEND_ANSWER, email_key=senders.email_key(sender.email))
+    if spent > policy.answers:
+        return left(mail, f"more than {policy.answers} answers within an hour", held=True)
+    return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
 
 
 async def _open_if_allowed(
@@ -78,7 +93,7 @@ async def _open_if_allowed(
     stranger = not known and policy.unknown_senders == "open"
     if isinstance(opening, str) and not stranger:
         return left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
-    spent = await tx.fetch_value(people.SPEND, email_key=senders.email_key(sender.email))
+    spent = await tx.fetch_value(people.SPEND_TICKET, email_key=senders.email_key(sender.email))
     if spent > policy.tickets:
         return left(mail, f"more than {policy.tickets} new tickets within an hour", held=True)
     heard = mail.authentication == "pass" or spent <= policy.acknowledgements

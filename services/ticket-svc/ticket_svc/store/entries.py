@@ -26,14 +26,14 @@ REDACT = compiled(
     """)
 )
 
-# What a machine says is noted once a day, else it could go on for ever.
+# What a machine says is noted once a day, and so much of all, else it could go on for ever.
 NOTED_TODAY = compiled(
     text("""
-    SELECT EXISTS (
-        SELECT FROM entries
-        WHERE ticket_id = :ticket_id AND kind = 'internal' AND via = 'email'
-          AND created_at > now() - interval '1 day'
-          AND (CAST(author AS jsonb) ->> 'email' = CAST(:email AS text) OR body_text = :text))
+    SELECT count(*) >= :most OR coalesce(bool_or(
+        CAST(author AS jsonb) ->> 'email' = CAST(:email AS text) OR body_text = :text), false)
+    FROM entries
+    WHERE ticket_id = :ticket_id AND kind = 'internal' AND via = 'email'
+      AND created_at > now() - interval '1 day'
     """)
 )
 

@@ -103,13 +103,22 @@ SENDER = compiled(
     """)
 )
 
-# What a sender has opened within the hour, with this one.
-SPEND = compiled(
+# What a sender has opened within the hour, with this one; and answered.
+SPEND_TICKET = compiled(
     text("""
     INSERT INTO sender_budgets AS b (email_key, hour, tickets)
     VALUES (:email_key, date_trunc('hour', now()), 1)
     ON CONFLICT (email_key, hour) DO UPDATE SET tickets = b.tickets + 1
     RETURNING tickets
+    """)
+)
+
+SPEND_ANSWER = compiled(
+    text("""
+    INSERT INTO sender_budgets AS b (email_key, hour, tickets, answers)
+    VALUES (:email_key, date_trunc('hour', now()), 0, 1)
+    ON CONFLICT (email_key, hour) DO UPDATE SET answers = b.answers + 1
+    RETURNING answers
     """)
 )
 

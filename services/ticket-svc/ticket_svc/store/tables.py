@@ -131,6 +131,7 @@ sender_budgets = Table(
     Column("email_key", Text, primary_key=True),
     Column("hour", TIME, primary_key=True),
     Column("tickets", Integer, nullable=False),
+    Column("answers", Integer, nullable=False, server_default="0"),
     Index("sender_budgets_old", "hour"),  # TIDY_BUDGETS
 )
 
