@@ -1,5 +1,6 @@
 """The ledger adds up: the ingest service is killed at every step of a mail's way, two replicas at a
-time, while mails come in, a person reads them, the server restarts and numbers its mails anew.
+time, while mails come in; and while two of them work, a person reads mails, the server restarts and
+numbers them anew.
 
 `DESKWIRE_LEDGER_MAILS` says how many mails at least, `DESKWIRE_LEDGER_SEED` in which order all this
 happens; the seed of a run is printed.
@@ -8,20 +9,22 @@ happens; the seed of a run is printed.
 import asyncio
 import imaplib
 import json
+import multiprocessing
 import os
 import random
 import signal
-import sys
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
+from dying import STEPS, ingest
 from whole import NO_BUDGETS, mail, until
 
 from deskwire import db
@@ -35,58 +38,11 @@ from deskwire.testing import FreshDatabase
 from ticket_svc import main as ticket_svc
 from ticket_svc.settings import Settings as TicketSettings
 
-MAILS = int(os.environ.get("DESKWIRE_LEDGER_MAILS", "300"))
+MAILS = int(os.environ.get("DESKWIRE_LEDGER_MAILS", "500"))
 
-STEPS = {
-    "claimed": "intake.Intake._take before",
-    "fetched": "intake.Intake._fetch after",
-    "kept": "prepare.Preparing._keep after",
-    "parsed": "prepare.Preparing.all after",
-    "before the commit": "outbox.write after",
-    "committed": "taking.Taking._commit after",
-    "moved": "imap.ImapMailbox.move after",
-    "published": "outbox.Outbox._publish_in_order after",
-    "told of": "handlers.close_mail before",
-    "handled": "consumer.Consumer._remember after",
-}
-"""Of the way of a mail: a function, and whether the process dies before or after it."""
-
-DYING = f"""
-import inspect, json, os, signal
-from deskwire.messaging import consumer, outbox
-from mail_ingest_svc import handlers, main
-from mail_ingest_svc.mailbox import imap, intake, prepare, taking
-
-place, when = json.loads({json.dumps(json.dumps(STEPS))})[os.environ["STEP"]].split()
-*path, name = place.split(".")
-owner = globals()[path[0]]
-for part in path[1:]:
-    owner = getattr(owner, part)
-original, left = getattr(owner, name), int(os.environ["CALLS"])
-
-def die(at):
-    global left
-    left -= at == when
-    if left <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-async def deadly(*arguments):
-    die("before")
-    answer = await original(*arguments)
-    die("after")
-    return answer
-
-def deadly_in_a_thread(*arguments):
-    answer = original(*arguments)
-    die("after")
-    return answer
-
-is_async = inspect.iscoroutinefunction(original)
-setattr(owner, name, deadly if is_async else deadly_in_a_thread)
-if name == "close_mail":
-    handlers.HANDLERS[handlers.MailHandled] = deadly
-main.main()
-"""
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["mail_ingest_svc.main", "pytest"])
+"""A replica is there at once: what it imports, one process has imported for all."""
 
 
 @dataclass
@@ -101,11 +57,19 @@ class Desk:
     tickets: db.Database
     sent: int = 0
 
-    async def start(self, step: str = "", calls: int = 0) -> asyncio.subprocess.Process:
-        code = ("-c", DYING) if step else ("-m", "mail_ingest_svc.main")
+    @contextmanager
+    def replicas(self, *ways: tuple[str, int]) -> Iterator[list[ForkServerProcess]]:
+        """Two, which die at these steps or live on."""
         told = {f"DESKWIRE_{name.upper()}": str(value) for name, value in self.told.items()}
-        env = os.environ | told | {"STEP": step, "CALLS": str(calls)}
-        return await asyncio.create_subprocess_exec(sys.executable, *code, env=env)
+        processes = [FORKS.Process(target=ingest, args=(told, *way)) for way in ways or [(), ()]]
+        for process in processes:
+            process.start()
+        try:
+            yield processes
+        finally:
+            for process in processes:
+                process.terminate()
+                process.join(20)
 
     def imap(self) -> imaplib.IMAP4:
         parts = urlsplit(self.dovecot.url(self.user))
@@ -120,16 +84,22 @@ class Desk:
                 self.sent += 1
 
     def read_some(self) -> None:
-        """As a person on a phone does."""
+        """As a person does on a phone."""
         with self.imap() as client:
             _, counts = client.select()
             if counts[0] != b"0":
                 client.store("1:*", "+FLAGS", r"(\Seen)")
 
+    def restart(self) -> None:
+        self.dovecot.stop()
+        self.dovecot.start()
+
     def renumber(self) -> None:
         """The server forgets its UIDs, and begins with a new UIDVALIDITY."""
+        self.dovecot.stop()
         for file in (self.folder / "mail" / self.user / "Maildir").glob("dovecot*"):
             file.unlink()
+        self.dovecot.start()
 
     async def all_handled(self) -> bool:
         rows = await self.ledger.pool.fetch("SELECT state, flagged_at FROM mails")
@@ -200,48 +170,46 @@ async def tickets(url: str, amqp_url: str, blobs: str) -> AsyncIterator[db.Datab
         yield database
 
 
+@pytest.mark.timeout(300)
 async def test_every_mail_has_one_effect(desk: Desk) -> None:
     seed = int(os.environ.get("DESKWIRE_LEDGER_SEED") or random.randrange(10**6))
     print(f"seed {seed}")  # noqa: T201  # a run that fails is run again with it
     chance = random.Random(seed)
     steps = chance.sample(list(STEPS), len(STEPS))
-    rounds = list(zip(steps[::2], steps[1::2], strict=True))
-    disturbances = [desk.dovecot.stop, desk.read_some, desk.renumber]
-    for number, pair in enumerate(rounds):
-        await asyncio.to_thread(desk.deliver, MAILS // (len(rounds) + 1) - 20)
-        calls = [chance.randint(1, 2) for _ in pair]
-        print(f"{pair} {calls}")  # noqa: T201  # the same
-        replicas = [await desk.start(*each) for each in zip(pair, calls, strict=True)]
-        await _dead(desk, replicas)
-        assert [replica.returncode for replica in replicas] == [-signal.SIGKILL] * 2, pair
-        if number < len(disturbances):
-            await asyncio.to_thread(disturbances[number])
-            await asyncio.to_thread(desk.dovecot.start)
-    await asyncio.to_thread(desk.deliver, MAILS - desk.sent)
+    pairs = list(zip(steps[::2], steps[1::2], strict=True))
+    for pair in pairs:
+        await asyncio.to_thread(desk.deliver, MAILS // (2 * len(pairs)))
+        ways = [(step, chance.randint(1, 2)) for step in pair]
+        print(ways)  # noqa: T201  # the same
+        with desk.replicas(*ways) as dying:
+            await _dead(desk, dying)
+            assert [replica.exitcode for replica in dying] == [-signal.SIGKILL] * 2, pair
+        if chance.random() < 0.5:
+            await asyncio.to_thread(desk.renumber)
     # A message with which three consumers died is parked, though it was another that killed them.
     await desk.ledger.pool.execute("UPDATE dead_letters SET retry_at = now(), attempts = 0")
-    replicas = [await desk.start(), await desk.start()]
-    try:
-        await until(desk.all_handled, seconds=120)
-    except TimeoutError:
-        raise AssertionError(await desk.unfinished()) from None
-    finally:
-        for replica in replicas:
-            replica.terminate()
-        ended = await asyncio.gather(*(replica.wait() for replica in replicas))
-    assert ended == [0, 0]
+    with desk.replicas() as replicas:
+        for disturb in chance.sample([desk.read_some, desk.restart, desk.renumber], 3):
+            await asyncio.to_thread(desk.deliver, (MAILS - desk.sent) // 3)
+            await asyncio.to_thread(disturb)
+        await asyncio.to_thread(desk.deliver, MAILS - desk.sent)
+        try:
+            await until(desk.all_handled, seconds=120)
+        except TimeoutError:
+            raise AssertionError(await desk.unfinished()) from None
+    assert [replica.exitcode for replica in replicas] == [0, 0]
     await check(desk)
 
 
-async def _dead(desk: Desk, replicas: list[asyncio.subprocess.Process]) -> None:
+async def _dead(desk: Desk, replicas: list[ForkServerProcess]) -> None:
     """Mails come in until each has got so far with one of them."""
     for _ in range(200):
-        if all(replica.returncode is not None for replica in replicas):
+        if not any(replica.is_alive() for replica in replicas):
             return
         await asyncio.to_thread(desk.deliver, 1)
         await asyncio.sleep(0.2)
     rows = await desk.ledger.pool.fetch("SELECT state, count(*) FROM mails GROUP BY state")
-    ended = [replica.returncode for replica in replicas]
+    ended = [replica.exitcode for replica in replicas]
     raise AssertionError(f"they live on: {ended}, {desk.sent} sent, {rows}")
 
 
