@@ -31,34 +31,66 @@ async def running(fresh_database: FreshDatabase, tmp_path: Path) -> AsyncIterato
         yield running
 
 
-REFUSED: tuple[tuple[dict[str, Any], str], ...] = (
-    ({"cron": "* * * * *"}, "cron"),
-    ({"rrule": "FREQ=SECONDLY", "starts_at": "2030-01-01T00:00:00Z"}, "rrule"),
-    ({"rrule": "FREQ=DAILY;" * 1000, "starts_at": "2030-01-01T00:00:00Z"}, "rrule"),
-    ({"cron": "0 9 30 2 *"}, "cron"),
-    ({"every": "daily", "starts_at": "2030-01-01T00:00:00Z"}, "every"),
-    ({"every": "weekly"}, "starts_at"),
-    (
-        {
-            "every": "weekly",
-            "starts_at": "2030-01-02T00:00:00Z",
-            "ends_at": "2030-01-01T00:00:00Z",
-        },
-        "ends_at",
-    ),
-    ({"cron": "0 9 * * *", "timezone": "Europe/Atlantis"}, "timezone"),
-    ({"cron": "0 9 * * *", "count": 0}, "count"),
-    ({"cron": "0 9 * * *", "lead_seconds": -1}, "lead_seconds"),
-    ({"cron": "0 9 * * *", "days_off": "maybe"}, "days_off"),
+def from_2030(**timing: str) -> dict[str, Any]:
+    return {"starts_at": "2030-01-02T00:00:00Z"} | timing
+
+
+# What is wrong, where, and what of it is said.
+REFUSED: tuple[tuple[dict[str, Any], str, str], ...] = (
+    ({"cron": "0 9 30 2 *"}, "cron", "the day-of-month cannot be 30"),
+    ({"cron": "0 25 * * *"}, "cron", "the hour cannot be 25"),
+    (from_2030(rrule="FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"), "rrule", "there is no such day"),
+    (from_2030(rrule="FREQ=WEEKLY;BYDAY=SA", days_off="skip"), "rrule", "its days are left out"),
+    ({"cron": "* * * * *"}, "cron", "more often than every five minutes"),
+    ({"cron": "* * * * * *"}, "cron", "five fields"),
+    (from_2030(rrule="FREQ=SECONDLY"), "rrule", "FREQ must be DAILY"),
+    (from_2030(rrule="FREQ=DAILY;BYMINUTE=0,1"), "rrule", "more often than every five minutes"),
+    (from_2030(rrule="FREQ=DAILY;" * 1000), "rrule", "at most 500 characters"),
+    (from_2030(rrule="DTSTART:20300101\nRRULE:FREQ=DAILY"), "rrule", "DTSTART has no place here"),
+    (from_2030(every="daily"), "every", "'weekly'"),
+    ({"every": "weekly"}, "starts_at", "the first time"),
+    (from_2030(every="weekly", ends_at="2030-01-01T00:00:00Z"), "ends_at", "before it starts"),
+    (from_2030(every="weekly", cron="0 9 * * *"), "cron", "one of cron, every and rrule"),
+    ({"cron": "0 9 * * *", "timezone": "Europe/Atlantis"}, "timezone", "IANA"),
+    ({"cron": "0 9 * * *", "count": 0}, "count", "greater than or equal to 1"),
+    ({"cron": "0 9 * * *", "lead_seconds": -1}, "lead_seconds", "greater than or equal to 0"),
+    ({"cron": "0 9 * * *", "days_off": "maybe"}, "days_off", "'skip'"),
 )
 
 
 async def refuses(running: Whole) -> None:
-    for timing, field in REFUSED:
+    for timing, field, why in REFUSED:
         body = {"name": "x", "ticket": {"subject": "x", "body": "x"}} | timing
         refused = await running.api("POST", SCHEDULES, body)
         assert refused.status == 422, (timing, refused.body)
-        assert refused.json["errors"][0]["field"].rpartition(".")[2] == field
+        (error,) = refused.json["errors"]
+        assert (error["field"].rpartition(".")[2], why in error["message"]) == (field, True), error
+
+
+NIGHTS: tuple[tuple[str, str, list[str]], ...] = (
+    # an hour that the night has not got, one that it has twice, and a gap of half an hour
+    ("Europe/Paris", "2027-03-28", ["2027-03-28T03:00", "2027-03-28T01:00:00Z"]),
+    ("Europe/Paris", "2027-10-31", ["2027-10-31T02:30", "2027-10-31T00:30:00Z"]),
+    ("Australia/Lord_Howe", "2027-10-03", ["2027-10-03T02:30", "2027-10-02T15:30:00Z"]),
+)
+
+
+async def test_nights_that_change_the_clock_have_one_ticket(running: Whole) -> None:
+    for timezone, night, (wall, at) in NIGHTS:
+        start = datetime.fromisoformat(night) - timedelta(days=1, hours=12)
+        made = await running.created(
+            SCHEDULES,
+            {
+                "name": "Nightly",
+                "cron": "15,30 2 * * *" if timezone == "Australia/Lord_Howe" else "30 2 * * *",
+                "timezone": timezone,
+                "starts_at": f"{start:%FT%T}Z",
+                "ticket": {"subject": "Backups", "body": "All."},
+            },
+        )
+        found = (await running.api("GET", f"{SCHEDULES}/{made['id']}/preview?count=5")).json["data"]
+        of_night = [day for day in found if day["occurrence"].startswith(night)]
+        assert [(day["occurrence"], day["at"]) for day in of_night] == [(wall, at)]
 
 
 async def test_a_schedule_from_its_first_to_its_last_day(running: Whole) -> None:

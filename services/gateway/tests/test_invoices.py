@@ -147,6 +147,45 @@ async def test_what_is_refused(desk: Desk) -> None:
         assert (await desk.api.call(method, f"{INVOICES}/{path}", None, {})).status == 404
 
 
+async def test_rates_of_tax_and_the_desks_own_are_numbers(desk: Desk) -> None:
+    await settings(desk, tax_rate="19")
+    seen = {"If_Match": (await desk.api.get("/api/v1/settings")).headers["ETag"]}
+    for change, field in (
+        ({"tax_rate": "-1"}, "tax_rate"),
+        ({"tax_rate": "19.123456789"}, "tax_rate"),
+        ({"tax_rate": "100.001"}, "tax_rate"),
+        ({"default_rate": EUROS | {"amount": "-1"}}, "default_rate.amount"),
+        ({"default_rate": EUROS | {"amount": "0.123456789"}}, "default_rate.amount"),
+        ({"default_rate": EUROS | {"currency": "XYZ"}}, "default_rate.currency"),
+    ):
+        wrong = await desk.api.send("PATCH", "/api/v1/settings", change, **seen)
+        assert refusal(wrong) == (422, "invalid", [field])
+        assert wrong.json["errors"][0]["message"].startswith("must be ")
+
+
+async def test_an_invoice_has_one_currency(desk: Desk) -> None:
+    of = await client(desk.api)
+    first, second = await worked(desk.api, of, 60), await worked(desk.api, of, 60)
+    made = await desk.api.made(f"{first}/invoice", {})
+    dollars = {"rate": {"amount": "95.00", "currency": "USD"}, "currency": "USD"}
+    assert (await desk.api.send("PATCH", f"/api/v1/clients/{of}", dollars)).status == 200
+    mixed = await desk.api.post(f"{second}/invoice", {"invoice_id": made["id"]})
+    assert refusal(mixed) == (409, "conflict", ["invoice_id"])
+    assert mixed.json["detail"] == "INV-1 is in EUR, the client's currency is USD"
+
+
+async def test_time_that_is_invoiced_stays_as_it_is(desk: Desk) -> None:
+    ticket = await worked(desk.api, await client(desk.api), 60)
+    made = await desk.api.made(f"{ticket}/invoice", {})
+    (time,) = (await desk.api.get(f"{ticket}/time")).json["data"]
+    place, void = f"{ticket}/time/{time['id']}", f"{INVOICES}/{made['id']}/void"
+    for method, change in (("PATCH", {"seconds": 1}), ("PATCH", {"note": "x"}), ("DELETE", {})):
+        refused = await desk.api.send(method, place, change)
+        assert (refused.status, "POST /invoices/1/void" in refused.json["detail"]) == (409, True)
+    assert (await desk.api.call("POST", void, None, {})).status == 200
+    assert (await desk.api.send("PATCH", place, {"seconds": 1})).status == 200
+
+
 async def test_lists_and_who_sees_what(desk: Desk) -> None:
     await settings(desk, seller=SELLER)
     ours, theirs = await client(desk.api), await client(desk.api, "Other")

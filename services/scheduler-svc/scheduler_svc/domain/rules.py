@@ -17,6 +17,7 @@ SHORTEST_GAP = timedelta(minutes=5)
 LONGEST_RULE = 500  # characters
 
 _MIDNIGHT = datetime(2026, 1, 1)  # noqa: DTZ001  # on a wall clock
+_CRON_FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
 _STEPS: Mapping[Every, relativedelta] = {
     "weekly": relativedelta(weeks=1),
     "monthly": relativedelta(months=1),
@@ -64,7 +65,7 @@ def cron_rule(cron: str) -> Rule:
         return dropwhile(lambda run: run < wall, runs)
 
     if next(since(_MIDNIGHT), None) is None:
-        raise Invalid("it would never run", field="cron")
+        raise Invalid("it would never run: there is no such day", field="cron")
     if _too_often(cron):
         raise Invalid("it would run more often than every five minutes", field="cron")
     return Rule(since)
@@ -74,7 +75,16 @@ def _cron_runs(cron: str, after: datetime) -> Iterator[datetime]:
     try:
         yield from CronSim(cron, after)
     except CronSimError as error:
-        raise Invalid(f"not a cron rule: {error}", field="cron") from error
+        raise Invalid(_wrong(cron, str(error)), field="cron") from error
+
+
+def _wrong(cron: str, error: str) -> str:
+    """Which field is wrong; the last day of some months is none of others."""
+    values = dict(zip(_CRON_FIELDS, cron.split(), strict=True))
+    name = error.removeprefix("Bad ")
+    if name not in values:
+        return f"not a cron rule: {error}"
+    return f"the {name} cannot be {values[name][:20]}, in {' '.join(_CRON_FIELDS)}"
 
 
 def _too_often(cron: str) -> bool:
@@ -132,7 +142,7 @@ def rrule_rule(text: str, start: datetime) -> Rule:
                 yield found
 
     if next(since(start), None) is None:
-        raise Invalid("it would never run", field="rrule")
+        raise Invalid("it would never run: there is no such day", field="rrule")
     return Rule(since)
 
 
@@ -144,7 +154,9 @@ def _parts(text: str) -> dict[str, str]:
     if len(parts) < len(pairs) or not all(parts.values()):
         raise Invalid("not a rule such as FREQ=MONTHLY;BYDAY=1MO", field="rrule")
     for name in parts.keys() - _PARTS:
-        raise Invalid(f"{name[:20]} has no place here; count and ends_at have one", field="rrule")
+        told = re.split("[^A-Z-]", name)[0] or name[:20]
+        elsewhere = "starts_at, ends_at and count are fields of their own"
+        raise Invalid(f"{told} has no place here; {elsewhere}", field="rrule")
     if parts.get("FREQ") not in ("DAILY", "WEEKLY", "MONTHLY", "YEARLY"):
         raise Invalid("FREQ must be DAILY, WEEKLY, MONTHLY or YEARLY", field="rrule")
     return parts

@@ -148,7 +148,10 @@ def first_run(plan: Plan, now: datetime) -> Run:
     """Raises `Invalid` when there is none."""
     run = next(plan.after(now), None)
     if run is None:
-        raise Invalid("it would never run", field=_named(plan.timing))
+        raise Invalid(
+            "it would never run: it ends first, or all its days are left out",
+            field=_named(plan.timing),
+        )
     return run
 
 
