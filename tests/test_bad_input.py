@@ -21,6 +21,7 @@ OPERATIONS = [each for each in operations() if not each.is_itflow]
 WITH_JSON = [each for each in OPERATIONS if each.media and each.media[0] == "application/json"]
 BODIES = [(each, body) for each in WITH_JSON for body in each.bodies]
 
+LIMIT = re.compile(r"at most|at least|or more|or less")
 HOSTILE = ["a\0b", "\ud800", "\udfff\ud800", "a\u202eb", "\ufeff", "'; --", "\x1b[2J", "Å" * 100]
 
 
@@ -49,6 +50,7 @@ def named(answer: Answer) -> set[str]:
 
 def told_of(answer: Answer, name: str) -> str:
     errors = answer.json["errors"]
+    assert "Input" not in str(errors), errors
     return str([error["message"] for error in errors if name in error["field"].split(".")])
 
 
@@ -79,7 +81,7 @@ async def test_each_field_takes_its_limit_and_nothing_beyond(caller: Caller) -> 
                 tried += 1
                 taken = await caller.call(operation.request(body=body | {name: at}))
                 assert taken.status < 500, (operation, name)
-                assert taken.status != 422 or "should" not in told_of(taken, name), taken.body
+                assert taken.status != 422 or not LIMIT.search(told_of(taken, name)), taken.body
                 refused = await caller.call(operation.request(body=body | {name: over}))
                 assert refused.status == 422, (operation, name, refused.body)
                 assert named(refused) & {name, "0"}, (operation, name, refused.body)

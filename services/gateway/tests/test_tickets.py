@@ -416,3 +416,41 @@ async def test_a_clients_key_sees_neither_time_nor_that_there_are_notes(desk: De
     assert [entry["time_worked"] for entry in entries] == [0, 0]
     entry = (await bound.get(f"{path}/entries/{entries[1]['id']}")).json
     assert entry == entries[1]
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"subject": 5}, "must be a text"),
+    ({"client_id": "1"}, "must be a whole number"),
+    ({"client_id": 0}, "must be 1 or more"),
+    ({"tags": "t"}, "must be a list"),
+    ({"billable": "yes"}, "must be true or false"),
+    ({"priority": "x"}, "must be low, medium or high"),
+    (
+        {"due_at": "2026-01-01T00:00:00"},
+        "must have a time zone, as the Z of 2026-03-02T09:00:00Z",
+    ),
+    ({"subject": "x" * 501}, "must have 500 characters at most"),
+    ({"contact_id": 99}, "there is no contact 99"),
+    ({"asset_ids": [99]}, "there is no asset 99"),
+    ({"colour": "red"}, "unknown field"),
+]
+
+
+async def test_refusals_say_in_words_what_is_wrong(desk: Desk) -> None:
+    client = await desk.api.made("/api/v1/clients", {"name": "Acme"})
+    good = {"subject": "s", "body": "b", "client_id": client["id"]}
+    for wrong, message in WRONG:
+        refused = await desk.api.post(TICKETS, good | wrong)
+        assert refused.json["errors"] == [{"field": next(iter(wrong)), "message": message}]
+    for action, field, message in (
+        ({}, "action", "is required"),
+        ({"action": "x"}, "action", "must be one of assign, close, reopen"),
+    ):
+        refused = await desk.api.post(f"{TICKETS}/bulk", {"ids": [1]} | action)
+        (error,) = refused.json["errors"]
+        assert error["field"] == field
+        assert error["message"].startswith(message)
+    listed = await desk.api.get(f"{TICKETS}?assigned_to=me")
+    assert listed.json["errors"] == [
+        {"field": "assigned_to.0", "message": "must be a whole number"}
+    ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 
 import asyncpg
 import orjson
@@ -16,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from deskwire.blobs import BlobError
 from deskwire.db import LOST_CONNECTION
 from deskwire.errors import DeskwireError, Rejected, Unavailable
+from gateway.api import wording
 
 log = structlog.get_logger()
 
@@ -136,7 +136,7 @@ async def not_valid(request: Request, error: RequestValidationError) -> Response
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return problem(request.scope, "malformed", "the body is not JSON")
-    errors = [{"field": _field(each), "message": _message(each)} for each in found]
+    errors = [{"field": wording.field(each), "message": wording.message(each)} for each in found]
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:5])
     return problem(request.scope, "invalid", detail, errors=errors)
 
@@ -179,20 +179,6 @@ async def unexpected(request: Request, error: Exception) -> Response:
     path = request.scope["path"]
     log.error("request failed", path=path, trace_id=request.scope.get("trace_id"), exc_info=error)
     return problem(request.scope, "error", "something went wrong here, not at your end")
-
-
-def _field(error: Mapping[str, Any]) -> str:
-    place = [str(part) for part in error["loc"]]
-    return ".".join(place[1:]) if len(place) > 1 else place[0]
-
-
-def _message(error: Mapping[str, Any]) -> str:
-    if error["type"] == "extra_forbidden":
-        return "unknown parameter" if error["loc"][0] == "query" else "unknown field"
-    if error["type"] == "model_attributes_type":
-        return "must be a JSON object"
-    message: str = error["msg"]
-    return message.removeprefix("Value error, ")
 
 
 def tell_errors(app: FastAPI) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from fastapi import Query, Request, Response
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from deskwire.contracts.tickets import Priority, Rating, Source, Status, Ticket
 from deskwire.db import Database
@@ -18,6 +18,7 @@ from gateway.api.services import services
 from gateway.readmodel import lists, search
 from gateway.readmodel.lists import TICKET_LIST, Filter, Place, among
 from gateway.readmodel.lookups import lookup
+from gateway.readmodel.reading import LARGEST_ID
 from gateway.readmodel.search import BEST, Search, parse
 
 routes = router("/tickets", "tickets")
@@ -28,7 +29,16 @@ Sort = Literal[
 ]  # fmt: skip
 RELEVANCE = "relevance"
 Assigned = Annotated[
-    pages.Id | Literal["none"], AfterValidator(lambda v: None if v == "none" else v)
+    pages.Id | None,
+    BeforeValidator(lambda v: None if v == "none" else v),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "maximum": LARGEST_ID, "minimum": 1},
+                {"const": "none", "type": "string"},
+            ]
+        }
+    ),
 ]
 Named = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(one_line)]
 

@@ -19,7 +19,7 @@ AFTER_CLOSED: tuple[Status, ...] = ("open", "working")
 def check_move(before: Status, after: Status) -> None:
     """Raises `Conflict` for a move that there is not."""
     if before == "closed" and after not in ("closed", *AFTER_CLOSED):
-        raise Conflict(f"a closed ticket must be reopened before it is {after}", field="status")
+        raise Conflict("a closed ticket must be reopened first", field="status")
 
 
 def check_unmerged(ticket: Ticket) -> None:

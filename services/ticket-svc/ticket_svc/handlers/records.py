@@ -109,7 +109,7 @@ async def _check_references(
     there = await tx.fetch_row(store.REFERENCES, client_id=client_id, **named)
     for field, id in named.items():
         if there[field] is False:
-            raise NotFound(f"{field}: there is no {id}", field=field)
+            raise NotFound(f"there is no {field.removesuffix('_id')} {id}", field=field)
 
 
 async def _demote(

@@ -99,7 +99,7 @@ async def _agent(asked: int | None, by: Actor, tx: Transaction) -> int:
     """Whose time it is; that agent is there, and starts no timer meanwhile."""
     agent_id = rules.agent_of(asked, by.author)
     if await tx.fetch_one(timekeeping.AGENT, agent_id=agent_id) is None:
-        raise NotFound(f"agent_id: there is no {agent_id}", field="agent_id")
+        raise NotFound(f"there is no agent {agent_id}", field="agent_id")
     return agent_id
 
 

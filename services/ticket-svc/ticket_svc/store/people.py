@@ -139,6 +139,14 @@ async def there(session: Session, ticket: OpenTicket) -> OpenTicket:
     return ticket.model_copy(update=dict(row) | {"asset_ids": tuple(row["asset_ids"])})
 
 
+_CALLED = {
+    "client_id": "client",
+    "contact_id": "contact",
+    "assigned_to": "agent",
+    "asset_ids": "asset",
+}
+
+
 async def missing(
     session: Session,
     client_id: int | None,
@@ -157,7 +165,7 @@ async def missing(
     )
     for field, id in row.items():
         if id is not None:
-            return NotFound(f"{field}: there is no {id}", field=field)
+            return NotFound(f"there is no {_CALLED[field]} {id}", field=field)
     return None
 
 
