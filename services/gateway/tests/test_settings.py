@@ -76,6 +76,7 @@ FULL = {
     "timezone": "Europe/Berlin",
     "client_notifications": False,
     "feedback": False,
+    "tickets_billable": True,
     "status_notifications": ["working", "hold"],
     "from_name": "Help desk",
     "from_address": "help@example.com",
