@@ -49,7 +49,7 @@ _HOLD = compiled(
         refresh_token = CASE WHEN known.told = excluded.told
             THEN known.refresh_token ELSE excluded.refresh_token END,
         told = excluded.told
-    RETURNING refresh_token
+    RETURNING refresh_token, refreshed_at
     """)
 )
 _KEEP = compiled(
@@ -141,9 +141,11 @@ async def _exchanged(
 ) -> dict[str, Any]:
     secret = told.get_secret_value()
     digest = sha256(secret.encode()).hexdigest()
-    held = await session.fetch_value(_HOLD, name=name, told=digest, refresh_token=secret)
-    answer = await _asked(client, held)
-    await session.execute(_KEEP, name=name, refresh_token=answer.get("refresh_token") or held)
+    held = await session.fetch_row(_HOLD, name=name, told=digest, refresh_token=secret)
+    REFRESHED.labels(name).set(held["refreshed_at"].timestamp())  # as it stays if it is refused
+    answer = await _asked(client, held["refresh_token"])
+    kept = answer.get("refresh_token") or held["refresh_token"]
+    await session.execute(_KEEP, name=name, refresh_token=kept)
     return answer
 
 

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from imap_wire import Wire
 from post_office import Maildir, PostOffice, a_mail, until
+from prometheus_client import REGISTRY
 
 from deskwire.local import Dovecot, free_port
 from deskwire.local import dovecot as dovecot_server
@@ -175,6 +176,30 @@ async def test_a_silent_cut_is_met_by_the_poll(
             await until(lambda: wire.connections == 1)
             dovecot.append(user, a_mail())
             await office.ledger("received")
+
+
+async def test_idle_is_begun_anew_before_the_way_forgets_it(
+    office: PostOffice, dovecot: Dovecot, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a look at the mailbox in between, however rarely it is polled."""
+    monkeypatch.setattr("mail_ingest_svc.mailbox.imap_idle.IDLE_SECONDS", 0.2)
+    async with Wire(dovecot.url(user)).up() as wire:
+        wire.said = lambda data: b"" if data.startswith(b"* 1 EXISTS") else data
+        async with office.open(wire.url, poll_seconds=3600):
+            await until(lambda: wire.heard.count(b" IDLE\r\n") == 3)
+            dovecot.append(user, a_mail())
+            await office.ledger("received")
+    assert wire.connections == 1
+
+
+async def test_a_mailbox_that_never_answers_is_told_of(office: PostOffice) -> None:
+    """An alert goes by the time of the last success, so there must be one from the start."""
+    began = time.time()
+    async with office.open(f"imap://nobody:x@127.0.0.1:{free_port()}"):
+        name = {"mailbox": "nobody@127.0.0.1/INBOX"}
+        shown = REGISTRY.get_sample_value("deskwire_mailbox_last_success_seconds", name)
+    assert shown is not None
+    assert shown >= began - 1
 
 
 @pytest.mark.parametrize(

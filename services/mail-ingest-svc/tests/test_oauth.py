@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from post_office import PostOffice, a_mail, until
+from prometheus_client import REGISTRY
 
 from deskwire.local import Dovecot
 from deskwire.local.authorization import AuthorizationServer, authorization_server
@@ -123,6 +125,21 @@ async def test_what_is_told_anew_counts(
         await Tokens({"support": OAuthClient(**told)}, office.database).access("support")
     anew = OAuthClient(**told | {"refresh_token": "consented again"})
     assert await Tokens({"support": anew}, office.database).access("support")
+
+
+async def test_it_is_told_since_when_a_refresh_token_was_not_used(
+    office: PostOffice, server: AuthorizationServer, told: dict[str, Any]
+) -> None:
+    """Also by a process that has never been given a token: an alert waits for it."""
+    client = {"support": OAuthClient(**told)}
+    await Tokens(client, office.database).access("support")
+    used = datetime.now(UTC) - timedelta(days=40)
+    await office.database.pool.execute("UPDATE oauth_tokens SET refreshed_at = $1", used)
+    server.refresh = "another"
+    with pytest.raises(OAuthRefused):
+        await Tokens(client, office.database).access("support")
+    shown = REGISTRY.get_sample_value("deskwire_oauth_refreshed_seconds", {"oauth": "support"})
+    assert shown == pytest.approx(used.timestamp())
 
 
 async def test_a_server_that_is_away(

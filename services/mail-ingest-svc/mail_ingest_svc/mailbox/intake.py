@@ -27,7 +27,9 @@ from mail_ingest_svc.store.documents import changed
 log = structlog.get_logger()
 
 LAST_SUCCESS = Gauge(
-    "deskwire_mailbox_last_success_seconds", "When the mailbox was last listed", ["mailbox"]
+    "deskwire_mailbox_last_success_seconds",
+    "When the mailbox was last listed, at first when that was begun",
+    ["mailbox"],
 )
 
 RETRY_SECONDS = 1.0
@@ -59,6 +61,7 @@ class Intake:
         self._tardy: set[int] = set()
         self._retry = False
         self._unmoved = ""
+        LAST_SUCCESS.labels(mailbox.name).set_to_current_time()  # one that never answers is told of
 
     async def run(self, function: Callable[..., Result], *arguments: Any) -> Result:
         """In the mailbox's own thread."""
