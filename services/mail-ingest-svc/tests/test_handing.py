@@ -269,3 +269,32 @@ async def test_import_and_pipe(office: PostOffice, tmp_path: Path) -> None:
         mails = await office.mails(5)
     assert {mail.subject for mail in mails} == {"one", "two", "three", "four", "five"}
     assert [mail.mailbox for mail in mails].count("import") == 4
+
+
+async def test_an_operator_decides_without_the_gateway(office: PostOffice) -> None:
+    await handed(office, a_mail("one"), a_mail("two"))
+
+    async def run(*words: str) -> tuple[int, str]:
+        done = await asyncio.to_thread(deskwire, office, str(office.database_url), *words)
+        return done.returncode, (done.stdout + done.stderr).decode().strip()
+
+    async with office.open():
+        first, second = (mail.mail_id for mail in await office.mails(2))
+        await handle(office, first, "quarantined", "unknown sender")
+        await handle(office, second, "quarantined", "unknown sender")
+        done = await run("discard", str(first))
+        assert done == (0, f"mail {first} is ignored discarded: unknown sender")
+        assert await run("accept", "--client", "7", str(second)) == (
+            0,
+            f"mail {second} is received",
+        )
+        accepted = (await office.mails(3))[2]
+        assert (accepted.accepted, accepted.client_id) == (True, 7)
+        await handle(office, second, "ticket")
+        code, words = await run("retry", str(first), str(second))
+        assert (code, words) == (
+            1,
+            "deskwire: the mail's state is ticket: there is nothing to decide",
+        )
+        assert office.told[first].state == "ignored"  # all of them or none
+        assert office.told[first].decided_by == Author(type="system", name="operator")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from deskwire.cli import handing
+from deskwire.cli import deciding, handing
 from deskwire.cli.app import App
 from deskwire.cli.environment import database_url, opened, variable
 from deskwire.cli.output import say, table
@@ -21,6 +21,8 @@ from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, Service
 app = App("Mails in and out.")
 app.command("import")(handing.import_)
 app.command("pipe")(handing.pipe)
+for decision in (deciding.retry, deciding.accept, deciding.discard):
+    app.command()(decision)
 
 State = Annotated[str | None, typer.Option(help="Only those in this state.")]
 
