@@ -77,6 +77,32 @@ async def test_a_quotation_too_large_for_a_message_is_there_too(
     assert (body["text"], body["quoted"], body["signature"]) == ("Yes.", quoted, "")
 
 
+@pytest.mark.parametrize("long", [False, True])
+async def test_a_picture_within_a_mail_is_where_its_file_is(
+    running: Whole, inbox: Path, *, long: bool
+) -> None:
+    """Also when the mail is too large for a message."""
+    message = mail("Screen", "See below.")
+    padding = "<p>It hums.</p>" * 8000 if long else ""
+    html = f'<p>See <img src="cid:shot%401@client.test"> <img src="cid:lost"></p>{padding}'
+    message.add_alternative(html, subtype="html")
+    picture = b"\x89PNG\r\n\x1a\n" + b"x" * 100
+    message.get_payload()[1].add_related(  # type: ignore[union-attr, index]  # a list of parts
+        picture, "image", "png", cid="<shot@1@client.test>", disposition="inline"
+    )
+    drop(inbox, message.as_bytes())
+    ticket = (await until(running.tickets))[0]
+    entry = (await running.api("GET", f"/tickets/{ticket['id']}/entries")).json["data"][0]
+    (file,) = entry["attachments"]
+    assert (file["inline"], file["content_id"]) == (True, "shot@1@client.test")
+    place = f"/api/v1/attachments/{file['id']}"
+    assert f'<img src="{place}"> <img src="cid:lost">' in entry["body"]["html"]
+    shown = await running.api("GET", place.removeprefix("/api/v1"))
+    assert (shown.status, shown.body, shown.headers["content-type"]) == (200, picture, "image/png")
+    if not long:
+        assert place in ticket["body"]["html"]
+
+
 async def answered(running: Whole, inbox: Path, text: str, html: str | None = None) -> Any:
     """The entry that a mail becomes, read by itself from a new ticket's timeline."""
     new = {"subject": "Printer", "body": OLD, "client_id": running.client_id}

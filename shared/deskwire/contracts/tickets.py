@@ -46,13 +46,15 @@ class Feedback(Document):
 
 
 class StoredFile(Document):
-    """A file of an entry. ``inline``: its HTML shows it."""
+    """A file of an entry. ``inline``: its HTML shows it; ``content_id``: a mail's HTML did so as
+    ``cid:`` and this, which became the URL of the file (`with_pictures`)."""
 
     id: int
     name: str
     size: int
     type: str
     inline: bool = False
+    content_id: str | None = None
     sha256: str | None = None
     blob_id: str
 

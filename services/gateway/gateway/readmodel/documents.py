@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import Entry, Ticket
+from deskwire.pictures import with_pictures
 
 _OF_MAILS = {"blob_id", "quoted", "signature"}
 
@@ -49,6 +50,7 @@ def shown(document: Ticket | Entry) -> str:
 def with_body(doc: str, body: Body) -> str:
     """The stored document with its whole body in place of the beginning."""
     values = orjson.loads(doc)
+    files = ((file.get("content_id"), file["id"]) for file in values.get("attachments", ()))
     shown_fields = values["body"].keys() - {"truncated"}
-    values["body"] = body.model_dump(include=shown_fields)
+    values["body"] = with_pictures(body, files).model_dump(include=shown_fields)
     return orjson.dumps(values).decode()

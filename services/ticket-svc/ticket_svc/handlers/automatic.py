@@ -14,10 +14,10 @@ from ticket_svc.domain import bounces, senders
 from ticket_svc.domain.threads import Signer, answered_entries
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
+    kept,
     known_senders,
     left,
     named_thread,
-    origin_of,
     participates,
 )
 from ticket_svc.handlers.tickets import Origin
@@ -68,8 +68,8 @@ async def note_auto_reply(
         name=senders.contact_name(sender),
         email=sender.email,
     )
-    origin = await origin_of(mail, tx, verified=participates(mail, thread, known))
-    return await _note(signer, mail, thread, mail.body, author, origin, tx)
+    origin, body = await kept(mail, tx, verified=participates(mail, thread, known))
+    return await _note(signer, mail, thread, body, author, origin, tx)
 
 
 async def _note(

@@ -15,10 +15,10 @@ from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
+    kept,
     known_senders,
     left,
     named_thread,
-    origin_of,
     participates,
 )
 from ticket_svc.handlers.tickets import link_back, open_ticket
@@ -140,15 +140,16 @@ async def _reply(
         name=senders.contact_name(sender),
         email=sender.email,
     )
+    origin, body = await kept(mail, tx, verified=verified)
     command = commands.AddEntry(
         ticket_id=thread["ticket_id"],
         kind="client" if verified else "internal",
-        body=mail.body,
+        body=body,
         author=author,
         cc=senders.copied(mail, signer.mail_domain) if verified else (),
         through=Through(type="mail", id=mail.mail_id),
     )
-    return await add_entry(signer, command, tx, await origin_of(mail, tx, verified=verified))
+    return await add_entry(signer, command, tx, origin)
 
 
 async def _open(
@@ -203,9 +204,9 @@ async def _open_for_stranger(
 async def _opened(
     signer: Signer, command: commands.OpenTicket, mail: MailReceived, terms: Terms, tx: Transaction
 ) -> TicketEntry:
-    origin = await origin_of(mail, tx)
+    origin, body = await kept(mail, tx)
     how = replace(origin, acknowledged=terms.acknowledged, related=terms.related)
-    opened = await open_ticket(signer, command, tx, how)
+    opened = await open_ticket(signer, command.model_copy(update={"body": body}), tx, how)
     if terms.related is not None:
         by = Actor(author=opened.entry.author, through=Through(type="mail", id=mail.mail_id))
         await link_back(terms.related, "possibly_related", opened.ticket, by, tx)

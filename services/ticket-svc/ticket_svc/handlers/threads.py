@@ -5,8 +5,9 @@ from typing import Literal
 
 import asyncpg
 
-from deskwire.contracts.mail import Address, MailHandled, MailReceived
+from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
 from deskwire.messaging.outbox import Transaction
+from deskwire.pictures import with_pictures
 from ticket_svc.domain import senders
 from ticket_svc.domain.senders import MailPolicy, Sender
 from ticket_svc.domain.threads import (
@@ -88,9 +89,13 @@ def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]
     return address in (watcher.lower() for watcher in thread["watchers"])
 
 
-async def origin_of(mail: MailReceived, tx: Transaction, *, verified: bool = True) -> Origin:
+async def kept(
+    mail: MailReceived, tx: Transaction, *, verified: bool = True
+) -> tuple[Origin, Body]:
+    """How its entry came, and what it says, with the pictures in it."""
     files = await keep_mailed(mail.attachments, tx)
-    return Origin("email", mail.message_id, files, verified)
+    body = with_pictures(mail.body, ((file.content_id, file.id) for file in files))
+    return Origin("email", mail.message_id, files, verified), body
 
 
 def left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:

@@ -12,7 +12,7 @@ from deskwire.messaging.housekeeping import ROWS
 UNUSED = "24 hours"
 """So long an upload waits for the entry that it is for."""
 
-_FILE = "id, name, size, type, inline, sha256, blob_id"
+_FILE = "id, name, size, type, inline, content_id, sha256, blob_id"
 
 # Of concurrent repeats the later one waits for the first, and then has no row.
 KEEP_UPLOAD = compiled(
