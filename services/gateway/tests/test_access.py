@@ -198,6 +198,27 @@ async def test_bound_key_writes_as_the_client(two: TwoClients) -> None:
     assert [entry["kind"] for entry in first] == ["client"]
 
 
+async def test_a_front_end_for_clients_says_which_contact_writes(
+    two: TwoClients, desk: Desk
+) -> None:
+    mine, place = two.tickets[0], f"{TICKETS}/{two.tickets[0]}/entries"
+    eve, alice = [
+        await desk.api.made("/api/v1/contacts", {"name": name, "client_id": client})
+        for name, client in (("Eve", two.initech), ("Alice", two.acme))
+    ]
+    values = {"body": "Hello?", "contact_id": alice["id"]}
+    for api in (two.key, desk.api):
+        written = (await api.made(place, values))["author"]
+        assert written == {"type": "contact", "id": alice["id"], "name": "Alice", "email": None}
+        for contact_id in (eve["id"], 99):
+            refused = await api.post(place, values | {"contact_id": contact_id})
+            assert refused.status == 404
+            assert refused.json["detail"] == f"there is no contact {contact_id}"
+    refused = await desk.api.post(place, values | {"kind": "public"})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (422, "contact_id")
+    assert (await desk.api.get(f"{TICKETS}/{mine}")).json["last_reply"]["by"] == "Alice"
+
+
 async def test_bound_key_writes_within_its_client_alone(two: TwoClients) -> None:
     for path, given, status in (
         ("tickets", {"subject": "s", "body": "b", "client_id": two.initech}, 404),

@@ -7,15 +7,17 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.blobs import fresh_place
+from deskwire.contracts.people import Author, Contact
 from deskwire.contracts.ticket_commands import AddEntry, EditEntry, RedactEntry
 from deskwire.contracts.tickets import LONGEST_TIME, Entry, EntryKind, Status
-from deskwire.errors import Forbidden, NotFound
+from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import changed, created, perform_on_ticket
-from gateway.api.fields import Addresses, Attachments, RequestBody, Text, body_of
+from gateway.api.fields import Addresses, Attachments, Id, RequestBody, Text, body_of
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import IF_SEEN, version_if_given
+from gateway.api.records import require
 from gateway.api.services import services
 from gateway.api.tickets import seen
 from gateway.readmodel import outside, reading
@@ -31,10 +33,14 @@ class NoteChange(RequestBody):
 
 
 class NewEntry(RequestBody):
-    """``kind`` is public unless given; with a key bound to a client it is always client."""
+    """``kind`` is public unless given, with a ``contact_id`` it is client, as it always is with a
+    key bound to a client."""
 
     body: Text
     kind: EntryKind | None = None
+    contact_id: Id | None = Field(
+        None, description="who of the ticket's client wrote it; of the kind client alone"
+    )
     status: Status | None = None
     time_worked: int = Field(0, strict=True, ge=0, le=LONGEST_TIME, description="seconds")
     cc: Addresses = ()
@@ -43,7 +49,7 @@ class NewEntry(RequestBody):
     def allowed(self, by: Caller) -> EntryKind:
         """The kind it will have. Raises `Forbidden` for what only the team may do."""
         if by.within is None:
-            return self.kind or "public"
+            return self.kind or ("public" if self.contact_id is None else "client")
         if self.kind not in (None, "client") or self.status is not None or self.time_worked:
             raise Forbidden(
                 "a key bound to a client writes client entries, without status and time"
@@ -83,12 +89,15 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
     """Reply or note. A public entry is mailed to the contact and the watchers."""
     by = caller(request)
     kind = new.allowed(by)
+    author = by.author(client=kind == "client")
+    if new.contact_id is not None:
+        author = await _contact(request, ticket_id, new.contact_id, kind)
     body = await body_of(new.body)
     command = AddEntry(
         ticket_id=ticket_id,
         kind=kind,
         body=await services(request).blobs.fold(body, fresh_place()),
-        author=by.author(client=kind == "client"),
+        author=author,
         through=by.through,
         status=new.status,
         time_worked=new.time_worked,
@@ -102,6 +111,17 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
     doc = document_text(entry.model_copy(update={"body": body}))
     place = f"/api/v1/tickets/{ticket_id}/entries/{entry.id}"
     return created(request, place, doc, entry.version, replayed=answer.replayed)
+
+
+async def _contact(request: Request, ticket_id: int, contact_id: int, kind: EntryKind) -> Author:
+    """Raises `NotFound` for one who is not of the ticket's client, or not any more."""
+    if kind != "client":
+        raise Invalid("is for entries of the kind client", field="contact_id")
+    ticket, row = await seen(request, ticket_id), await require(request, "contact", contact_id)
+    contact = Contact.model_validate_json(row["doc"])
+    if row["archived"] or contact.client_id != ticket["client_id"]:
+        raise NotFound(f"there is no contact {contact_id}", field="contact_id")
+    return Author(type="contact", id=contact.id, name=contact.name, email=contact.email)
 
 
 @routes.patch("/{entry_id:int}", response_model=Entry, openapi_extra=IF_SEEN)
