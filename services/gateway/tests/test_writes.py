@@ -120,6 +120,15 @@ async def test_what_is_not_json(lonely_desk: Desk) -> None:
     assert (await api.call("POST", TICKETS, b"[]", JSON)).status == 422
     wrong = await api.call("PUT", TICKETS, b"{}", JSON)
     assert (wrong.status, wrong.json["code"]) == (405, "method_not_allowed")
+    assert wrong.headers["Allow"] == "GET, HEAD, POST"
+
+
+async def test_head_is_get_without_the_body(lonely_desk: Desk) -> None:
+    api = lonely_desk.api
+    for path in (TICKETS, f"{TICKETS}/1", "/docs", "/livez", f"{TICKETS}/export.csv"):
+        whole, head = await api.get(path), await api.call("HEAD", path, None, {})
+        assert (head.status, head.body) == (whole.status, b"")
+        assert head.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
 async def test_trace_is_carried_on(lonely_desk: Desk) -> None:

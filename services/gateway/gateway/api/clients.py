@@ -36,7 +36,9 @@ routes = router("/clients", "clients")
 
 
 class ClientDetails(RequestBody):
-    """``currency`` is that of the rate; ``net_terms`` are days; ``notifications``: it gets mail."""
+    """``currency`` is that of the rate; ``net_terms`` are days. With ``notifications`` false its
+    contacts hear of no new, closed or merged ticket, whatever the setting `client_notifications`
+    says."""
 
     type: Line | None = None
     abbreviation: Annotated[Line, Field(max_length=10)] | None = None

@@ -33,6 +33,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # RFC 9110 section 9.3.2; uvicorn leaves out the body
+            scope = {**scope, "method": "GET"}
         started = time.perf_counter()
         status = 500
         scope["traceparent"] = traceparent = _traceparent(scope)

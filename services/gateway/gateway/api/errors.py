@@ -157,7 +157,8 @@ async def by_status(request: Request, error: HTTPException) -> Response:
 def _methods(request: Request) -> list[str]:
     """What the path is served for."""
     routes = [each for each in request.app.routes if each.matches(request.scope)[0] != Match.NONE]
-    return sorted({method for each in routes for method in each.methods or ()})
+    methods = {method for each in routes for method in each.methods or ()}
+    return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 async def database_away(request: Request, _error: Exception) -> Response:

@@ -143,7 +143,10 @@ class MailboxRules(RequestBody):
 class PolicyChange(RequestBody):
     """What is left out stays as it is; null takes it back."""
 
-    client_notifications: bool | None = Field(None, description="of new and of closed tickets")
+    client_notifications: bool | None = Field(
+        None,
+        description="of new, closed, merged tickets, to clients whose `notifications` are on",
+    )
     feedback: bool | None = Field(None, description="contacts are asked for it by the closing mail")
     status_notifications: Annotated[tuple[ToldStatus, ...], Field(max_length=20)] | None = Field(
         None, description="the other statuses of which they are told"
