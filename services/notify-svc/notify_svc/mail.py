@@ -7,6 +7,7 @@ from dataclasses import field as field_of
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from jinja2 import TemplateError
 
@@ -42,6 +43,7 @@ class Letterhead:
     ticket_url: str | None = None
     wording: Wording = field_of(default_factory=Wording)
     links: MailLinks = field_of(default_factory=MailLinks)
+    bounce_tokens: bool = False
 
     @classmethod
     def of(cls, settings: Settings) -> "Letterhead":
@@ -55,6 +57,7 @@ class Letterhead:
             ticket_url=settings.ticket_url,
             wording=Wording(settings.templates),
             links=MailLinks.of(settings.public_url, settings.link_key),
+            bounce_tokens=_bounce_tokens(settings),
         )
 
     def reply_to(self, notice: Notice | Digest) -> str:
@@ -63,12 +66,22 @@ class Letterhead:
         local, _, domain = self.reply_address.rpartition("@")
         return f"{local}+{notice.token}@{domain}"
 
+    def envelope_sender(self, notice: Notice | Digest) -> str:
+        """Where bounces go: by the token in it one is known as that of a mail of ours, whatever is
+        in it. Only in the domain of the From, for which servers look (RFC 7489 section 3.1.2)."""
+        of_reply, of_from = (each.rpartition("@")[2] for each in (self.reply_address, self.address))
+        if self.bounce_tokens and of_reply == of_from:
+            return self.reply_to(notice)
+        return self.address
+
     def of_sender(self, sender: MailSender) -> "Letterhead":
-        """As the desk's settings have it; answers go where they always go, where they are read."""
+        """As the desk's settings have it; answers go where they are read, which is the mailbox that
+        the ticket came by or the one for all."""
         return replace(
             self,
             name=one_line(sender.name or self.name),
             address=sender.address or self.address,
+            reply_address=sender.reply_to or self.reply_address,
         )
 
     def is_own(self, address: str) -> bool:
@@ -119,6 +132,7 @@ def render(
         )
         head = [
             *_headers(mail, letterhead, recipient, said, created_at),
+            ("X-Deskwire-Loop", told.reply_address),
             *_way_out(links["unsubscribe"]),
         ]
         content = message(
@@ -132,7 +146,7 @@ def render(
         raise CannotRender(f"{mail.template}: {error}") from error
     return Letter(
         name=f"{int(created_at.timestamp())}.{delivery}.deskwire",
-        sender=letterhead.address,
+        sender=letterhead.envelope_sender(mail.notice),
         recipient=recipient,
         content=content,
         international=not recipient.isascii(),
@@ -150,6 +164,13 @@ def ascii_domain(address: str) -> str:
     if not _ADDRESS.fullmatch(found) or len(found) > _LONGEST_ADDRESS:
         raise CannotRender(f"{one_line(address)} is not a mail address")
     return found
+
+
+def _bounce_tokens(settings: Settings) -> bool:
+    """Servers that know who logs in often let them write from their own address alone."""
+    if settings.bounce_tokens is not None:
+        return settings.bounce_tokens
+    return urlsplit(settings.smtp_url).username is None
 
 
 def _own_address(address: str, variable: str) -> str:
@@ -181,7 +202,6 @@ def _headers(
     if isinstance(notice, Notice):
         yield from _place_in_thread(notice)
     yield "Content-Language", said.language
-    yield "X-Deskwire-Loop", letterhead.reply_address
     if mail.template not in WRITTEN_BY_PEOPLE:
         yield "Auto-Submitted", "auto-generated"
         yield "X-Auto-Response-Suppress", "All"

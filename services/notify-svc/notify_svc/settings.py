@@ -22,6 +22,10 @@ class Settings(ServiceSettings):
     plus_addressing: bool = Field(
         default=True, description="answers go to LOCAL+TOKEN@DOMAIN, which names the ticket"
     )
+    bounce_tokens: bool | None = Field(
+        None,
+        description="bounces go to such an address, too; unless given, where no login is needed",
+    )
     ticket_url: str | None = Field(
         None, description="where an agent sees a ticket: https://desk.example.com/tickets/{id}"
     )

@@ -1,5 +1,6 @@
 """The mails themselves: what they say, how they thread, and that no text can break out."""
 
+from dataclasses import replace
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import EmailMessage
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from notify_desk import NOON, opened, parsed, part, replied
+from notify_desk import settings as told_settings
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
@@ -90,6 +92,42 @@ def test_the_settings_say_who_a_mail_comes_from() -> None:
     name_alone = thread_of_acme.model_copy(update={"sender": MailSender(name="Acme")})
     named = mail(replied().model_copy(update={"thread": name_alone}))
     assert named["From"] == "Acme <support@example.com>"
+
+
+def test_answers_go_to_the_mailbox_that_the_ticket_came_by() -> None:
+    told = MailSender(name="Brand", address="help@brand.test", reply_to="help@brand.test")
+    event = replied().model_copy(
+        update={"thread": replied().thread.model_copy(update={"sender": told})}
+    )
+    found = mail(event)
+    assert found["From"] == "Brand <help@brand.test>"
+    token = "help+e2-abcdefghijklmnop@brand.test"
+    assert found["Reply-To"].addresses[0].addr_spec == token
+    assert found["X-Deskwire-Loop"] == HEAD.reply_address
+    head = replace(HEAD, bounce_tokens=True)
+    letter = render(next(iter(mails(event, {}))), head, delivery=7, created_at=NOON)
+    assert letter.sender == token
+
+
+@pytest.mark.parametrize(
+    ("smtp_url", "wanted", "expected"),
+    [
+        ("smtp://127.0.0.1:25", None, "support+e2-abcdefghijklmnop@example.com"),
+        ("smtps://user:word@mx.example.com", None, "support@example.com"),
+        ("smtp://user@mx.example.com?oauth=m", None, "support@example.com"),
+        ("smtps://user:word@mx.example.com", True, "support+e2-abcdefghijklmnop@example.com"),
+        ("maildir:/tmp/out", False, "support@example.com"),
+    ],
+)
+def test_bounces_are_known_by_their_address_where_the_server_lets_us(
+    smtp_url: str, wanted: bool | None, expected: str
+) -> None:
+    told = told_settings("postgresql://nobody@127.0.0.1:1/x", smtp_url, bounce_tokens=wanted)
+    one = next(iter(mails(replied(), {})))
+    assert render(one, Letterhead.of(told), delivery=7, created_at=NOON).sender == expected
+    elsewhere = told.model_copy(update={"reply_address": "desk@other.test"})
+    letter = render(one, Letterhead.of(elsewhere), delivery=7, created_at=NOON)
+    assert letter.sender == "support@example.com"
 
 
 def test_no_mail_goes_to_an_address_that_mails_come_from() -> None:

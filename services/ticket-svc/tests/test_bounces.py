@@ -46,6 +46,14 @@ def ContactChange(id: int, **changes: Any) -> ChangeContact:  # noqa: N802  # ma
     return ChangeContact(id=id, changes=ContactChanges(**changes))
 
 
+async def test_a_bounce_is_known_by_the_address_that_it_went_to(desk: Desk) -> None:
+    replied = await desk.answered()
+    to = [{"email": f"support+{replied.thread.token}@example.com"}]
+    bounce = {"kind": "bounce", "automatic": "From", "undelivered": [GONE], "to": to}
+    assert (await desk.mail(None, **bounce)).ticket_id == replied.ticket.id
+    assert (await desk.next(MailBounced)).message_id == replied.thread.message_id
+
+
 async def test_a_bounce_of_no_mail_of_ours_is_ignored(desk: Desk) -> None:
     await desk.answered()
     forged = {"kind": "bounce", "automatic": "From", "undelivered": [GONE]}

@@ -9,7 +9,7 @@ from ticket_desk import ACTOR, Desk
 from deskwire.contracts.mail import Address, Body
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
 from deskwire.contracts.ticket_commands import MergeTicket
-from deskwire.contracts.tickets import TicketNoted, TicketOpened, TicketReplied
+from deskwire.contracts.tickets import MailSender, TicketNoted, TicketOpened, TicketReplied
 
 EVE = "eve@evil.test"
 ALICE = "alice@client.test"
@@ -261,3 +261,20 @@ async def test_a_mailbox_has_a_client_and_an_agent(desk: Desk) -> None:
     assert (await desk.mail(ALICE, mailbox="vip")).outcome == "ticket"
     opened = await desk.next(TicketOpened, after=heard)
     assert opened.ticket.assigned_to is None
+
+
+async def test_mails_about_a_ticket_come_from_its_mailbox(desk: Desk) -> None:
+    await desk.client()
+    box = MailboxSettings(name="brand", address="help@bücher.test", from_name="Brand")
+    await desk.settings(mailboxes=(box, MailboxSettings(name="plain")), from_name="Desk")
+    own = MailSender(name="Brand", address="help@xn--bcher-kva.test")
+    own = own.model_copy(update={"reply_to": own.address})
+    for mailbox, expected in (("brand", own), ("plain", MailSender(name="Desk"))):
+        heard = len(desk.heard)
+        handled = await desk.mail(ALICE, mailbox=mailbox)
+        opened = await desk.next(TicketOpened, after=heard)
+        assert opened.thread.sender == expected
+        assert handled.ticket_id is not None
+        await desk.mail(ALICE, in_reply_to=(opened.thread.message_id,), mailbox="plain")
+        replied = await desk.next(TicketReplied, after=heard)
+        assert replied.thread.sender == expected

@@ -18,13 +18,16 @@ class MailboxSettings(Document):
     """What comes in by one mailbox, ``name`` as the ledger has it.
 
     ``parsing``: whether it becomes tickets. ``client_id``: whose contacts unknown senders become.
-    ``assigned_to``: the agent of new tickets.
+    ``assigned_to``: the agent of new tickets. ``address``, ``from_name``: where mails about tickets
+    that came by it come from, and their answers go to; None: as for all others.
     """
 
     name: str
     parsing: bool = True
     client_id: int | None = None
     assigned_to: int | None = None
+    address: str | None = None
+    from_name: str | None = None
 
 
 ToldStatus = Literal["open", "working", "hold", "auto-close"]

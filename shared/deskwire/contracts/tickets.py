@@ -186,10 +186,11 @@ class MergedTickets(Document):
 
 
 class MailSender(Document):
-    """Who a mail comes from; None: as notify-svc is told."""
+    """Who a mail comes from, and where its answers go; None: as notify-svc is told."""
 
     name: str | None = None
     address: str | None = None
+    reply_to: str | None = None
 
 
 class MailThread(Document):

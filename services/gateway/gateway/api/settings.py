@@ -132,12 +132,15 @@ class SellerDetails(RequestBody):
 
 class MailboxRules(RequestBody):
     """For what comes by the mailbox that `GET /mail/inbound` calls `name`: whether it becomes
-    tickets, whose contacts unknown senders become, to whom new tickets are assigned."""
+    tickets, whose contacts unknown senders become, to whom new tickets are assigned; and the
+    `address` and name that mails about these tickets come from, and that answers go to."""
 
     name: Line
     parsing: bool = True
     client_id: Id | None = None
     assigned_to: Id | None = None
+    address: Annotated[Address, Field(max_length=254)] | None = None
+    from_name: Name | None = None
 
 
 class PolicyChange(RequestBody):

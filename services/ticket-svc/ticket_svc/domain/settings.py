@@ -65,12 +65,12 @@ def _auto_close(value: AutoClose) -> AutoClose:
     return value
 
 
-def _from_address(value: str) -> str:
+def _from_address(value: str, field: str = "from_address") -> str:
     """With the domain in its A-label form (RFC 5891)."""
     local, _, domain = value.rpartition("@")
     address = f"{local}@{domain_key(domain)}"
     if not address.isascii():
-        raise Invalid("must have only ASCII characters before the @", field="from_address")
+        raise Invalid("must have only ASCII characters before the @", field=field)
     return address
 
 
@@ -99,7 +99,14 @@ def _holidays(value: tuple[date, ...]) -> tuple[date, ...]:
 def _mailboxes(value: tuple[MailboxSettings, ...]) -> tuple[MailboxSettings, ...]:
     if len({mailbox.name for mailbox in value}) < len(value):
         raise Invalid("names a mailbox twice", field="mailboxes")
-    return value
+    return tuple(_mailbox(mailbox) for mailbox in value)
+
+
+def _mailbox(value: MailboxSettings) -> MailboxSettings:
+    if value.address is None:
+        return value
+    address = _from_address(value.address, "mailboxes.address")
+    return value.model_copy(update={"address": address})
 
 
 def _timezone(value: str) -> str:

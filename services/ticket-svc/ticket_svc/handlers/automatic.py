@@ -43,7 +43,7 @@ async def note_bounce(signer: Signer, mail: MailReceived, tx: Transaction) -> Ma
         MailBounced(
             mail_id=mail.mail_id,
             ticket_id=thread["ticket_id"],
-            message_id=mail.bounced_id or "",
+            message_id=mail.bounced_id or signer.message_id(returned[0]),
             undelivered=tuple(failed),
         )
     )

@@ -95,7 +95,7 @@ async def kept(
     """How its entry came, and what it says, with the pictures in it."""
     files = await keep_mailed(mail.attachments, tx)
     body = with_pictures(mail.body, ((file.content_id, file.id) for file in files))
-    return Origin("email", mail.message_id, files, verified), body
+    return Origin("email", mail.message_id, files, verified, mailbox=mail.mailbox), body
 
 
 def left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:

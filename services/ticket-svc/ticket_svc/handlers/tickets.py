@@ -28,8 +28,8 @@ SYSTEM = Author(type="system")
 @dataclass(frozen=True, slots=True)
 class Origin:
     """How an entry came: by which way, as which mail, with which files, after which ticket.
-    ``related``: the ticket that the mail named. ``acknowledged``: whether its sender may be told
-    of it."""
+    ``related``: the ticket that the mail named; ``mailbox`` brought it. ``acknowledged``: whether
+    its sender may be told of it."""
 
     via: Via = "api"
     message_id: str | None = None
@@ -37,6 +37,7 @@ class Origin:
     verified: bool = True
     follows: int | None = None
     related: int | None = None
+    mailbox: str | None = None
     acknowledged: bool = True
 
     @property
@@ -149,6 +150,7 @@ def opening_values(command: commands.OpenTicket, origin: Origin) -> dict[str, An
         "message_id": origin.message_id,
         "follows": origin.follows,
         "possibly_related": origin.related,
+        "mailbox": origin.mailbox,
     }
 
 

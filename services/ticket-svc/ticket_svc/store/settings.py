@@ -5,7 +5,7 @@ from functools import lru_cache
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts.settings import ClientSettings, PolicyChanges, Settings
+from deskwire.contracts.settings import ClientSettings, MailboxSettings, PolicyChanges, Settings
 from deskwire.contracts.tickets import MailSender, Source
 from deskwire.db import compiled
 from ticket_svc.domain.threads import Correspondence, written_in
@@ -20,10 +20,10 @@ TOLD = """
     CAST(f.doc ->> 'client_notifications' AS boolean)
         AND cl.notifications IS NOT FALSE AS notify_client,
     CAST(f.doc AS text) AS policy, coalesce(co.language, cl.language) AS language,
-    coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone
+    coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone, t.mailbox
 """
 """Whether the client `cl` hears of new and closed tickets, all that is in force for it, what the
-contact `co` reads, and the client's clock."""
+contact `co` reads, the client's clock, and the ticket's mailbox."""
 
 LOCK = compiled(text("SELECT * FROM settings FOR UPDATE"))
 
@@ -73,12 +73,22 @@ def correspondence(row: asyncpg.Record) -> Correspondence:
     """From the columns of `TOLD`."""
     found = _in_force(row["policy"])
     return Correspondence(
-        sender=MailSender(name=found.from_name, address=found.from_address),
+        sender=_sender(found, row["mailbox"]),
         language=written_in(row["language"], found.languages),
         team_language=found.languages[0],
         timezone=row["timezone"],
         feedback=found.feedback,
         statuses=found.status_notifications,
+    )
+
+
+def _sender(found: Settings, mailbox: str | None) -> MailSender:
+    """The mailbox that the ticket came by, as far as it says who it is."""
+    box = next((each for each in found.mailboxes if each.name == mailbox), MailboxSettings(name=""))
+    return MailSender(
+        name=box.from_name or found.from_name,
+        address=box.address or found.from_address,
+        reply_to=box.address,
     )
 
 

@@ -226,6 +226,7 @@ tickets = Table(
     Column("closed_by", Text),
     Column("clock", Text),  # what it waits for; null: nothing
     Column("feedback", Text),
+    Column("mailbox", Text),  # that it came by
     version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
 )

@@ -48,14 +48,14 @@ OPEN = compiled(
     ), t AS (
         INSERT INTO tickets (number, prefix, subject, status, priority, category, source, client_id,
                              contact_id, assigned_to, asset_ids, watchers, tags, billable, due_at,
-                             follows, possibly_related, created_by)
+                             follows, possibly_related, mailbox, created_by)
         SELECT next.value, s.doc ->> 'ticket_prefix', :subject, 'open', :priority, :category,
                :source, (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
                CAST(:asset_ids AS bigint[]), CAST(:watchers AS text[]), CAST(:tags AS text[]),
                coalesce(CAST(:billable AS boolean),
                         CAST(cs.overrides ->> 'tickets_billable' AS boolean),
                         CAST(s.doc ->> 'tickets_billable' AS boolean), false),
-               :due_at, :follows, :possibly_related,
+               :due_at, :follows, :possibly_related, :mailbox,
                coalesce(CAST(:author AS text), (
                    SELECT CAST(json_build_object('type', 'contact', 'id', id, 'name', name,
                                                  'email', email) AS text)
