@@ -16,6 +16,8 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from deskwire import db
 from deskwire.contracts.base import Message
@@ -412,6 +414,35 @@ async def test_doctor_finds_what_is_wrong(
     for title in (f"scheduler-svc {look}" for look in scheduler):
         assert "cannot be reached" in wrong.pop(title)
     assert set(wrong) == {"queues", "dead-letter queues"}  # there are none
+
+
+async def test_keys_of_mails_are_looked_at_and_told(
+    databases: dict[str, str], tmp_path: Path
+) -> None:
+    key = tmp_path / "key.pem"
+    made = Ed25519PrivateKey.generate()
+    key.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    one = {"domain": "example.com", "selector": "desk", "key_file": str(key)}
+    told = await deskwire("mail", "dkim", DKIM=json.dumps([one]), **SETTINGS)
+    (line,) = told.lines()
+    assert line.startswith('desk._domainkey.example.com. TXT "v=DKIM1; k=ed25519; p=')
+    none = await deskwire("mail", "dkim", **SETTINGS)
+    assert "DESKWIRE_DKIM names no key" in none.refused()
+    gone = json.dumps([one | {"key_file": str(tmp_path / "gone.pem")}])
+    urls = json.dumps({"notify-svc": databases["notify-svc"]})
+    found = findings(
+        await deskwire(
+            *("doctor", "--service", "notify-svc"),
+            DATABASE_URLS=urls,
+            BROKER_URL="memory://x",
+            DKIM=gone,
+            **SETTINGS,
+        )
+    )
+    well, words = found["notify-svc settings"]
+    assert not well
+    assert "DESKWIRE_DKIM" in words
+    assert "gone.pem: No such file" in words
 
 
 # Mail, documents, the embedded run

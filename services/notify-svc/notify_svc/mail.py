@@ -14,6 +14,7 @@ from jinja2 import TemplateError
 from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
 from notify_svc.contents import Contents, contents
+from notify_svc.dkim import SigningKey, signed
 from notify_svc.domain.mails import Digest, Mail, Notice, Template
 from notify_svc.linking import MailLinks
 from notify_svc.mime import File, field, mailbox, message, one_line, words
@@ -44,6 +45,7 @@ class Letterhead:
     wording: Wording = field_of(default_factory=Wording)
     links: MailLinks = field_of(default_factory=MailLinks)
     bounce_tokens: bool = False
+    keys: tuple[SigningKey, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> "Letterhead":
@@ -58,6 +60,7 @@ class Letterhead:
             wording=Wording(settings.templates),
             links=MailLinks.of(settings.public_url, settings.link_key),
             bounce_tokens=_bounce_tokens(settings),
+            keys=settings.dkim,
         )
 
     def reply_to(self, notice: Notice | Digest) -> str:
@@ -148,7 +151,7 @@ def render(
         name=f"{int(created_at.timestamp())}.{delivery}.deskwire",
         sender=letterhead.envelope_sender(mail.notice),
         recipient=recipient,
-        content=content,
+        content=signed(letterhead.keys, content, letterhead.address, created_at),
         international=not recipient.isascii(),
     )
 

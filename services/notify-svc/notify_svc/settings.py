@@ -6,6 +6,7 @@ from pydantic import Field
 
 from deskwire.oauth import OAuthClient
 from deskwire.settings import ServiceSettings
+from notify_svc.dkim import SigningKey
 
 
 class Settings(ServiceSettings):
@@ -36,6 +37,9 @@ class Settings(ServiceSettings):
         "",
         pattern=r"^(.{16,}(\n.{16,})*)?$",
         description="secret behind these links, the gateway's too; empty: there are none",
+    )
+    dkim: tuple[SigningKey, ...] = Field(
+        (), description="JSON list of domain, selector and key_file, which mails are signed with"
     )
     templates: Path | None = Field(
         None, description="a folder with sentences and templates of mails, before those that are"

@@ -14,7 +14,7 @@ from deskwire.cli import deciding, handing
 from deskwire.cli.app import App
 from deskwire.cli.environment import database_url, opened, variable
 from deskwire.cli.output import say, table
-from deskwire.errors import DeskwireError, Invalid
+from deskwire.errors import DeskwireError, Invalid, SetupError
 from deskwire.html import clean_text, looks_like_html
 from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, Service
 
@@ -63,15 +63,29 @@ def by_hand(
     language: str = "en",
 ) -> None:
     """Send a mail with made-up contents as notify-svc would, and say what the server answers."""
+    settings = _of_notify_svc()
+    send = NOTIFY_SVC.module("sender.trial").send_sample
+    say(asyncio.run(send(settings, to, mail, language)))
+
+
+@app.command("dkim")
+def dkim() -> None:
+    """What the DNS has to have for the keys that mails are signed with."""
+    keys = _of_notify_svc().dkim
+    if not keys:
+        raise SetupError("DESKWIRE_DKIM names no key: mails are not signed here")
+    for name, told in (key.record for key in keys):
+        say(f'{name}. TXT "{told}"')
+
+
+def _of_notify_svc() -> Any:
     from deskwire.settings import load
 
-    settings = load(
+    return load(
         NOTIFY_SVC.module("settings").Settings,
         database_url=variable("DATABASE_URL") or "",
         broker_url="",
     )
-    send = NOTIFY_SVC.module("sender.trial").send_sample
-    say(asyncio.run(send(settings, to, mail, language)))
 
 
 Told = dict[str, Any]
