@@ -40,11 +40,19 @@ class DigestLink(NamedTuple):
     language: str
 
 
-AnyLink = FeedbackLink | WatcherLink | DigestLink
+class FileLink(NamedTuple):
+    """A file that a mail was too small for can be fetched."""
+
+    file_id: int
+    language: str
+
+
+AnyLink = FeedbackLink | WatcherLink | DigestLink | FileLink
 PURPOSES: dict[type, str] = {
     FeedbackLink: "feedback",
     WatcherLink: "unwatch",
     DigestLink: "unsubscribe",
+    FileLink: "file",
 }
 
 Claim = TypeVar("Claim", bound=AnyLink)

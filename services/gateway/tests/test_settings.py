@@ -86,7 +86,6 @@ FULL = {
     "tickets_billable": True,
     "client_notifications": False,
     "feedback": False,
-    "tickets_billable": True,
     "status_notifications": ["working", "hold"],
     "from_name": "Help desk",
     "from_address": "help@example.com",

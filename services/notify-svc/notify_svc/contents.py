@@ -50,7 +50,7 @@ def contents(
     *,
     sender_name: str,
     ticket_url: str | None,
-    links: Mapping[str, str],
+    links: Mapping[str, Any],
 ) -> Contents:
     """Raises `NotSaid` or a `TemplateError` for what the templates do not have."""
     said = wording.of(mail.template, mail.notice.language)

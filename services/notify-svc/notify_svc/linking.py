@@ -2,15 +2,21 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from deskwire.links import AnyLink, DigestLink, FeedbackLink, Links, WatcherLink
-from notify_svc.domain.mails import Digest, Mail, Notice
+from deskwire.links import AnyLink, DigestLink, FeedbackLink, FileLink, Links, WatcherLink
+from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, Mail, Notice
+from notify_svc.mime import one_line
 
 FEEDBACK_DAYS = 90
 """So long can be said how a ticket went."""
 
 UNSUBSCRIBE_DAYS = 2 * 365
 """Old mails are found again when somebody wants no more of them."""
+
+
+FILE_DAYS = 30
+"""So long can be fetched what did not go along with its mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +31,23 @@ class MailLinks:
             return cls()
         return cls(Links.of(keys, public_url))
 
-    def in_mail(self, mail: Mail, created_at: datetime) -> dict[str, str]:
-        """By what they are for; empty where there is nothing to do."""
+    def in_mail(self, mail: Mail, created_at: datetime) -> dict[str, Any]:
+        """By what they are for; empty where there is nothing to do. ``fetch``: names and links of
+        the files that are not in it, for ``days``."""
         return {
+            "fetch": self._files(mail, created_at),
+            "days": FILE_DAYS,
             "feedback": self._url(_feedback(mail.notice), created_at, FEEDBACK_DAYS),
             "unsubscribe": self._url(_unsubscribe(mail), created_at, UNSUBSCRIBE_DAYS),
         }
+
+    def _files(self, mail: Mail, created_at: datetime) -> list[tuple[str, str]]:
+        notice = mail.notice
+        if self.maker is None or isinstance(notice, Digest):
+            return []
+        left = notice.files if mail.template in CLIENT_TEMPLATES else ()
+        claims = ((each.name, FileLink(each.id, notice.language)) for each in left)
+        return [(one_line(name), self._url(claim, created_at, FILE_DAYS)) for name, claim in claims]
 
     def _url(self, claim: AnyLink | None, created_at: datetime, days: int) -> str:
         if self.maker is None or claim is None:

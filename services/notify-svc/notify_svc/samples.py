@@ -7,6 +7,7 @@ from typing import Any, get_args
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentEvent
 from deskwire.contracts.people import Person
+from deskwire.contracts.tickets import StoredFile
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, DigestItem, Mail, Notice, Template
 from notify_svc.domain.rules import RULES
 
@@ -36,6 +37,9 @@ def samples(language: str) -> Iterator[tuple[str, Mail]]:
             f"{template}-{variant}".rstrip("-"),
             _mail(template, _notice(template, variant, language)),
         )
+    large = StoredFile(id=7, name="floor plan.pdf", size=30_000_000, type="x/y", blob_id="")
+    with_file = _notice("public-reply", "", language).model_copy(update={"files": (large,)})
+    yield "public-reply-large-file", _mail("public-reply", with_file)
     yield "digest", _mail("digest", _digest(language))
 
 

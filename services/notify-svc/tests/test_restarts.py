@@ -58,7 +58,7 @@ async def test_a_sender_that_is_killed_between_the_mail_and_its_row_repeats_it_o
 
 
 async def _process(told: Settings) -> asyncio.subprocess.Process:
-    values = told.model_dump(exclude_none=True)
+    values = told.model_dump(exclude_defaults=True)
     environment = {f"DESKWIRE_{name.upper()}": str(value) for name, value in values.items()}
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "notify_svc.main", env=os.environ | environment

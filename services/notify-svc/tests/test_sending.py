@@ -1,5 +1,6 @@
 """From an event to the mail server, and what is said of it."""
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ from deskwire.contracts.notifications import RetryDelivery
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.tickets import StoredFile
 from deskwire.errors import Conflict, NotFound
+from deskwire.links import FileLink, Links
 from deskwire.local import Smtp
 from deskwire.messaging.requests import ask
 from notify_svc import store
@@ -33,7 +35,10 @@ async def test_the_three_mails_of_a_ticket_go_out(desk: Desk, smtp_server: Smtp)
         *("alice@client.test", "alice@client.test", "bob@client.test"),
         *("boss@example.com", "team@example.com"),
     ]
-    assert {mail.sender for mail in smtp_server.mails} == {"support@example.com"}
+    assert {mail.sender for mail in smtp_server.mails} == {
+        "support+e1-abcdefghijklmnop@example.com",
+        "support+e2-abcdefghijklmnop@example.com",
+    }
     subjects = [parsed(mail.raw)["Subject"] for mail in smtp_server.mails]
     assert sorted(set(subjects)) == [
         "New ticket - Client Ltd - [TCK-12] - Printer on fire",
@@ -235,6 +240,24 @@ async def test_files_go_along_as_far_as_they_fit(
     assert [each.get_filename() for each in mail.iter_attachments()] == ["a.txt"]
     text = part(mail, "plain")
     assert "These files are too large for a mail; ask us for them: large.iso, b.txt\n" in text
+
+
+async def test_what_does_not_fit_can_be_fetched_by_a_link(
+    database_url: str, smtp_server: Smtp
+) -> None:
+    file = StoredFile(id=7, name="<b>.iso", size=10**9, type="x/y", blob_id="cd" * 32)
+    links = {"public_url": "https://desk.example.com", "link_key": "a link key for tests alone"}
+    async with desk_of(settings(database_url, smtp_server.url, **links)) as desk:
+        await desk.tell(replied(2, attachments=(file,)))
+        await desk.state("sent")
+    mail = parsed(smtp_server.mails[0].raw)
+    text, html = part(mail, "plain"), part(mail, "html")
+    found = re.search(r"\n<b>\.iso: (https://desk\.example\.com/file/(\S+))\n", text)
+    assert found is not None
+    assert f'<a href="{found[1]}"' in html
+    assert "&lt;b&gt;.iso</a>" in html
+    keys = Links.of("a link key for tests alone")
+    assert keys.read(FileLink, found[2], datetime.now(UTC)) == FileLink(7, "en")
 
 
 async def test_a_mail_waits_while_its_files_cannot_be_read(

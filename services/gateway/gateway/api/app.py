@@ -27,6 +27,7 @@ from gateway.api import (
     invoices,
     itflow,
     keys,
+    linked_files,
     locations,
     mail,
     merging,
@@ -116,7 +117,7 @@ def _application(*, itflow_face: bool) -> FastAPI:
 def _routes(*, itflow_face: bool) -> list[BaseRoute]:
     """One flat list: FastAPI matches the routes of an included router twice."""
     found: list[BaseRoute] = [route for module in RESOURCES for route in module.routes.routes]
-    found += [*docs.routes, *feedback.routes, *unsubscribe.routes]
+    found += [*docs.routes, *feedback.routes, *unsubscribe.routes, *linked_files.routes]
     found += [Route(path, _health) for path in ("/livez", "/readyz", "/metrics")]
     return found + (itflow.routes if itflow_face else [])
 

@@ -112,15 +112,19 @@ async def read_attachment(request: Request, attachment_id: int) -> Response:
     file = await reading.file(at.database, attachment_id, by.within, internal=by.sees_internal)
     if file is None:
         raise NotFound(f"there is no attachment {attachment_id}")
+    return await served(request, file)
+
+
+async def served(request: Request, file: StoredFile) -> Response:
     if (fresh := unchanged(request, file)) is not None:
         return fresh
     request.scope["streams"] = True
     part = wanted(request, file.size, tag(file))
     try:
-        chunks = await at.blobs.read(file.blob_id, part)
+        chunks = await services(request).blobs.read(file.blob_id, part)
     except NotFound:
-        log.error("file is gone", attachment=attachment_id, blob=file.blob_id)
-        raise NotFound(f"the content of attachment {attachment_id} is gone") from None
+        log.error("file is gone", attachment=file.id, blob=file.blob_id)
+        raise NotFound(f"the content of attachment {file.id} is gone") from None
     return download(file, part, chunks)
 
 

@@ -3,7 +3,7 @@
 Programs open links before people do, to look whether they are safe: so a GET changes nothing.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 from urllib.parse import parse_qs
@@ -37,7 +37,9 @@ class Refused(Exception):
         self.status = status
 
 
-def route(kind: type[Claim], endpoint: Endpoint[Claim]) -> Route:
+def route(
+    kind: type[Claim], endpoint: Endpoint[Claim], methods: Sequence[str] = ("GET", "POST")
+) -> Route:
     async def answer(request: Request) -> Response:
         request.scope["body_bytes"] = FORM_BYTES
         try:
@@ -47,7 +49,7 @@ def route(kind: type[Claim], endpoint: Endpoint[Claim]) -> Route:
         except DeskwireError as error:
             return _message(request, STATUS.get(error.code, 500))
 
-    return Route(f"/{PURPOSES[kind]}/{{token}}", answer, methods=["GET", "POST"])
+    return Route(f"/{PURPOSES[kind]}/{{token}}", answer, methods=list(methods))
 
 
 def shown(page: Page, status: int = 200) -> Response:

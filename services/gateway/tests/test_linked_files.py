@@ -1,0 +1,62 @@
+"""Files that were too large for a mail: whoever got it fetches them, for a while."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from gateway_api import Desk, gateway
+
+from deskwire.links import FeedbackLink, FileLink, Links
+from deskwire.testing import FreshDatabase
+
+LINKS = Links.of("a link key for tests alone")
+NOW = datetime.now(UTC)
+CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
+
+
+@pytest.fixture
+async def desk(
+    owner: None, fresh_database: FreshDatabase, broker_url: str, blob_url: str
+) -> AsyncIterator[Desk]:
+    key = "a link key for tests alone"
+    async with gateway(fresh_database, broker_url, blob_url=blob_url, link_key=key) as desk:
+        yield desk
+
+
+def place(id: int, until: datetime = NOW + timedelta(days=1)) -> str:
+    return f"/file/{LINKS.token(FileLink(id, 'de'), until)}"
+
+
+async def on_a_ticket(desk: Desk, kind: str) -> tuple[Any, Any]:
+    """A file, and the entry that has it."""
+    path = "/api/v1/attachments?name=plan.png"
+    file = (await desk.api.call("POST", path, CONTENT, {})).json
+    ticket = await desk.api.made("/api/v1/tickets", {"subject": "s", "body": "b"})
+    entry = {"kind": kind, "body": "See the plan.", "attachment_ids": [file["id"]]}
+    return file, await desk.api.made(f"/api/v1/tickets/{ticket['id']}/entries", entry)
+
+
+async def test_it_is_saved_whole_or_in_ranges(desk: Desk) -> None:
+    file, _ = await on_a_ticket(desk, "public")
+    anybody = desk.api.using("")
+    answer = await anybody.get(place(file["id"]))
+    assert (answer.status, answer.body) == (200, CONTENT)
+    assert answer.headers["Content-Disposition"].startswith('attachment; filename="plan.png"')
+    assert "sandbox" in answer.headers["Content-Security-Policy"]
+    part = await anybody.get(place(file["id"]), Range="bytes=8-15")
+    assert (part.status, part.body) == (206, CONTENT[8:16])
+
+
+async def test_only_what_clients_see_is_there_and_as_long_as_they_do(desk: Desk) -> None:
+    anybody = desk.api.using("")
+    hidden, _ = await on_a_ticket(desk, "internal")
+    assert (await anybody.get(place(hidden["id"]))).status == 404
+    file, entry = await on_a_ticket(desk, "public")
+    assert (await anybody.get(place(file["id"], NOW - timedelta(seconds=1)))).status == 410
+    token = LINKS.token(FeedbackLink(file["id"], 1, "en"), NOW + timedelta(days=1))
+    assert (await anybody.get(f"/file/{token}")).status == 404
+    assert (await anybody.call("POST", place(file["id"]), b"", {})).status == 405
+    gone = f"/api/v1/tickets/{entry['ticket_id']}/entries/{entry['id']}"
+    assert (await desk.api.call("DELETE", gone, None, {})).status in (200, 204)
+    assert (await anybody.get(place(file["id"]))).status == 404
