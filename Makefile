@@ -10,7 +10,7 @@ ready := .venv/.ready
 members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale bench-alarms bench-sending mail-report migrate docs lock clean
+.PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale bench-alarms bench-sending bench-backlog mail-report migrate docs lock clean
 
 help: ## Print this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: $(ready) ## Measure throughput and latency
 
 bench-sending: $(ready) ## Measure notify-svc alone beside one loop that sends ready mails: ARGS=10000
 	@PYTHONPATH=deploy $(bin)/python -m bench.sending $(ARGS)
+
+bench-backlog: $(ready) ## Measure how late an event is while 50,000 deliveries wait for slow servers
+	@PYTHONPATH=deploy $(bin)/python -m bench.backlog $(ARGS)
 
 bench-data: $(ready) ## Make a million tickets in var/bench: ARGS="50000 200000" for other numbers
 	@$(bin)/python -m bench.data '$(VAR)/bench' $(ARGS)

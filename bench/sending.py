@@ -42,10 +42,10 @@ SENT = """
 
 
 @contextmanager
-def sink() -> Iterator[int]:
-    """The port of a server that takes everything."""
+def sink(seconds: float = 0) -> Iterator[int]:
+    """The port of a server that takes everything, each mail after so many seconds."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.sink", str(port)]
+    command = [sys.executable, "-m", "bench.sink", str(port), str(seconds)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -57,20 +57,22 @@ def sink() -> Iterator[int]:
 
 
 @asynccontextmanager
-async def notify_svc(server: str, broker: str, port: int) -> AsyncIterator[db.Database]:
-    """Its database; what is due in it is sent."""
-    url = await fresh(server, "sending", "notify_svc")
+async def notify_svc(
+    server: str, broker: str, port: int, **more: object
+) -> AsyncIterator[tuple[db.Database, int]]:
+    """Its database, and its process; what is due in it is sent."""
+    url = await fresh(server, "notify", "notify_svc")
     told = {
         "broker_url": broker,
         "blob_url": "memory://",
         "log_level": "ERROR",
         "smtp_url": f"smtp://127.0.0.1:{port}",
         "mail_from": SUPPORT,
-    }
+    } | more
     async with db.connect(url, size=2) as database:
         process = await embedded.start("notify_svc", told, url)
         try:
-            yield database
+            yield database, process.pid
         finally:
             process.terminate()
             await process.wait()
@@ -78,7 +80,7 @@ async def notify_svc(server: str, broker: str, port: int) -> AsyncIterator[db.Da
 
 async def ours(server: str, broker: str, port: int, mails: int) -> float:
     """Mails a second, from the first that is written as sent to the last."""
-    async with notify_svc(server, broker, port) as database:
+    async with notify_svc(server, broker, port) as (database, _):
         stamp = REPLY.message_id.removeprefix("<")
         context = REPLY.notice.model_dump_json()
         await database.pool.execute(FILL, mails, stamp, context, timeout=120)

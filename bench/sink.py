@@ -1,10 +1,11 @@
 """A mail server that takes everything and keeps nothing: what sending is measured against.
 
-python -m bench.sink PORT
+python -m bench.sink PORT [SECONDS], which it thinks about each mail
 """
 
 import asyncio
 import sys
+from functools import partial
 
 ANSWERS = {
     b"EHLO": b"250-sink\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 PIPELINING\r\n",
@@ -16,7 +17,8 @@ END = b"\r\n.\r\n"
 
 
 class Session(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
         self._buffer = b""
         self._in_mail = False
 
@@ -30,15 +32,19 @@ class Session(asyncio.Protocol):
         while (end := END if self._in_mail else b"\r\n") in self._buffer:
             said, _, self._buffer = self._buffer.partition(end)
             answer = OK if self._in_mail else ANSWERS.get(said[:4].upper(), OK)
+            if self._in_mail and self._seconds:
+                asyncio.get_running_loop().call_later(self._seconds, self._transport.write, OK)
+            else:
+                self._transport.write(answer)
             self._in_mail = answer is ANSWERS[b"DATA"]
-            self._transport.write(answer)
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Session, "127.0.0.1", port)
+async def main(port: int, seconds: float = 0) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(partial(Session, seconds), "127.0.0.1", port)
     print("ready", flush=True)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1])))
+    asyncio.run(main(int(sys.argv[1]), *map(float, sys.argv[2:])))

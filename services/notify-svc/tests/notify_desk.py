@@ -1,6 +1,7 @@
 """notify-svc from outside: tell it events, look at its mails and hear what it says."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -157,6 +158,34 @@ class Desk:
 
     async def make_due(self) -> None:
         await self.run("UPDATE deliveries SET next_attempt_at = now() WHERE state <> 'sent'")
+
+
+class Hook:
+    """A server that keeps what it is told; ``answers`` are those of the next calls."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[dict[str, str], bytes]] = []
+        self.answers: list[str] = []
+        self.url = ""
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            headers = {
+                name.lower(): value
+                for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])
+            }
+            body = await reader.readexactly(int(headers["content-length"]))
+            self.told.append((headers, body))
+            answer = self.answers.pop(0) if self.answers else "200 OK"
+            writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 2\r\n\r\nhi".encode())
+            await writer.drain()
+        finally:
+            writer.close()
+
+    @property
+    def events(self) -> list[Any]:
+        return [json.loads(body) for _, body in self.told]
 
 
 def settings(database_url: str, smtp_url: str, **more: Any) -> Settings:

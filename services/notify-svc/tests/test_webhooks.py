@@ -3,14 +3,13 @@
 import asyncio
 import base64
 import hmac
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from notify_desk import Desk, desk_of, opened, replied
+from notify_desk import Desk, Hook, desk_of, opened, replied
 from test_telling import noted
 
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
@@ -28,43 +27,6 @@ from deskwire.errors import Conflict, Invalid, NotFound, StaleVersion
 from deskwire.messaging.requests import ask
 from notify_svc.domain.webhooks import check_url, is_public, signature
 from notify_svc.settings import Settings
-
-
-class Hook:
-    """A server that keeps what it is told; ``answers`` are those of the next calls."""
-
-    def __init__(self) -> None:
-        self.told: list[tuple[dict[str, str], bytes]] = []
-        self.answers: list[str] = []
-        self.url = ""
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            headers = {
-                name.lower(): value
-                for name, _, value in (line.partition(": ") for line in head.split("\r\n")[1:])
-            }
-            body = await reader.readexactly(int(headers["content-length"]))
-            self.told.append((headers, body))
-            answer = self.answers.pop(0) if self.answers else "200 OK"
-            writer.write(f"HTTP/1.1 {answer}\r\nContent-Length: 2\r\n\r\nhi".encode())
-            await writer.drain()
-        finally:
-            writer.close()
-
-    @property
-    def events(self) -> list[Any]:
-        return [json.loads(body) for _, body in self.told]
-
-
-@pytest.fixture
-async def hook() -> AsyncIterator[Hook]:
-    hook = Hook()
-    server = await asyncio.start_server(hook.serve, "127.0.0.1", 0)
-    hook.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook?a=b"
-    async with server:
-        yield hook
 
 
 @pytest.fixture

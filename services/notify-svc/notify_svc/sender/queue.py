@@ -53,7 +53,7 @@ STUMBLE_SECONDS = 1.0
 IN_HAND = 20  # mails that are claimed for each connection, so that none waits for a claim
 GATHER_SECONDS = 0.005  # so long a result waits for those of mails that are on their way
 LONGEST_ANSWER = 1000
-WEBHOOKS_AT_ONCE = 8
+WEBHOOKS_AT_ONCE = 32  # several that hang leave some for others
 SUPPRESSED = "not tried, the address is suppressed"
 
 
@@ -109,7 +109,7 @@ class Sender:
         self._uncertain_retry = uncertain_retry
         self._connections = connections
         self._worker: UUID = uuid4()
-        self._in_hand: set[int] = set()
+        self._in_hand: dict[int, Claimed] = {}
         self._unsent: asyncio.Queue[Claimed] = asyncio.Queue()
         self._verdicts: list[tuple[Claimed, Verdict]] = []
         self._judged, self._settled = asyncio.Event(), asyncio.Event()
@@ -160,9 +160,10 @@ class Sender:
                 worker=self._worker,
                 room=room,
                 lease=LEASE_SECONDS,
+                in_hand=self._in_hand.values(),
             )
         for claimed in claims:
-            self._in_hand.add(claimed.id)
+            self._in_hand[claimed.id] = claimed
             self._unsent.put_nowait(claimed)
         if (not room or len(claims) < room) and not self._closing.is_set():
             with suppress(TimeoutError):
@@ -241,7 +242,8 @@ class Sender:
                 await suppress_addresses(filter(_was_refused, settled), tx)
                 await self._tell_agents([claimed for claimed, _ in verdicts], settled, tx)
         del self._verdicts[: len(verdicts)]
-        self._in_hand.difference_update(claimed.id for claimed, _ in verdicts)
+        for claimed, _ in verdicts:
+            self._in_hand.pop(claimed.id, None)
         self._settled.set()
         self._wake.set()
 

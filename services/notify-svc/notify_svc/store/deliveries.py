@@ -1,6 +1,7 @@
 """The deliveries: what is queued, who sends it, and what became of it."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,8 @@ from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction
 from notify_svc.domain.attempts import REPEATS, Verdict
 from notify_svc.domain.mails import Digest, Mail, Notice, Template
+
+SHARE = 8
 
 DOCUMENT = """deliveries.id, channel, template, ticket_id, recipient, deliveries.state,
     deliveries.attempts, deliveries.answer, message_id, created_at, sent_at, next_attempt_at,
@@ -35,18 +38,17 @@ QUEUE = compiled(
     """)
 )
 
-# A ticket's mails reach a recipient in their order: none is claimed while an earlier one waits.
-CLAIM = compiled(
-    text("""
-    WITH due AS (
-        SELECT id FROM deliveries AS mail
-        WHERE channel = :channel AND state IN ('queued', 'uncertain') AND next_attempt_at <= now()
-          AND NOT EXISTS (
-            SELECT FROM deliveries AS earlier
-            WHERE earlier.state IN ('queued', 'sending') AND earlier.ticket_id = mail.ticket_id
-              AND earlier.recipient = mail.recipient AND earlier.id < mail.id)
-        ORDER BY next_attempt_at, id LIMIT :room FOR UPDATE OF mail SKIP LOCKED
-    )
+_DUE = """
+    mail.channel = :channel AND mail.state IN ('queued', 'uncertain')
+    AND mail.next_attempt_at <= now()
+    AND NOT EXISTS (
+        SELECT FROM deliveries AS earlier
+        WHERE earlier.state IN ('queued', 'sending') AND earlier.ticket_id = mail.ticket_id
+          AND earlier.recipient = mail.recipient AND earlier.id < mail.id)
+"""
+"""A ticket's mails reach a recipient in their order: none is claimed while an earlier one waits."""
+
+_TAKE = """
     UPDATE deliveries
     SET state = 'sending', attempts = attempts + 1, next_attempt_at = NULL, version = version + 1,
         leased_by = :worker, lease_until = now() + make_interval(secs => :lease)
@@ -56,6 +58,31 @@ CLAIM = compiled(
               (SELECT reason FROM suppressions
                WHERE email_key = lower(recipient) AND archived_at IS NULL) AS suppressed,
               CAST(extract(epoch FROM now() - queued_at) AS float8) AS age
+"""
+
+CLAIM = compiled(
+    text(f"""
+    WITH due AS (
+        SELECT id FROM deliveries AS mail WHERE {_DUE}
+        ORDER BY next_attempt_at, id LIMIT :room FOR UPDATE OF mail SKIP LOCKED
+    )
+    {_TAKE}
+    """)
+)
+
+# Some of each, so that none waits behind what another one does not take.
+CLAIM_WEBHOOKS = compiled(
+    text(f"""
+    WITH due AS (
+        SELECT next.id FROM webhooks CROSS JOIN LATERAL (
+            SELECT mail.id, mail.next_attempt_at FROM deliveries AS mail
+            WHERE {_DUE} AND mail.recipient = 'webhook:' || webhooks.id
+            ORDER BY mail.next_attempt_at, mail.id LIMIT :share FOR UPDATE OF mail SKIP LOCKED
+        ) AS next
+        WHERE 'webhook:' || webhooks.id <> ALL(CAST(:busy AS text[]))
+        ORDER BY next.next_attempt_at, next.id LIMIT :room
+    )
+    {_TAKE}
     """)
 )
 
@@ -171,10 +198,23 @@ class Claimed:
 
 
 async def claim(
-    database: Database, channel: Channel, *, worker: UUID, room: int, lease: float
+    database: Database,
+    channel: Channel,
+    *,
+    worker: UUID,
+    room: int,
+    lease: float,
+    in_hand: Iterable[Claimed],
 ) -> list[Claimed]:
-    """Up to ``room`` deliveries that are due, now ``sending`` for ``lease`` seconds."""
-    rows = await database.fetch(CLAIM, channel=channel, worker=worker, room=room, lease=lease)
+    """Up to ``room`` deliveries that are due, now ``sending`` for ``lease`` seconds. No webhook has
+    much more than `SHARE` of what is in hand."""
+    values = {"channel": channel, "worker": worker, "room": room, "lease": lease}
+    if channel == "mail":
+        rows = await database.fetch(CLAIM, **values)
+    else:
+        held = Counter(claimed.recipient for claimed in in_hand)
+        busy = [recipient for recipient, count in held.items() if count >= SHARE]
+        rows = await database.fetch(CLAIM_WEBHOOKS, **values, share=SHARE, busy=busy)
     return sorted((Claimed(**row) for row in rows), key=lambda claimed: claimed.id)
 
 

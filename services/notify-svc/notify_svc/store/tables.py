@@ -83,6 +83,13 @@ Index(
     deliveries.c.created_at,
     postgresql_where=deliveries.c.channel == "webhook",
 )
+Index(
+    "deliveries_to_webhook",  # CLAIM_WEBHOOKS: what is to be told to each
+    deliveries.c.recipient,
+    deliveries.c.next_attempt_at,
+    deliveries.c.id,
+    postgresql_where=(deliveries.c.channel == "webhook") & _waiting,
+)
 Index("deliveries_message", deliveries.c.message_id)  # BOUNCED
 
 agents = Table(
