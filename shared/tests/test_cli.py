@@ -160,6 +160,9 @@ async def test_migrate(empty_databases: str, tmp_path: Path) -> None:
     for service in SERVICES:
         url = empty_databases.replace("{service}", service.name)
         assert await run_sql(url, "SELECT * FROM inbox") == []
+    tickets = empty_databases.replace("{service}", "ticket-svc")
+    rows_known = "SELECT reltuples FROM pg_class WHERE relname = 'settings'"
+    assert [row["reltuples"] for row in await run_sql(tickets, rows_known)] == [1]
 
 
 async def test_migrate_one(empty_databases: str) -> None:

@@ -17,6 +17,13 @@ from deskwire.errors import SetupError
 
 LOCK = 0x6465736B  # any number that all migrating processes share
 
+# Autovacuum never looks at tables of a few rows, such as the one of the settings. Without it they
+# are taken for a thousand, and statements that join them are planned anew each time, and badly.
+OWN_TABLES = text("""
+    SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
+    WHERE schemaname = current_schema() AND tableowner = current_user
+""")
+
 REFUSED = (
     asyncpg.PostgresConnectionError,
     asyncpg.InvalidCatalogNameError,
@@ -42,12 +49,17 @@ def _upgrade(connection: Connection, script: ScriptDirectory) -> None:
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
 
+    missing: list[object] = []
+
     def steps(revision: object, _context: object) -> object:
-        return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # Alembic's own way
+        missing[:] = script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # its own way
+        return missing
 
     with EnvironmentContext(Config(), script, fn=steps) as environment:
         environment.configure(connection=connection, transactional_ddl=True)
         environment.run_migrations()
+    if missing:
+        connection.execute(text(f"ANALYZE {connection.scalar(OWN_TABLES)}"))
 
 
 async def upgrade(database_url: str, package: str) -> None:

@@ -169,11 +169,13 @@ BY_ENTRIES = compiled(
     """)
 )
 
+# Materialized: else all entries may be walked, from the newest back, where none is found.
 BY_MESSAGE_IDS = compiled(
     text("""
+    WITH found AS MATERIALIZED (
+        SELECT id, ticket_id FROM entries WHERE message_id = ANY(CAST(:message_ids AS text[])))
     SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
-    FROM entries e JOIN tickets t ON t.id = e.ticket_id
-    WHERE e.message_id = ANY(CAST(:message_ids AS text[]))
+    FROM found e JOIN tickets t ON t.id = e.ticket_id
     ORDER BY e.id DESC LIMIT 1
     """)
 )
