@@ -19,13 +19,27 @@ WORDS = TALK.split()
 DATE = "Tue, 06 Jan 2026 10:00:00 +0000"
 ATTRIBUTION = "On Tue, 6 Jan 2026 at 09:00, Support wrote:"
 SIGNATURE = "\n\nKind regards\n{name}\n\n-- \n{name}\nExample Client Ltd\nPhone +44 20 7946 0000\n"
-STYLE = "<style>p { margin: 0 0 1em } .q { color: #555 } td { padding: 2px 8px }</style>"
-PAGE = (
-    '<html><head><meta charset="utf-8">{style}</head><body style="font-family: Calibri">'
-    "{paragraphs}<table><tr><td><b>{name}</b></td><td>Example Client Ltd</td></tr></table>"
-    "{quote}</body></html>"
+FONT = "font-size:11.0pt;font-family:'Calibri',sans-serif;color:#1F497D"
+RULE = "{{margin:0cm; margin-bottom:.0001pt; {font}; mso-fareast-language:EN-US}}"
+SELECTORS = ("p.MsoNormal, li.MsoNormal, div.MsoNormal", "a:link, span.MsoHyperlink", "span.E17")
+STYLE = "".join(f"<style><!-- {each} {RULE.format(font=FONT)} --></style>" for each in SELECTORS)
+PARAGRAPH = '<p class="MsoNormal"><span lang="EN-GB" style="{font}">{text}<o:p></o:p></span></p>'
+CARD = (
+    '<table border="0" cellspacing="0" style="border-collapse:collapse">'
+    '<tr><td style="padding:0 5.4pt"><b style="{font}">{name}</b></td></tr>'
+    '<tr><td style="padding:0 5.4pt"><span style="{font}">Example Client Ltd</span></td></tr>'
+    '<tr><td style="padding:0 5.4pt"><a href="https://client.test/" style="{font}">client.test</a>'
+    "</td></tr></table>"
 )
-QUOTE = '<div class="gmail_quote">{attribution}<blockquote type="cite">{text}</blockquote></div>'
+QUOTE = (
+    '<div style="border:none;border-top:solid #E1E1E1 1.0pt;padding:3.0pt 0cm 0cm 0cm">'
+    '<div class="gmail_quote">{attribution}<blockquote type="cite">{text}</blockquote></div></div>'
+)
+PAGE = (
+    '<html xmlns:o="urn:schemas-microsoft-com:office:office"><head><meta charset="utf-8">{style}'
+    '</head><body lang="EN-GB" link="#0563C1"><div class="WordSection1">{text}{card}</div>{quote}'
+    "</body></html>"
+)
 
 
 def mails(count: int, run: str) -> Iterator[bytes]:
@@ -68,16 +82,21 @@ def _write(
         text += f"\n{ATTRIBUTION}\n" + "".join(f"> {line}\n" for line in quoted)
     mail.set_content(text)
     if chance.random() < WITH_HTML:
-        quote = QUOTE.format(attribution=ATTRIBUTION, text=_html(quoted)) if quoted else ""
-        page = PAGE.format(style=STYLE, paragraphs=_html(paragraphs), name=name, quote=quote)
-        mail.add_alternative(page, subtype="html")
+        mail.add_alternative(_page(name, paragraphs, quoted), subtype="html")
     if chance.random() < WITH_FILE:
         content = b"%PDF-1.4\n" + chance.randbytes(chance.randint(5_000, 100_000))
         mail.add_attachment(content, "application", "pdf", filename="report.pdf")
 
 
+def _page(name: str, paragraphs: list[str], quoted: list[str]) -> str:
+    """As Outlook writes it."""
+    card = CARD.format(name=name, font=FONT)
+    quote = QUOTE.format(attribution=ATTRIBUTION, text=_html(quoted) + card) if quoted else ""
+    return PAGE.format(style=STYLE, text=_html(paragraphs), card=card, quote=quote)
+
+
 def _html(paragraphs: list[str]) -> str:
-    return "".join(f'<p class="q">{text} &nbsp;</p>' for text in paragraphs)
+    return "".join(PARAGRAPH.format(font=FONT, text=text) for text in paragraphs)
 
 
 def _sentence(chance: random.Random, length: int) -> str:

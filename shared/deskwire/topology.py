@@ -1,6 +1,7 @@
 """Every queue of the system: who listens to what."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from deskwire.contracts import (
     attachments,
@@ -195,6 +196,7 @@ QUEUES = (
 )
 
 
+@lru_cache(maxsize=1000)
 def listeners(message_type: str, *, requests: bool) -> tuple[Queue, ...]:
     """The queues that take a message of this wire name."""
     return tuple(

@@ -52,11 +52,9 @@ class MemoryBroker:
         if not queues:
             raise Unroutable(f"no queue takes {envelope.type}")
         settled = [self._queue(queue).put(envelope) for queue in queues]
-        try:
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                await asyncio.gather(*(asyncio.shield(future) for future in settled))
-        except TimeoutError:
-            raise Unavailable(f"{envelope.type} was not handled in {PUBLISH_SECONDS} s") from None
+        _, unsettled = await asyncio.wait(settled, timeout=PUBLISH_SECONDS)
+        if unsettled:
+            raise Unavailable(f"{envelope.type} was not handled in {PUBLISH_SECONDS} s")
 
     async def request(self, envelope: Envelope, *, timeout: float) -> bytes:
         queues = listeners(envelope.type, requests=True)
