@@ -8,7 +8,7 @@ same bytes, and stays.
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, date, datetime
 from hashlib import sha256
@@ -27,6 +27,9 @@ PREVIEW_CHARACTERS = 8 * 1024
 
 CHUNK_BYTES = 256 * 1024
 """So much of a blob that is streamed is in memory."""
+
+THREADS = 4
+"""So many files are brought to the disk at the same time."""
 
 S3_PART_BYTES = 5 * 1024 * 1024
 """The least that S3 takes as a part of an object."""
@@ -78,11 +81,16 @@ class Blobs:
 
     async def put(self, content: bytes, place: str = "") -> str:
         """The id is the sha256 of the content, behind the place if there is one."""
-        digest = sha256(content).hexdigest()
-        blob_id = f"{place}-{digest}" if place else digest
-        await self._store.put_async(_path(blob_id), content)
-        await self._keep(blob_id)
+        (blob_id,) = await self.put_all([(content, place)])
         return blob_id
+
+    async def put_all(self, contents: Sequence[tuple[bytes, str]]) -> list[str]:
+        """Many at once, each with its place: a thread for each costs more than most contents do."""
+        blob_ids = [_id(*each) for each in contents]
+        stored = zip(blob_ids, contents, strict=True)
+        await asyncio.gather(*(self._store.put_async(_path(id), each[0]) for id, each in stored))
+        await self._keep(blob_ids)
+        return blob_ids
 
     async def write(self, place: str, chunks: AsyncIterable[bytes]) -> str:
         """As `put`, a chunk at a time. When the chunks end in an error, nothing is stored."""
@@ -91,7 +99,7 @@ class Blobs:
         ) as file:
             async for chunk in chunks:
                 await file.write(chunk)
-        await self._keep(place)
+        await self._keep([place])
         return place
 
     async def get(self, blob_id: str) -> bytes:
@@ -141,9 +149,13 @@ class Blobs:
             return body
         return Body.model_validate_json(await self.get(body.blob_id))
 
-    async def _keep(self, blob_id: str) -> None:
-        if self._folder is not None:
-            await asyncio.to_thread(_to_disk, self._folder / _path(blob_id))
+    async def _keep(self, blob_ids: Sequence[str]) -> None:
+        if self._folder is None:
+            return
+        files = {self._folder / _path(blob_id) for blob_id in blob_ids}
+        paths = sorted(files | {file.parent for file in files})
+        shares = (paths[n::THREADS] for n in range(min(THREADS, len(paths))))
+        await asyncio.gather(*(asyncio.to_thread(_to_disk, share) for share in shares))
 
 
 def open_blobs(url: str) -> Blobs:
@@ -166,10 +178,15 @@ def _folder(path: Path) -> LocalStore:
     return LocalStore(str(path), automatic_cleanup=False, mkdir=True)
 
 
-def _to_disk(path: Path) -> None:
+def _id(content: bytes, place: str) -> str:
+    digest = sha256(content).hexdigest()
+    return f"{place}-{digest}" if place else digest
+
+
+def _to_disk(paths: Sequence[Path]) -> None:
     """The store renames files into their place without fsync: a power cut would take them."""
-    for each in (path, path.parent):
-        descriptor = os.open(each, os.O_RDONLY)
+    for path in paths:
+        descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:

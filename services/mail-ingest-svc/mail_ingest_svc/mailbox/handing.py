@@ -37,7 +37,7 @@ class Handed:
 
 async def hand_in(database: Database, blobs: Blobs, mails: Sequence[Handed]) -> int:
     """All of them or none; returns how many were not there before."""
-    raw_ids = [await blobs.put(mail.raw, handed_place()) for mail in mails]
+    raw_ids = await blobs.put_all([(mail.raw, handed_place()) for mail in mails])
     added = 0
     async with transaction(database) as tx:
         for mail, raw_id in zip(mails, raw_ids, strict=True):

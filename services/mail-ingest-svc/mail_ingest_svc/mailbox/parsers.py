@@ -8,8 +8,9 @@ import pickle
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Iterable
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from itertools import chain
 from typing import cast
 
 from deskwire.errors import DeskwireError
@@ -18,6 +19,9 @@ from mail_ingest_svc.parse.worker import MEMORY, SECONDS, SIZE
 
 PATIENCE = 1.0
 """So many seconds the others wait for a mail; then they are parsed beside it."""
+
+TOGETHER_SECONDS = 3.0
+"""For mails that are parsed together; when it is over, each is parsed by itself."""
 
 MOST = 3
 """Processes at once: each may take `MEMORY`."""
@@ -41,10 +45,25 @@ class Parsers:
         self._turn = asyncio.Semaphore(1)
         self._waiting: list[_Parser] = []
 
+    async def parse_all(self, raws: Sequence[bytes]) -> list[ParsedMail | ParserDied]:
+        """Together; each by itself where one of them takes long or ends the process."""
+        if len(raws) > 1:
+            with suppress(ParserDied, TimeoutError):
+                async with self._places, self._in_turn(), asyncio.timeout(TOGETHER_SECONDS):
+                    return list(await self._parse(raws))
+        return await asyncio.gather(*map(self._parsed, raws))
+
+    async def _parsed(self, raw: bytes) -> ParsedMail | ParserDied:
+        try:
+            return await self.parse(raw)
+        except ParserDied as error:
+            return error
+
     async def parse(self, raw: bytes) -> ParsedMail:
         """Raises `ParserDied` for a mail that takes more than its time or its memory."""
         async with self._places, self._in_turn():
-            return await self._parse(raw)
+            (parsed,) = await self._parse([raw])
+        return parsed
 
     @asynccontextmanager
     async def _in_turn(self) -> AsyncIterator[None]:
@@ -55,10 +74,10 @@ class Parsers:
             turn.callback(others.cancel)
             yield
 
-    async def _parse(self, raw: bytes) -> ParsedMail:
+    async def _parse(self, raws: Sequence[bytes]) -> list[ParsedMail]:
         parser = self._waiting.pop() if self._waiting else await _Parser.start(self._told)
         try:
-            parsed = await parser.parse(raw)
+            parsed = await parser.parse(raws)
         except BaseException:
             await parser.end()
             raise
@@ -96,16 +115,17 @@ class _Parser:
         )
         return cls(process)
 
-    async def parse(self, raw: bytes) -> ParsedMail:
+    async def parse(self, raws: Sequence[bytes]) -> list[ParsedMail]:
+        """One write and one answer for all: waking each other costs as much as most mails do."""
+        sizes = [SIZE.pack(len(raw)) for raw in raws]
         try:
-            self._mails.write(SIZE.pack(len(raw)))
-            self._mails.write(raw)
+            self._mails.writelines([SIZE.pack(len(raws)), *chain(*zip(sizes, raws, strict=True))])
             await self._mails.drain()
             (size,) = SIZE.unpack(await self._answers.readexactly(SIZE.size))
             answer = await self._answers.readexactly(size)
         except (asyncio.IncompleteReadError, ConnectionError):
             raise ParserDied(_cause(await self.process.wait())) from None
-        parsed: ParsedMail = pickle.loads(answer)  # noqa: S301  # our own child wrote it
+        parsed: list[ParsedMail] = pickle.loads(answer)  # noqa: S301  # our own child wrote it
         return parsed
 
     async def end(self) -> None:

@@ -71,21 +71,25 @@ class Preparing:
 
     async def _read(self, contents: Contents) -> dict[Claimed, Read | Exception]:
         digests = await asyncio.to_thread(_digests, contents)
-        work = (self._parsed(each, contents[each], digest) for each, digest in digests.items())
-        return dict(zip(contents, await asyncio.gather(*work), strict=True))
+        raws = {
+            each: raw
+            for each, raw in contents.items()
+            if isinstance(raw, bytes) and isinstance(digests[each], str)
+        }
+        parsed = dict(zip(raws, await self._parsers.parse_all(list(raws.values())), strict=True))
+        return {each: self._one_read(each, digest, parsed) for each, digest in digests.items()}
 
-    async def _parsed(
-        self, claimed: Claimed, content: bytes | NotFetched, digest: str | Exception
+    def _one_read(
+        self,
+        claimed: Claimed,
+        digest: str | Exception,
+        all_parsed: Mapping[Claimed, ParsedMail | ParserDied],
     ) -> Read | Exception:
-        if isinstance(content, Exception):
-            return content
         if isinstance(digest, Exception):
             return digest
-        try:
-            parsed = await self._parsers.parse(content)
-        except ParserDied as error:
-            return error
-        size = claimed.mail.size
+        parsed, size = all_parsed[claimed], claimed.mail.size
+        if isinstance(parsed, ParserDied):
+            return parsed
         if size > self._limit:
             return _oversize(parsed, digest, size, self._limit)
         return Read(parsed, digest)
@@ -97,8 +101,8 @@ class Preparing:
             for each, raw in contents.items()
             if isinstance(raw, bytes) and each not in kept
         }
-        raw_ids = await asyncio.gather(
-            *(self._blobs.put(raw, raw_place(each.id)) for each, raw in raws.items())
+        raw_ids = await self._blobs.put_all(
+            [(raw, raw_place(each.id)) for each, raw in raws.items()]
         )
         return kept | dict(zip(raws, raw_ids, strict=True))
 
@@ -118,7 +122,7 @@ class Preparing:
         parsed = read.parsed
         place = mail_place(claimed.id)
         body = await self._blobs.fold(body_of(parsed), place)
-        attachments = [await self._stored(part, place) for part in parsed.attachments]
+        attachments = await self._stored(parsed.attachments, place)
         now = datetime.now(UTC)
         event = mail_received(
             claimed.id, claimed.mailbox, parsed, body, attachments, received_at=now
@@ -135,17 +139,23 @@ class Preparing:
         }
         return Prepared(claimed, row, event)
 
-    async def _stored(self, part: ParsedAttachment, place: str) -> Attachment:
-        blob_id = await self._blobs.put(part.content, place)
-        return Attachment(
-            blob_id=blob_id,
-            name=part.name,
-            type=part.type,
-            size=len(part.content),
-            sha256=blob_id.rpartition("-")[2],
-            content_id=part.content_id,
-            inline=part.inline,
-        )
+    async def _stored(
+        self, parts: Sequence[ParsedAttachment], place: str
+    ) -> tuple[Attachment, ...]:
+        blob_ids = await self._blobs.put_all([(part.content, place) for part in parts])
+        return tuple(map(_attachment, parts, blob_ids))
+
+
+def _attachment(part: ParsedAttachment, blob_id: str) -> Attachment:
+    return Attachment(
+        blob_id=blob_id,
+        name=part.name,
+        type=part.type,
+        size=len(part.content),
+        sha256=blob_id.rpartition("-")[2],
+        content_id=part.content_id,
+        inline=part.inline,
+    )
 
 
 def _parts(body: Body, attachments: Sequence[Attachment]) -> str | None:

@@ -20,7 +20,7 @@ MEMORY = 512 * 1024 * 1024
 """Address space, in bytes."""
 
 SIZE = struct.Struct(">Q")
-"""Before each mail and each answer: how many bytes it has."""
+"""How many mails follow; then before each, and before the answer to all, how many bytes it has."""
 
 
 def main() -> None:
@@ -31,10 +31,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it ends with its parent, after the mail in work
     mails, answers = sys.stdin.buffer, sys.stdout.buffer
     while header := mails.read(SIZE.size):
-        (size,) = SIZE.unpack(header)
-        raw = mails.read(size)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
-        answer = pickle.dumps(parse(raw, own, authserv_id), protocol=5)
+        parsed = []
+        for _ in range(*SIZE.unpack(header)):
+            raw = mails.read(*SIZE.unpack(mails.read(SIZE.size)))
+            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            parsed.append(parse(raw, own, authserv_id))
+        answer = pickle.dumps(parsed, protocol=5)
         signal.setitimer(signal.ITIMER_REAL, 0)
         try:
             answers.write(SIZE.pack(len(answer)))
