@@ -407,3 +407,17 @@ def test_watchers_alone_can_stop_watching(name: str) -> None:
     for mail in sent(EVENTS[name](ACTORS["other"], True)):
         assert isinstance(mail.notice, Notice)
         assert mail.notice.watches is (mail.recipient == PEOPLE["watcher"])
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_a_contact_can_do_without_what_is_no_reply(name: str) -> None:
+    event = EVENTS[name](ACTORS["other"], True)
+    if event.thread is None:
+        return
+    quiet = event.thread.model_copy(update={"contact_hears": False})
+    found = {mail.recipient: mail.template for mail in sent(event)}
+    expected = dict(found)
+    if EXPECTED[name]["contact"].endswith("*"):
+        del expected[PEOPLE["contact"]]
+    told = sent(event.model_copy(update={"thread": quiet}))
+    assert {mail.recipient: mail.template for mail in told} == expected

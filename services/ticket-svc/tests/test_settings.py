@@ -236,6 +236,19 @@ async def test_who_hears_of_tickets(
     assert (await desk.next(TicketChanged)).notify_client is told
 
 
+async def test_a_contact_hears_of_its_tickets_unless_it_says_otherwise(desk: Desk) -> None:
+    client_id = await desk.client()
+    for hears in (True, False):
+        await desk.database.pool.execute("UPDATE contacts SET notifications = $1", hears)
+        ticket = (await desk.open(client_id)).ticket
+        changes = TicketChanges(status="closed")
+        await desk.ask(ChangeTicket(ticket_id=ticket.id, changes=changes, actor=ACTOR))
+        for kind in (TicketOpened, TicketChanged):
+            event: Any = await desk.next(kind, where=partial(_is_of, ticket.id))
+            assert event.thread.contact_hears is hears
+            assert event.notify_client
+
+
 async def test_who_mails_come_from(desk: Desk) -> None:
     await desk.settings(from_name="Desk", from_address="desk@example.com")
     client_id = await desk.client()

@@ -68,7 +68,8 @@ class ClientDetails(Document):
 
 
 class ContactDetails(Document):
-    """``language`` is what mails to them are written in (None: their client's)."""
+    """``language`` is what mails to them are written in (None: their client's). ``notifications``:
+    whether they hear of new, closed and merged tickets and of statuses, as their client does."""
 
     email: str | None = None
     title: str | None = None
@@ -77,6 +78,7 @@ class ContactDetails(Document):
     extension: str | None = None
     mobile: str | None = None
     language: str | None = None
+    notifications: bool = True
     notes: str | None = None
     primary: bool = False
     important: bool = False

@@ -201,6 +201,7 @@ class MailThread(Document):
     ``language`` is what the client's people read, ``team_language`` what agents do (BCP 47);
     ``timezone`` is the client's. ``feedback``: who hears that it is closed is asked how it went.
     ``statuses``: those of which the client's people hear, if they hear that it is closed.
+    ``contact_hears``: also the contact.
     """
 
     token: str
@@ -213,6 +214,7 @@ class MailThread(Document):
     timezone: str = "UTC"
     feedback: bool = False
     statuses: tuple[Status, ...] = ()
+    contact_hears: bool = True
 
 
 # Events. Those of a ticket carry the whole new document: a projector needs nothing else.

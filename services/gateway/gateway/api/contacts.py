@@ -24,7 +24,8 @@ routes = router("/contacts", "contacts")
 
 class ContactDetails(RequestBody):
     """``primary``: the contact of tickets that name none; whoever was it before no longer is.
-    ``language``: of mails to them; null for that of their client."""
+    ``language``: of mails to them; null for that of their client. With
+    ``notifications`` false they hear of no new, closed or merged ticket, nor of another status."""
 
     email: Address | None = None
     title: Line | None = None
@@ -33,6 +34,7 @@ class ContactDetails(RequestBody):
     extension: Line | None = None
     mobile: Line | None = None
     language: Language | None = None
+    notifications: bool | None = None
     notes: Notes | None = None
     primary: bool | None = None
     important: bool | None = None

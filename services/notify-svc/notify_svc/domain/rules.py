@@ -96,6 +96,11 @@ class Rule:
     variant: str = ""
     acknowledges: bool = False
 
+    @property
+    def is_general(self) -> bool:
+        """Whether clients and contacts can do without it; replies they get in any case."""
+        return client_hears in self.when or client_hears_status in self.when
+
 
 RULES = (
     # a ticket is there
@@ -195,6 +200,8 @@ def mails(event: Told, agents: Agents) -> Iterator[Mail]:
         for recipient in rule.whom(event, agents):
             key = recipient.email.casefold()
             if key in told or (recipient.is_(by) and not rule.acknowledges):
+                continue
+            if recipient.contact_id and rule.is_general and not thread.contact_hears:
                 continue
             told.add(key)
             yield _mail(event, thread, rule, recipient, agents)

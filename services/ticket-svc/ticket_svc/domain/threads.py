@@ -100,6 +100,7 @@ class Correspondence:
     timezone: str = "UTC"
     feedback: bool = False
     statuses: tuple[Status, ...] = ()
+    contact_hears: bool = True
 
 
 def written_in(wanted: str | None, languages: Sequence[str]) -> str:
@@ -129,6 +130,7 @@ def thread(
         timezone=how.timezone,
         feedback=how.feedback,
         statuses=how.statuses,
+        contact_hears=how.contact_hears,
     )
 
 

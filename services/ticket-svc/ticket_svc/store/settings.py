@@ -20,10 +20,11 @@ TOLD = """
     CAST(f.doc ->> 'client_notifications' AS boolean)
         AND cl.notifications IS NOT FALSE AS notify_client,
     CAST(f.doc AS text) AS policy, coalesce(co.language, cl.language) AS language,
-    coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone, t.mailbox
+    coalesce(cl.timezone, s.doc ->> 'timezone') AS timezone, t.mailbox,
+    co.notifications IS NOT FALSE AS contact_hears
 """
 """Whether the client `cl` hears of new and closed tickets, all that is in force for it, what the
-contact `co` reads, the client's clock, and the ticket's mailbox."""
+contact `co` reads and whether they hear of it, the client's clock, and the ticket's mailbox."""
 
 LOCK = compiled(text("SELECT * FROM settings FOR UPDATE"))
 
@@ -79,6 +80,7 @@ def correspondence(row: asyncpg.Record) -> Correspondence:
         timezone=row["timezone"],
         feedback=found.feedback,
         statuses=found.status_notifications,
+        contact_hears=row["contact_hears"],
     )
 
 

@@ -111,6 +111,7 @@ contacts = Table(
     Column("name", Text, nullable=False),
     *_texts("email", "email_key", "title", "department", "phone", "extension", "mobile", "notes"),
     *_texts("language", "undeliverable"),
+    Column("notifications", Boolean, nullable=False, server_default=text("true")),
     Column("primary", Boolean, nullable=False),
     *(_flag(name) for name in ("important", "billing", "technical")),
     Column("location_id", BigInteger, ForeignKey("locations.id")),

@@ -26,7 +26,7 @@ OPEN = compiled(
         SELECT id, name, notifications, language, timezone FROM clients
         WHERE id = :client_id AND archived_at IS NULL FOR SHARE
     ), co AS (
-        SELECT contacts.id, contacts.name, email, contacts.language
+        SELECT contacts.id, contacts.name, email, contacts.language, contacts.notifications
         FROM contacts JOIN cl ON cl.id = client_id
         WHERE contacts.archived_at IS NULL AND CASE WHEN CAST(:contact_id AS bigint) IS NULL
             THEN "primary" ELSE contacts.id = :contact_id END
