@@ -128,6 +128,17 @@ async def test_parts(desk: Desk) -> None:
     assert (await api.get(f"{path}/tags", If_None_Match='"3"')).status == 304
 
 
+async def test_watchers_are_there_once_in_the_order_they_came(desk: Desk) -> None:
+    told = {"subject": "s", "body": "b", "watchers": ["d@x.test", "c@x.test", "D@x.test"]}
+    ticket = await desk.api.made("/api/v1/tickets", told)
+    assert ticket["watchers"] == ["d@x.test", "c@x.test"]
+    place = f"/api/v1/tickets/{ticket['id']}"
+    added = ["f@x.test", "C@x.test", "b@x.test", "e@x.test", "a@x.test", "F@x.test"]
+    await desk.api.made(f"{place}/entries", {"body": "b", "cc": added})
+    joined = ["d@x.test", "c@x.test", "f@x.test", "b@x.test", "e@x.test", "a@x.test"]
+    assert (await desk.api.get(f"{place}/watchers")).json == {"watchers": joined}
+
+
 async def test_notes_are_edited_and_redacted(desk: Desk) -> None:
     api, path = desk.api, f"/api/v1/tickets/{(await opened(desk.api))['id']}"
     note = await api.made(f"{path}/entries", {"kind": "internal", "body": "A secret."})

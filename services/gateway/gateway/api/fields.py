@@ -156,6 +156,13 @@ def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def each_address_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    first: dict[str, str] = {}
+    for each in addresses:
+        first.setdefault(each.casefold(), each)
+    return tuple(first.values())
+
+
 VISIBLE: dict[str, Any] = {"pattern": r"[^\s\x00-\x1f\x7f-\x9f]", "x-means": "not blank"}
 _LOCAL_OR_DOMAIN = r"[^@\s,;:<>()\"\[\]\x00-\x1f\x7f-\x9f]+"
 MAILBOX: dict[str, Any] = {
@@ -211,7 +218,7 @@ class Rate(RequestBody):
     currency: Currency
 
 
-Addresses = Annotated[tuple[Address, ...], Field(max_length=50)]
+Addresses = Annotated[tuple[Address, ...], Field(max_length=50), AfterValidator(each_address_once)]
 Tags = Annotated[
     tuple[
         Annotated[str, Field(max_length=100, json_schema_extra=VISIBLE), AfterValidator(one_line)],

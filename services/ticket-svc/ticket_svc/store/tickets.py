@@ -120,7 +120,10 @@ ADD_ENTRY = compiled(
             first_response_at = CASE WHEN :responds THEN coalesce(first_response_at, now())
                                      ELSE first_response_at END,
             watchers = watchers || ARRAY(
-                SELECT DISTINCT unnest(CAST(:watchers AS text[])) EXCEPT SELECT unnest(watchers)),
+                SELECT min(who)
+                FROM unnest(CAST(:watchers AS text[])) WITH ORDINALITY AS cc (who, place)
+                WHERE lower(who) <> ALL(SELECT lower(unnest(watchers)))
+                GROUP BY lower(who) ORDER BY min(place)),
             updated_at = now(),
             version = version + 1
         FROM old
