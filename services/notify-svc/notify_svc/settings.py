@@ -51,6 +51,9 @@ class Settings(ServiceSettings):
         default=False, description="webhooks may be http:// and in a private network"
     )
     smtp_connections: int = Field(4, ge=1, le=50, description="how many mails are sent at once")
+    smtp_per_minute: int | None = Field(
+        None, ge=1, description="at most so many mails a minute, by each replica"
+    )
     uncertain_retry_seconds: float = Field(
         600.0, gt=0, description="when to repeat a mail that the server may have taken"
     )

@@ -7,6 +7,7 @@ nothing else is.
 import asyncio
 import ssl
 import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -101,13 +102,14 @@ class Faulty:
 
 @asynccontextmanager
 async def faulty(
-    answers: Answers, *, pause: float = 0, hello: str = PIPELINING
+    answers: Answers, *, pause: float = 0, hello: str = PIPELINING, per_minute: int | None = None
 ) -> AsyncIterator[tuple[Faulty, SmtpServer]]:
     server = Faulty(answers, pause=pause, hello=hello)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     try:
-        yield server, SmtpServer(f"smtp://127.0.0.1:{port}", helo="example.com")
+        url = f"smtp://127.0.0.1:{port}"
+        yield server, SmtpServer(url, helo="example.com", per_minute=per_minute)
     finally:
         listening.close()
 
@@ -223,6 +225,17 @@ async def test_a_server_that_takes_only_so_many_mails_over_one_connection_costs_
         assert [await line.send(LETTER) for _ in range(6)] == [TAKEN] * 6
         assert (len(server.taken), server.connections) == (6, 3)
         await line.rest()
+
+
+async def test_a_server_gets_no_more_mails_a_minute_than_it_is_to() -> None:
+    async with faulty(always("NOOP", ""), per_minute=600) as (server, url):
+        lines = [url.line() for _ in range(3)]
+        started = time.monotonic()
+        for _ in range(2):
+            await asyncio.gather(*(line.send(LETTER) for line in lines))
+        assert time.monotonic() - started >= 0.5, "six of them, a tenth of a second apart"
+        assert len(server.taken) == 6
+        await asyncio.gather(*(line.rest() for line in lines))
 
 
 async def test_silence_is_no_answer_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

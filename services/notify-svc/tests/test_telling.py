@@ -1,5 +1,6 @@
 """Agents are told when they want to be, and what was not delivered is told to them."""
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from notify_desk import NOON, Desk, desk_of, entry, opened, parsed, part, replied, thread, ticket
 
+from deskwire.blobs import open_blobs
 from deskwire.contracts import people
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import (
@@ -21,7 +23,10 @@ from deskwire.contracts.tickets import HistoryItem, TicketChanged, TicketNoted
 from deskwire.errors import Invalid, StaleVersion
 from deskwire.local import Smtp
 from deskwire.messaging.requests import ask
+from notify_svc.mail import Letterhead
+from notify_svc.sender.letters import Writer
 from notify_svc.settings import Settings
+from notify_svc.store.deliveries import Claimed
 
 BOB = Person(id=2, name="Bob", email="bob@example.com")
 
@@ -137,6 +142,28 @@ async def test_a_digest_tells_all_at_once(told: Settings, smtp_server: Smtp) -> 
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert f"No more summaries like this one: {way_out[1:-1]}" in text
     assert f'href="{way_out[1:-1]}"' in part(mail, "html")
+
+
+async def test_a_digest_of_a_thousand_events_is_written_within_a_second(desk: Desk) -> None:
+    await desk.tell(agent())
+    await wants(desk, events={"note": "daily"})
+    await desk.tell(noted(2))
+    await desk.run(
+        "INSERT INTO digest_items (delivery_id, event, context) SELECT delivery_id, event,"
+        " jsonb_set(context::jsonb, '{ticket_id}', to_jsonb(n / 5)) FROM digest_items,"
+        " generate_series(1, 999) AS n"
+    )
+    head = Letterhead("Support", "support@example.com", "support@example.com")
+    writer = Writer(head, open_blobs("memory://"), desk.database, attached_bytes=0)
+    (row,) = await desk.rows()
+    known = {name: row[name] for name in Claimed.__slots__ if name in row}
+    claimed = Claimed(**known, suppressed=None, age=0)
+    started = time.process_time()
+    letter = await writer.letter(claimed)
+    assert time.process_time() - started < 1
+    mail = parsed(letter.content)
+    assert mail["Subject"] == "1000 things happened on your tickets"
+    assert "And 800 more." in part(mail, "plain")
 
 
 async def test_who_wants_no_more_digests_gets_none_not_even_the_next(desk: Desk) -> None:

@@ -68,6 +68,7 @@ async def sending(settings: Settings, outbox: Outbox, wakes: Wakes) -> AsyncIter
         settings.smtp_url,
         helo=letterhead.address.rpartition("@")[2],
         tokens=Tokens(settings.oauth, outbox.database),
+        per_minute=settings.smtp_per_minute,
     )
     hooks = WebhookServer(private=settings.webhooks_to_private)
     writer = Writer(

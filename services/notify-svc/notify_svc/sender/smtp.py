@@ -31,10 +31,13 @@ class TurnedAway(Lost):
 class SmtpServer:
     """A mail server, and whether it can be used at present.
 
-    ``tokens`` are for a server with ``?oauth=NAME`` in its URL.
+    ``tokens`` are for a server with ``?oauth=NAME`` in its URL; ``per_minute``: it gets no more
+    mails than that.
     """
 
-    def __init__(self, url: str, *, helo: str, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, url: str, *, helo: str, tokens: Tokens | None = None, per_minute: int | None = None
+    ) -> None:
         parts = urlsplit(url)
         try:
             port = parts.port
@@ -55,9 +58,19 @@ class SmtpServer:
         self._reason = ""
         self._pause = 0.0
         self._closed_until = 0.0
+        self._seconds_apart = 60 / per_minute if per_minute else 0.0
+        self._next_at = 0.0
 
     def line(self) -> "SmtpLine":
         return SmtpLine(self)
+
+    async def turn(self) -> None:
+        """Returns when the next mail may go, over whichever connection."""
+        if self._seconds_apart:
+            now = asyncio.get_running_loop().time()
+            at = max(self._next_at, now)
+            self._next_at = at + self._seconds_apart
+            await asyncio.sleep(at - now)
 
     async def connected(self) -> Session:
         """A new connection, ready for a mail. While the server is away few are tried; then as when
@@ -127,6 +140,7 @@ class SmtpLine:
         self._session: Session | None = None
 
     async def send(self, letter: Letter) -> Result:
+        await self._server.turn()
         if self._session is not None:
             with suppress(Lost):  # the server closes what is idle, or was used enough: no failure
                 return await self._transfer(self._session, letter)

@@ -28,9 +28,11 @@ class Server(Protocol):
     def line(self) -> Line: ...
 
 
-def open_server(url: str, *, helo: str, tokens: Tokens | None = None) -> Server:
+def open_server(
+    url: str, *, helo: str, tokens: Tokens | None = None, per_minute: int | None = None
+) -> Server:
     """What is behind ``smtp://``, ``smtps://`` or ``maildir:``; ``helo`` is our name, ``tokens``
-    are for a server that wants OAuth 2."""
+    are for a server that wants OAuth 2, ``per_minute`` for one that takes only so many mails."""
     scheme = urlsplit(url).scheme
     if scheme == "maildir":
         from notify_svc.sender.maildir import Maildir
@@ -39,5 +41,5 @@ def open_server(url: str, *, helo: str, tokens: Tokens | None = None) -> Server:
     if scheme in ("smtp", "smtps"):
         from notify_svc.sender.smtp import SmtpServer  # only one way out is ever loaded
 
-        return SmtpServer(url, helo=helo, tokens=tokens)
+        return SmtpServer(url, helo=helo, tokens=tokens, per_minute=per_minute)
     raise SetupError("DESKWIRE_SMTP_URL must begin with smtp://, smtps:// or maildir:")
