@@ -3,12 +3,15 @@ HTTP, and mail out to a real SMTP server."""
 
 import email
 import email.policy
-from collections.abc import AsyncIterator, Callable
+import imaplib
+import itertools
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -76,8 +79,24 @@ async def desk(
         yield Desk(running, smtp_server, deliver)
 
 
-async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(desk: Desk) -> None:
-    """Three rounds, one ticket, one thread."""
+def threads(dovecot: Dovecot, mails: Sequence[EmailMessage]) -> int:
+    """As how many threads a mail program shows them (RFC 5256): ``(1 (2)(3 4))(5)`` are two."""
+    user = f"client-{uuid4().hex}"
+    for each in mails:
+        dovecot.append(user, each.as_bytes())
+    place = urlsplit(dovecot.url(user))
+    with imaplib.IMAP4(place.hostname or "", place.port or 143) as client:
+        client.login(place.username or "", place.password or "")
+        client.select("INBOX", readonly=True)
+        _, (found,) = client.thread("REFERENCES", "UTF-8", "ALL")
+    inside = itertools.accumulate({"(": 1, ")": -1}.get(each, 0) for each in found.decode())
+    return sum(depth == 0 for depth in inside)
+
+
+async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(
+    desk: Desk, dovecot_server: Dovecot
+) -> None:
+    """Five rounds, one ticket, one thread."""
     subject = f"Printer {uuid4().hex[:8]}"
     first = latest = mail(subject)
     desk.deliver(first.as_bytes())
@@ -88,7 +107,8 @@ async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(desk: Desk) -> No
     ticket = await desk.ticket(subject)
     assert ticket["reference"] == ticket_of(created["Subject"])
 
-    for round_number in range(1, 4):
+    seen = [first, created]
+    for round_number in range(1, 6):
         question = f"question {round_number}"
         answer = f"answer {round_number}"
         await desk.running.created(
@@ -97,15 +117,19 @@ async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(desk: Desk) -> No
         reply = await desk.mail_to("alice@client.test", containing=question)
         assert reply["In-Reply-To"] == latest["Message-ID"]
         assert reply["References"].split()[0] == first["Message-ID"]
+        assert set(reply["References"].split()) <= {each["Message-ID"] for each in seen}
+        assert reply["Subject"] == f"Re: [{ticket['reference']}] - {subject}"
         latest = mail(
             f"Re: {reply['Subject']}",
             answer,
             In_Reply_To=reply["Message-ID"],
             References=f"{reply['References']} {reply['Message-ID']}",
         )
+        seen += reply, latest
         desk.deliver(latest.as_bytes())
         await until(partial(_has_entry, desk.running, ticket["id"], answer))
     assert len([t for t in await desk.running.tickets() if t["subject"] == subject]) == 1
+    assert threads(dovecot_server, [*seen, mail("Another matter")]) == 2
 
 
 async def _has_entry(running: Whole, ticket_id: object, text: str) -> bool:
