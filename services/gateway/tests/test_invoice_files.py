@@ -16,7 +16,8 @@ from test_invoices import settings as change_settings
 
 from deskwire.contracts.invoices import Invoice
 from deskwire.contracts.people import Money
-from gateway.invoicing.page import render
+from gateway.invoicing.page import BODY, render
+from gateway.invoicing.scripts import RightToLeft
 from gateway.invoicing.words import _WORDS, LANGUAGES, wording
 
 EXAMPLE: dict[str, Any] = json.loads(
@@ -131,6 +132,49 @@ def test_what_is_too_long_for_a_page_is_cut() -> None:
     buyer = {"name": name, "address": block, "tax_id": name}
     document = render(invoice(state="void", seller=seller, buyer=buyer, void_reason=block))
     assert 1 <= len(pages(document)) <= 3
+
+
+HEBREW, ARABIC = 'שירותי מחשוב (Example) בע"מ', "شركة المثال ١٢"
+
+
+def fonts(document: bytes) -> set[str]:
+    """Of the first page, without the tag of their subset."""
+    resources: Any = PdfReader(io.BytesIO(document)).pages[0]["/Resources"]
+    names = (font.get_object()["/BaseFont"] for font in resources["/Font"].values())
+    return {name.partition("+")[2] for name in names}
+
+
+def test_names_from_right_to_left_have_their_fonts() -> None:
+    others = {"Heebo-Regular", "NotoSansArabic-Regular"}
+    document = render(invoice(buyer={"name": HEBREW, "address": ARABIC}))
+    assert "מחשוב" in pages(document)[0]
+    assert others <= fonts(document)
+    assert not others & fonts(render(invoice()))
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        (HEBREW, 'מ"עב (Example) בושחמ יתוריש'),
+        ("Ann Cohen · כהן", "Ann Cohen · ןהכ"),
+        (ARABIC, "١٢ ﻝﺎﺜﻤﻟﺍ ﺔﻛﺮﺷ"),
+    ],
+)
+def test_texts_from_right_to_left_are_in_the_order_in_which_they_are_seen(
+    text: str, seen: str
+) -> None:
+    written = RightToLeft(text, BODY)
+    written.wrap(500, 1000)
+    assert ["".join(part for _, part in line) for line in written.lines] == [seen]
+
+
+def test_a_line_from_right_to_left_is_as_wide_as_there_is_room() -> None:
+    text = RightToLeft(" ".join([HEBREW] * 3 + ["מ" * 200, "end"]), BODY)
+    _, height = text.wrap(150, 1000)
+    assert height > 6 * BODY.leading
+    assert max(map(text.width_of, text.lines)) <= 150
+    words = "".join(part for line in text.lines for _, part in line)
+    assert words.count("מ") == 200 + 6
 
 
 def test_what_looks_like_markup_is_text() -> None:

@@ -1,6 +1,6 @@
 """An invoice as PDF, to print or to send: A4, in the client's language, the same bytes each time.
 
-The font has the letters of Latin, Greek and Cyrillic.
+The font has the letters of Latin, Greek and Cyrillic; `scripts` has those of Hebrew and Arabic.
 """
 
 import io
@@ -19,8 +19,6 @@ from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
-from reportlab.pdfbase import pdfmetrics
-from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import (
     BaseDocTemplate,
@@ -35,13 +33,12 @@ from reportlab.platypus import (
 
 from deskwire.contracts.invoices import Invoice, InvoiceLine
 from deskwire.contracts.people import Money
+from gateway.invoicing.scripts import RightToLeft, is_right_to_left, register
 from gateway.invoicing.words import Wording, wording
 
 FONT, BOLD = "OpenSans", "OpenSans-Bold"
-_REGULAR = TTFont(FONT, str(ttf_opensans.OPENSANS_REGULAR.path))
-pdfmetrics.registerFont(_REGULAR)
-pdfmetrics.registerFont(TTFont(BOLD, str(ttf_opensans.OPENSANS_BOLD.path)))
-LETTERS = frozenset(_REGULAR.face.charToGlyph)
+LETTERS = register(FONT, str(ttf_opensans.OPENSANS_REGULAR.path))
+register(BOLD, str(ttf_opensans.OPENSANS_BOLD.path))
 
 WIDTH, HEIGHT = A4
 MARGIN = 20 * mm
@@ -280,5 +277,6 @@ def _block(text: str | None, style: ParagraphStyle) -> list[Flowable]:
     return [_p(line, style) for line in (text or "").splitlines()[:MOST_LINES]]
 
 
-def _p(text: str, style: ParagraphStyle) -> Paragraph:
-    return Paragraph(escape(_plain(text)), style)
+def _p(text: str, style: ParagraphStyle) -> Flowable:
+    plain = _plain(text)
+    return RightToLeft(plain, style) if is_right_to_left(plain) else Paragraph(escape(plain), style)
