@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from gateway_api import Answer, Desk, eventually
+from test_invoices import EVER, INVOICES, client, worked
 
 TICKETS = "/api/v1/tickets"
 MISSING = 987_654_321
@@ -29,6 +30,20 @@ async def test_numbers_of_two_hundred_at_once_are_without_gap(desk: Desk) -> Non
     assert counted(answers) == {201: 150, 404: 50}
     made = sorted((a.json for a in answers if a.status == 201), key=lambda ticket: ticket["id"])
     assert [ticket["number"] for ticket in made] == list(range(1, 151))
+
+
+async def test_of_many_who_invoice_at_once_each_minute_is_billed_to_one(desk: Desk) -> None:
+    of = await client(desk.api)
+    tickets = [await worked(desk.api, of, 60, 600) for _ in range(2)]
+    for ticket in tickets:
+        assert (await desk.api.post(f"{ticket}/close", {})).status == 200
+    one_each = [("POST", f"{ticket}/invoice", {}) for ticket in tickets]
+    answers = await desk.api.at_once(*[("POST", INVOICES, EVER | {"client_id": of}), *one_each] * 7)
+    made = [answer.json for answer in answers if answer.status == 201]
+    assert counted(answers) == {201: len(made), 409: 21 - len(made)}
+    assert sorted(invoice["number"] for invoice in made) == list(range(1, len(made) + 1))
+    lines = [line for invoice in made for line in invoice["lines"]]
+    assert [line["seconds"] for line in lines] == [660, 660]
 
 
 async def test_one_of_fifty_who_saw_the_same_version_wins(desk: Desk) -> None:
