@@ -106,6 +106,7 @@ async def test_the_month_is_billed_once(running: Whole, tmp_path: Path) -> None:
     assert (anew["reference"], anew["subtotal"]["amount"]) == ("INV-2", "30.00")
     whole_of_it = await running.created("/invoices", month)
     assert [line["description"] for line in whole_of_it["lines"]] == ["Backups"]
+    await running.settled()
     history = (await running.api("GET", f"{by_mail}/history")).json["data"]
     named = [each["new"] and each["new"]["name"] for each in history if each["field"] == "invoice"]
     assert named == ["INV-1", None, "INV-2"]
