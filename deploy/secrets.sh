@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes what `docker compose up` reads from the folder secrets: random passwords, once. What is there stays.
-# `deploy/secrets.sh rotate` puts a new key for Message-IDs above the ones that there are.
+# `deploy/secrets.sh rotate ticket-svc-signing-key` (or link-key) puts a new key above those there are.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."
@@ -21,11 +21,11 @@ password_of() {
 }
 
 if [ "${1-}" = rotate ]; then
-    keys=secrets/ticket-svc-signing-key
+    keys=secrets/$2
     { random && echo && cat "$keys"; } >"$keys.new"
     chmod 444 "$keys.new"
     mv -f "$keys.new" "$keys"
-    echo "secrets: $keys begins with a new key; docker compose up --detach --force-recreate ticket-svc"
+    echo "secrets: $keys begins with a new key: recreate the services that read it"
     exit
 fi
 

@@ -171,17 +171,18 @@ def test_secrets_are_made_once_for_everything_that_compose_reads(tmp_path: Path)
         assert len(user["password"]) == 48
 
 
-def test_a_new_signing_key_goes_above_the_old_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["ticket-svc-signing-key", "link-key"])
+def test_a_new_key_goes_above_the_old_ones(tmp_path: Path, name: str) -> None:
     shutil.copytree(DEPLOY, tmp_path / "deploy")
-    keys = tmp_path / "secrets" / "ticket-svc-signing-key"
-    for arguments in ([], ["rotate"], ["rotate"]):
+    keys = tmp_path / "secrets" / name
+    for arguments in ([], ["rotate", name], ["rotate", name]):
         before = keys.read_text().split() if keys.exists() else []
         command = ["sh", "deploy/secrets.sh", *arguments]
         subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
         first, *others = keys.read_text().split("\n")
         assert (len(first), others) == (48, before)
     assert keys.stat().st_mode & 0o777 == 0o444
-    assert len(list(keys.parent.glob("ticket-svc-signing-key*"))) == 1
+    assert len(list(keys.parent.glob(f"{name}*"))) == 1
 
 
 def test_secrets_are_declared_where_they_are_read() -> None:
