@@ -101,6 +101,9 @@ def test_references_keep_the_first_and_the_latest(message_ids: list[str]) -> Non
         (" a@b.test ", "a@b.test"),
         ("a@bücher.test", "a@xn--bcher-kva.test"),
         ('"a@b"@c.test', '"a@b"@c.test'),
+        ("\u00dcnal@c.test", "\u00fcnal@c.test"),
+        ("\u212aate@c.test", "\u212aate@c.test"),  # the Kelvin sign: not kate
+        ("\u0130@c.test", "\u0130@c.test"),
     ],
 )
 def test_email_key(email: str, key: str) -> None:

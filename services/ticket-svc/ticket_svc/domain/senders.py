@@ -129,7 +129,12 @@ def email_key(email: str) -> str:
     if not is_address(email):
         raise Invalid("this is not an e-mail address", field="email")
     local, _, domain = email.strip().rpartition("@")
-    return f"{local.lower()}@{domain_key(domain)}"
+    return f"{folded(local)}@{domain_key(domain)}"
+
+
+def folded(local: str) -> str:
+    """In lower case; but no letter becomes one of ASCII that was none, as the Kelvin sign would."""
+    return "".join(c if not c.isascii() and c.lower()[0].isascii() else c.lower() for c in local)
 
 
 def domain_key(domain: str) -> str:

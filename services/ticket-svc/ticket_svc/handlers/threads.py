@@ -85,8 +85,8 @@ def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]
     """A contact of the ticket's client, or one of its watchers."""
     if senders.taking_part(known, thread["client_id"], thread["contact_id"]) is not None:
         return True
-    address = mail.sender.email.lower() if mail.sender else ""
-    return address in (watcher.lower() for watcher in thread["watchers"])
+    address = senders.folded(mail.sender.email) if mail.sender else ""
+    return address in map(senders.folded, thread["watchers"])
 
 
 async def kept(
