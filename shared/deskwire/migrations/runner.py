@@ -19,9 +19,11 @@ LOCK = 0x6465736B  # any number that all migrating processes share
 
 # Autovacuum never looks at tables of a few rows, such as the one of the settings. Without it they
 # are taken for a thousand, and statements that join them are planned anew each time, and badly.
+# Empty tables are left out: they are to be planned for as what will grow.
 OWN_TABLES = text("""
-    SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
-    WHERE schemaname = current_schema() AND tableowner = current_user
+    SELECT string_agg(quote_ident(relname), ', ') FROM pg_class
+    WHERE relkind = 'r' AND CAST(CAST(relnamespace AS regnamespace) AS text) = current_schema()
+      AND pg_get_userbyid(relowner) = current_user AND pg_relation_size(oid) > 0
 """)
 
 REFUSED = (

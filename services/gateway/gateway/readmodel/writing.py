@@ -107,9 +107,16 @@ _ENTRIES = """
 KEEP_TICKETS = compiled(text(_TICKETS))
 KEEP_ENTRIES = compiled(text(_ENTRIES))
 
+
+def _of_one(sql: str) -> str:
+    """For a single row: planned once, where arrays are planned for anew, for their lengths."""
+    sql = sql.replace("unnest(", "(VALUES (").replace(") AS new", ")) AS new")
+    return sql.replace("[])", ")")
+
+
 # A CTE that nobody reads runs after the statement: tickets are locked before entries, as in the
 # projector's batches. The other way round the two would wait for each other.
-KEEP_BOTH = compiled(text(f"WITH kept AS ({_ENTRIES}) {_TICKETS}"))
+KEEP_BOTH = compiled(text(_of_one(f"WITH kept AS ({_ENTRIES}) {_TICKETS}")))
 
 KEEP_RECORDS = compiled(
     text("""
@@ -287,7 +294,7 @@ def delivery_row(delivery: Delivery) -> dict[str, Any]:
 async def keep_both(database: Database, both: TicketEntry) -> None:
     """What a write on a ticket was answered with, so that whoever reads next finds it."""
     row = ticket_row(both.ticket) | entry_row(both.entry)
-    await database.execute(KEEP_BOTH, **{name: [value] for name, value in row.items()})
+    await database.execute(KEEP_BOTH, **row)
     if both.time is not None:
         await keep_times(database, both.time)
 
