@@ -125,6 +125,13 @@ def _refusals(operation: Mapping[str, Any], method: str) -> list[int]:
     return sorted(found)
 
 
+_OF_INBOUND = {
+    "size": "bytes, as the server told it",
+    "decided_by": "who retried, accepted or discarded it last",
+    "raw_deleted_at": "since then `…/raw` answers 410: it was kept for as long as it is to be",
+}
+
+
 def _hide(schemas: dict[str, Any]) -> None:
     """What `documents.text_of` leaves out."""
     schemas["Body"]["description"] = "Text and its HTML."
@@ -141,7 +148,11 @@ def _hide(schemas: dict[str, Any]) -> None:
     schemas["StoredFile"]["properties"].pop("blob_id")
     schemas["StoredFile"]["properties"].pop("sha256")
     schemas["StoredFile"]["required"].remove("blob_id")
-    schemas["InboundMail"]["properties"].pop("raw_id")
+    for name in ("InboundMail", "MailIn"):
+        schemas[name]["properties"].pop("raw_id")
+        schemas[name]["description"] = "A mail that came in; `reason` says why this became of it."
+    for name, told in _OF_INBOUND.items():
+        schemas["InboundMail"]["properties"][name]["description"] = told
     for name in ("author", "within_client", "uploader", "source"):
         schemas["OpenTicket"]["properties"].pop(name)
 

@@ -92,7 +92,8 @@ class TargetTimes(RequestBody):
 
 class PriorityTargets(RequestBody):
     """Until the first response to a ticket and until it is solved, by its priority. The team and
-    the ticket's agent are warned when three quarters are over, and told when it is missed."""
+    the ticket's agent are warned when three quarters are over, and told when it is missed. A change
+    counts for new tickets, and for open ones that have a deadline."""
 
     low: TargetTimes = TargetTimes()
     medium: TargetTimes = TargetTimes()
