@@ -71,7 +71,7 @@ fuzz-mail: $(ready) ## Mails that nobody would write, for 10 minutes: those not 
 migrate: $(ready) ## Bring the databases to the newest schema
 	@$(bin)/deskwire migrate
 
-docs: $(ready) ## Write docs/asyncapi.json, messages.md and openapi.json from the code
+docs: $(ready) ## Write docs/asyncapi.json, mails.html, messages.md and openapi.json from the code
 	@$(bin)/deskwire docs
 
 lock: $(ready) ## Resolve requirements.lock anew from the pyproject files

@@ -537,8 +537,9 @@ async def test_docs(tmp_path: Path) -> None:
     await deskwire(*folder)
     assert json.loads((tmp_path / "asyncapi.json").read_text())["asyncapi"] == "3.0.0"
     assert json.loads((tmp_path / "openapi.json").read_text())["openapi"].startswith("3.")
+    assert "Ticket closed - [TCK-12]" in (tmp_path / "mails.html").read_text()
     assert "| `ticket.opened.v1` | TicketOpened |" in (tmp_path / "messages.md").read_text()
-    fresh = "fresh: asyncapi.json messages.md openapi.json"
+    fresh = "fresh: asyncapi.json mails.html messages.md openapi.json"
     assert (await deskwire(*folder, "--check")).lines() == [fresh]
     (tmp_path / "asyncapi.json").write_text("{}")
     assert "asyncapi.json in" in (await deskwire(*folder, "--check")).refused()

@@ -1,8 +1,10 @@
 """The page that the closing mail leads to: no key, two clicks, in the contact's language."""
 
+import base64
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -106,6 +108,8 @@ async def test_the_page_is_whole_and_in_the_contact_s_language(desk: Desk, langu
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    style = html.partition("<style>")[2].partition("</style>")[0]
+    assert base64.b64encode(sha256(style.encode()).digest()).decode() in policy
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

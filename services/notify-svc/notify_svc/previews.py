@@ -40,6 +40,17 @@ def previews(wording: Wording, language: str) -> Iterator[tuple[str, Contents]]:
             raise SetupError(f"mail {name} in {language}: {_explained(error)}") from error
 
 
+def page(wording: Wording, language: str) -> str:
+    """All of them on one page that is whole in itself."""
+    shown = (
+        f"<h2>{escape(said.subject)}</h2>"
+        f'<iframe srcdoc="{escape(said.html)}" width="{WIDTHS[0]}" height="480" title="{name}" '
+        f'loading="lazy" style="border: 0;"></iframe>\n<pre>{escape(said.text)}</pre>\n'
+        for name, said in previews(wording, language)
+    )
+    return _PAGE.format(language=language, shown="\n".join(("", *shown)))
+
+
 def write(wording: Wording, language: str, folder: Path) -> list[Path]:
     """Every mail as a page of its own, and one that shows them all, wide and narrow, by day and by
     night."""

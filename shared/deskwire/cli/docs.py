@@ -9,7 +9,7 @@ import typer
 from deskwire.cli.output import say
 from deskwire.cli.up import checkout
 from deskwire.errors import SetupError
-from deskwire.services import GATEWAY
+from deskwire.services import GATEWAY, NOTIFY_SVC
 
 
 def docs(
@@ -19,7 +19,7 @@ def docs(
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="Where; docs of the checkout.")] = None,
 ) -> None:
-    """Write asyncapi.json, messages.md and openapi.json."""
+    """Write asyncapi.json, mails.html, messages.md and openapi.json."""
     place = folder or checkout() / "docs"
     fresh = {place / name: text for name, text in _documents().items()}
     stale = [path for path, text in fresh.items() if not path.exists() or path.read_text() != text]
@@ -38,8 +38,10 @@ def _documents() -> dict[str, str]:
     from deskwire.asyncapi import asyncapi_document
     from deskwire.messages import messages_page
 
+    wording = NOTIFY_SVC.module("wording").Wording()
     return {
         "asyncapi.json": _json(asyncapi_document()),
+        "mails.html": NOTIFY_SVC.module("previews").page(wording, "en"),
         "messages.md": messages_page(),
         "openapi.json": _json(GATEWAY.module("api").openapi_document()),
     }
