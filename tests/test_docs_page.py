@@ -46,7 +46,7 @@ async def address(fresh_database: FreshDatabase) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
 
 
-async def browse(address: str, profile: Path) -> tuple[str, str]:
+async def browse(address: str, profile: Path, *flags: str) -> tuple[str, str]:
     """What the page has become when its scripts have run, and what the browser said."""
     if CHROMIUM is None:
         message = "no Chromium here: install chromium"
@@ -54,7 +54,7 @@ async def browse(address: str, profile: Path) -> tuple[str, str]:
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     process = await asyncio.create_subprocess_exec(
-        *(CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "--dump-dom", address),
+        *(CHROMIUM, *FLAGS, *flags, f"--user-data-dir={profile}", "--dump-dom", address),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

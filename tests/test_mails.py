@@ -59,26 +59,32 @@ def test_what_is_written_above_our_line_is_the_answer(mail: Mail) -> None:
     assert reply.visible == "It works, thank you!"
 
 
-MEASURE = """<!DOCTYPE html><meta charset="utf-8"><body><script>
-const told = %s, found = [];
-const frames = [];
-for (const [name, page] of Object.entries(told))
-  for (const width of [600, 360])
-    for (const scheme of ["light", "dark"]) {
+SHEET = """<!DOCTYPE html><meta charset="utf-8"><title>mails</title>
+<body style="margin: 16px; font-family: sans-serif; background: #888;"><script>
+const told = %s, found = [], loaded = [];
+for (const [name, page] of Object.entries(told)) {
+  document.body.append(Object.assign(document.createElement("h2"), {innerText: name}));
+  for (const scheme of ["light", "dark"])
+    for (const width of [600, 360]) {
       const frame = document.createElement("iframe");
-      frame.width = width; frame.height = 400;
-      frame.style.colorScheme = scheme; frame.srcdoc = page;
-      frames.push(new Promise(done => frame.onload = () => {
+      frame.width = width;
+      frame.style = `border: 0; margin-right: 8px; vertical-align: top; color-scheme: ${scheme};`;
+      frame.srcdoc = page;
+      loaded.push(new Promise(done => frame.onload = () => {
         const shown = frame.contentDocument, view = frame.contentWindow;
         const card = view.getComputedStyle(shown.querySelector(".card"));
         found.push([name, width, scheme, shown.documentElement.scrollWidth, card.backgroundColor,
                     card.color]);
+        frame.height = shown.documentElement.scrollHeight;
         done();
       }));
       document.body.append(frame);
     }
-Promise.all(frames).then(() => document.body.innerText = JSON.stringify(found));
+}
+Promise.all(loaded).then(() => document.title = JSON.stringify(found));
 </script></body>"""
+SHOWN = Path(__file__).parents[1] / "var" / "mails"
+"""What the browser showed, to look at: a picture a language, and its mails as files."""
 
 
 def luminance(colour: str) -> float:
@@ -93,18 +99,29 @@ def contrast(one: str, other: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-async def test_mails_fit_a_phone_and_are_readable_at_night(tmp_path: Path) -> None:
-    pages = {
-        f"{language} {name}": said.html
-        for language in ("en", "de")
-        for name, said in previews(WORDING, language)
-    }
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_mails_fit_a_phone_and_are_readable_at_night(language: str, tmp_path: Path) -> None:
+    pages = {f"{name}: {said.subject}": said.html for name, said in previews(WORDING, language)}
     sheet = tmp_path / "sheet.html"
-    sheet.write_text(MEASURE % json.dumps(pages).replace("</", "<\\/"), encoding="utf-8")
-    page, _ = await browse(sheet.as_uri(), tmp_path / "profile")
-    found = json.loads(html.unescape(page.partition("<body>")[2].rpartition("</body>")[0]))
+    sheet.write_text(SHEET % json.dumps(pages).replace("</", "<\\/"), encoding="utf-8")
+    picture = _keep(language)
+    flags = ("--hide-scrollbars", "--window-size=1990,18000", f"--screenshot={picture}")
+    page, _ = await browse(sheet.as_uri(), tmp_path / "profile", *flags)
+    found = json.loads(html.unescape(page.partition("<title>")[2].partition("</title>")[0]))
     assert len(found) == len(pages) * 4
     for name, width, scheme, wide, background, text in found:
         assert wide <= width, name
         assert (luminance(background) < 0.1) is (scheme == "dark"), name
         assert contrast(background, text) >= 7, name
+    assert picture.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def _keep(language: str) -> Path:
+    """The mails of a language; and where their picture goes."""
+    folder = SHOWN / language
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, mail in samples(language):
+        (folder / f"{name}.eml").write_bytes(sent(mail))
+    picture = SHOWN / f"{language}.png"
+    picture.unlink(missing_ok=True)
+    return picture

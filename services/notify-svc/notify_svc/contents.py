@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_time, get_datetime_format
 from markupsafe import Markup
 
 from deskwire.contracts.mail import DELIMITER_END, DELIMITER_START, Body
@@ -119,8 +119,10 @@ def _moment(at: datetime | None, timezone: str, language: str) -> str:
     """The same with its time and zone: Mar 3, 2026, 5:00 PM CET."""
     if at is None:
         return ""
-    zone = ZoneInfo(timezone)
-    return f"{format_datetime(at, 'medium', tzinfo=zone, locale=language)} {at.astimezone(zone):%Z}"
+    local = at.astimezone(ZoneInfo(timezone))
+    day, time = format_date(local, "medium", language), format_time(local, "short", locale=language)
+    both = str(get_datetime_format("medium", locale=language)).format(time, day)
+    return f"{both} {local:%Z}"
 
 
 def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:
