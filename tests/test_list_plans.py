@@ -9,10 +9,11 @@ from itertools import combinations
 from typing import Any
 
 import asyncpg
+from sqlalchemy import select
 
 from bench.data import END, Helpdesk, fill
 from deskwire import db
-from deskwire.db import Database, Statement
+from deskwire.db import Database, Statement, compiled
 from deskwire.testing import FreshDatabase
 from gateway.readmodel import search
 from gateway.readmodel.lists import (
@@ -22,9 +23,12 @@ from gateway.readmodel.lists import (
     Query,
     _page,
     _total,
+    conditions,
     shapes_of,
     values_of,
 )
+from gateway.readmodel.tables import TICKETS as TABLE
+from gateway.readmodel.terms import Search, parse
 
 TICKETS = 20_000
 LIMIT = 51
@@ -55,6 +59,11 @@ FILTERS = {
     "created before": Filter("created_at", "before", END - timedelta(days=1500)),
     "updated after": Filter("updated_at", "after", END - timedelta(days=2)),
     "updated before": Filter("updated_at", "before", END - timedelta(days=1000)),
+}
+MANY = {
+    "most are older": Filter("created_at", "before", END - timedelta(days=400)),
+    "most are untouched": Filter("updated_at", "before", END - timedelta(days=400)),
+    "half are younger": Filter("created_at", "after", END - timedelta(days=900)),
 }
 
 
@@ -119,6 +128,8 @@ async def test_lists_and_searches_stay_bounded(fresh_database: FreshDatabase) ->
         assert [bad async for bad in offending_pages(database)] == []
     async with db.connect(url, size=1) as database:
         assert [bad async for bad in offending_searches(database)] == []
+        assert [bad async for bad in offending_narrow_searches(database)] == []
+        assert [bad async for bad in wrong_searches(database)] == []
 
 
 async def offending(database: Database, counts: Mapping[str, int]) -> AsyncIterator[object]:
@@ -178,7 +189,7 @@ async def offending_searches(database: Database) -> AsyncIterator[object]:
     looked_for += [f"{words[0]} -{words[30]}", f"{words[0][:3]}", f'"{words[0]} {words[1]}"']
     for q in looked_for:
         for filters, within in (([], None), ([Filter("client_id", "one", 5)], 5)):
-            wanted = search.parse(q)
+            wanted = parse(q)
             assert wanted is not None
             watched = Watched(database.pool)
             await search.page(watched, wanted, filters, within=within, limit=LIMIT - 1, after=None)
@@ -187,6 +198,65 @@ async def offending_searches(database: Database) -> AsyncIterator[object]:
             whole_lists = "& ( ''=" in looked_up or (":*" in looked_up and q == words[0][:3])
             if rows > SEARCHED or whole_lists or any(did.scanned for did in watched.plans):
                 yield q, within, watched.plans
+
+
+async def offending_narrow_searches(database: Database) -> AsyncIterator[object]:
+    """A frequent word on few tickets, or on old ones, is not looked for on all the others."""
+    words = Helpdesk(TICKETS, 0).words.values
+    few = ("no source", "new agent", "rare tag", "asset", "contact", "created before")
+    for name, narrow in [*((name, FILTERS[name]) for name in few), *MANY.items()]:
+        for q in (words[0], words[20], words[0][:3], f'"{words[0]} {words[20]}"'):
+            wanted, watched = parse(q), Watched(database.pool)
+            assert wanted is not None
+            filters = [narrow]
+            await search.page(watched, wanted, filters, within=None, limit=LIMIT - 1, after=None)
+            rows = sum(did.rows for did in watched.plans)
+            if rows > 2 * SEARCHED:
+                yield name, q, rows, watched.plans
+
+
+MATCHING = """
+    SELECT DISTINCT ticket_id FROM texts x
+    WHERE (words @@ to_tsquery('deskwire', $1)
+           OR $2 <> '' AND words @@ to_tsquery('deskwire', concat_ws(' & ', nullif($3, ''), $2)))
+      AND NOT EXISTS (SELECT FROM texts o WHERE o.ticket_id = x.ticket_id
+                        AND o.words @@ to_tsquery('deskwire', $4))
+"""
+
+
+async def wrong_searches(database: Database) -> AsyncIterator[object]:
+    """All pages have together what one look at everything finds, and nothing twice."""
+    words = Helpdesk(TICKETS, 0).words.values
+    looked_for = [words[30], f"{words[3]} {words[90]}", words[1][:3], f"{words[9]} -{words[2]}"]
+    looked_for += [f'"{words[0]} {words[7]}"', words[9000]]
+    names = ("large client", "contact", "created before", "updated after", "new agent", "high")
+    for filters in ([], *([FILTERS[name]] for name in names), *([each] for each in MANY.values())):
+        passing = set(await ids(database, filters))
+        for q in looked_for:
+            wanted = parse(q)
+            assert wanted is not None
+            told = (wanted.whole, wanted.beginning, wanted.others, wanted.without)
+            rows = await database.pool.fetch(MATCHING, *told)
+            found = [id async for id in all_found(database, wanted, filters)]
+            if sorted(found) != sorted(passing & {row["ticket_id"] for row in rows}):
+                yield q, filters, len(found)
+
+
+async def ids(database: Database, filters: Sequence[Filter]) -> list[int]:
+    statement = compiled(select(TABLE.c.id).where(*conditions(TABLE, shapes_of(filters))))
+    return [row["id"] for row in await database.fetch(statement, **values_of(filters))]
+
+
+async def all_found(
+    database: Database, wanted: Search, filters: Sequence[Filter]
+) -> AsyncIterator[int]:
+    after = None
+    while True:
+        page = await search.page(database, wanted, filters, within=None, limit=200, after=after)
+        for row in page.rows:
+            yield row["id"]
+        if (after := page.next) is None:
+            return
 
 
 class Watched(Database):

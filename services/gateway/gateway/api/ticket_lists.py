@@ -19,7 +19,8 @@ from gateway.readmodel import lists, search
 from gateway.readmodel.lists import TICKET_LIST, Filter, Place, among
 from gateway.readmodel.lookups import lookup
 from gateway.readmodel.reading import LARGEST_ID
-from gateway.readmodel.search import BEST, Search, parse
+from gateway.readmodel.search import BEST
+from gateway.readmodel.terms import Search, parse
 
 routes = router("/tickets", "tickets")
 

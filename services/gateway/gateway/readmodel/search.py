@@ -3,14 +3,15 @@ before a last word that is only the beginning of one; among each the newest tick
 
 So that a frequent word costs no more than the page that it is on, the newest thousand tickets are
 looked through first; how many match among them tells how many of the older ones to look through
-next. See `texts` for the marks by which the index knows these slices.
+next. See `texts` for the marks by which the index knows these slices. When the newest do not fill
+the page and the filters leave few tickets, these are looked through instead.
 """
 
 import re
-import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, NamedTuple
 
 import asyncpg
 from sqlalchemy import and_, text
@@ -18,21 +19,22 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from deskwire.db import Database, Statement, compiled
 from gateway.readmodel.lists import Filter, Page, Place, Shapes, conditions, shapes_of, values_of
+from gateway.readmodel.narrowing import Narrowing
 from gateway.readmodel.tables import TICKETS
+from gateway.readmodel.terms import Search
 from gateway.readmodel.texts import SLICE_BITS
 
 BEST = 1000
 """So many matches are counted, and put into another order than that of the search."""
 
-SHORTEST_BEGINNING = 3
+FIRST = 500
+"""So many tickets that filters have left are looked through first."""
 
 _PRESUMED = (0.001, 2, 0.001)
 """So many matches are presumed where none was found: on tickets, in entries, as beginnings. Of the
 first the index's lists are short, of the last they are read whole: to look at all is cheap then."""
 
 _CAST = re.compile(r"(:v\d+)::([\w\[\]]+)")
-_TERM = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
-_BLANKS = str.maketrans(dict.fromkeys(string.punctuation + "\0", " "))
 _NAMED = PGDialect_psycopg2(paramstyle="named")  # type: ignore[no-untyped-call]  # as `db` does
 
 _PREPARE = compiled(
@@ -45,12 +47,11 @@ _PREPARE = compiled(
     """)
 )
 
-# "+ 0": by way of the words alone, never along the tickets. What is on tickets and what is in
-# entries have an index each.
+# What is on tickets and what is in entries have an index each.
 _FIND = """
     SELECT CAST(:tier AS integer) AS at, ticket_id AS id FROM (
         SELECT DISTINCT ticket_id FROM texts
-        WHERE {words} AND ticket_id + 0 >= :low AND ticket_id + 0 < :high
+        WHERE {words}
         ORDER BY ticket_id DESC OFFSET 0) AS matching
     WHERE (CAST(:other AS text) = '' OR NOT EXISTS (
         SELECT FROM texts
@@ -58,6 +59,9 @@ _FIND = """
       {narrowed}
     ORDER BY ticket_id DESC LIMIT :limit
 """
+# "+ 0": by way of the words alone, never along the tickets.
+_BETWEEN = "ticket_id + 0 >= :low AND ticket_id + 0 < :high"
+_AMONG = "ticket_id = ANY(CAST(:ids AS bigint[]))"
 _BY_INDEX = "words @@ CAST(CAST(:has{} AS text) AS tsquery)"
 _ONE_BY_ONE = "ts_match_vq(words, CAST(CAST(:beginning AS text) AS tsquery))"
 _NARROWED = "AND EXISTS (SELECT FROM tickets WHERE tickets.id = matching.ticket_id AND {})"
@@ -65,41 +69,6 @@ _READ = """
     SELECT t.doc, found.id, found.at FROM ({}) AS found JOIN tickets t ON t.id = found.id
     ORDER BY found.id DESC
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """What is looked for, as `to_tsquery` reads it: with whole words; or with all ``others`` and
-    the last one as the beginning of one, if it may be; and what a ticket must not have."""
-
-    whole: str
-    others: str
-    beginning: str
-    without: str
-
-
-def parse(q: str) -> Search | None:
-    """Words, "phrases", -words; None when nothing is looked for."""
-    whole: list[str] = []
-    without: list[str] = []
-    beginning = ""
-    for minus, phrase, word in _TERM.findall(q):
-        term = " ".join((phrase or word).translate(_BLANKS).split())
-        if any(letter.isalnum() for letter in term):
-            (without if minus else whole).append(f"'{term}'")
-            beginning = "" if minus or phrase else _beginning(term)
-    if not whole:
-        return None
-    others = whole[:-1] if beginning else []
-    return Search(" & ".join(whole), " & ".join(others), beginning, " | ".join(without))
-
-
-def _beginning(term: str) -> str:
-    """The term with its last word as the beginning of one; numbers are whole."""
-    *before, last = term.split()
-    if len(last) < SHORTEST_BEGINNING or last.isdigit():
-        return ""
-    return " <-> ".join([*(f"'{word}'" for word in before), f"'{last}':*"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +80,7 @@ class Asked:
     search: Search
     filters: Sequence[Filter]
     within: int | None
+    narrowing: Narrowing
     docs: bool
 
 
@@ -124,7 +94,7 @@ async def page(
     after: Place | None,
 ) -> Page:
     """The next best of the tickets. ``after`` has the tier in place of an order value."""
-    asked = Asked(database, search, filters, within, docs=True)
+    asked = Asked(database, search, filters, within, Narrowing(database, filters), docs=True)
     rows = await _found(asked, limit + 1, after)
     if len(rows) <= limit:
         return Page(rows, None)
@@ -136,7 +106,7 @@ async def best(
     database: Database, search: Search, filters: Sequence[Filter], *, within: int | None
 ) -> list[int]:
     """The ids of the best tickets; one more than `BEST` tells that there are more."""
-    asked = Asked(database, search, filters, within, docs=False)
+    asked = Asked(database, search, filters, within, Narrowing(database, filters), docs=False)
     return [row["id"] for row in await _found(asked, BEST + 1, None)]
 
 
@@ -179,64 +149,110 @@ class _Tier:
     beginning: str = ""
 
 
+class _Slice(NamedTuple):
+    """The tickets from one id to before another, and the mark that their texts have. Without one
+    they are all that there are."""
+
+    mark: str
+    low: int
+    high: int
+
+
 async def _in_tier(asked: Asked, tier: _Tier, below: int, limit: int) -> list[asyncpg.Record]:
-    """The newest tickets with ids ``below``, slice by slice until there are enough."""
-    given = values_of(asked.filters) | {"tier": tier.at, "other": tier.lacks}
-    presumed = _PRESUMED[tier.at]
+    """The newest tickets with ids ``below``, until there are enough."""
+    newest, found = _Slice("", below, below), list[asyncpg.Record]()
+    if not asked.narrowing.to_few:
+        newest = _slice(below, 1)
+        found = await _in_slice(asked, tier, newest, limit, newest=True)
+    if len(found) == limit or not newest.low:
+        return found
+    left, lacking = await asked.narrowing.left(), limit - len(found)
+    if left.few is not None:
+        return found + await _among(
+            asked, tier, [id for id in left.few if id < newest.low], lacking
+        )
+    if left.end is not None and left.end < newest.low:
+        newest = _Slice("", left.end, left.end)
+    return found + await _older(asked, tier, newest, len(found), left.first, lacking)
+
+
+async def _older(
+    asked: Asked, tier: _Tier, newest: _Slice, hits: int, first: int, limit: int
+) -> list[asyncpg.Record]:
+    """Slice by slice, each as large as is enough if there are as many hits as so far: in ``newest``
+    were so many. None has an id before the ``first``."""
     found: list[asyncpg.Record] = []
-    high, bits = below, _enough(1)
-    while high and len(found) < limit:
-        mark, low = _slice(high, bits)
-        statement, words = _texts(asked, tier, mark, newest=high == below)
-        values = given | words | {"low": low, "high": high, "limit": limit - len(found)}
-        found += await asked.database.fetch(statement, **values)
-        high = low
-        bits = _enough((limit - len(found)) * (below - high) / (len(found) or presumed))
+    high, presumed = newest.low, _PRESUMED[tier.at]
+    while high > first and len(found) < limit:
+        seen, lacking = newest.high - high, limit - len(found)
+        of = _slice(high, lacking * seen / (hits + len(found) or presumed))
+        found += await _in_slice(asked, tier, of, lacking, newest=not seen)
+        high = of.low
     return found
 
 
-def _texts(
-    asked: Asked, tier: _Tier, mark: str, *, newest: bool
-) -> tuple[Statement, dict[str, str]]:
+def _slice(high: int, tickets: float) -> _Slice:
+    """The newest tickets before ``high``, so many or somewhat more."""
+    bits = next((bits for bits in SLICE_BITS if 1 << bits >= tickets), None)
+    if bits is None or high <= 1 << bits:
+        return _Slice("", 0, high)
+    last = (high - 1) >> bits
+    return _Slice(f"'={bits}:{last}' | '={bits}:{last - 1}'", (last - 1) << bits, high)
+
+
+async def _in_slice(
+    asked: Asked, tier: _Tier, of: _Slice, limit: int, *, newest: bool
+) -> list[asyncpg.Record]:
     """The index has to read all words that begin so, in all texts, before it finds the first: among
     the newest texts they are looked at one by one, where frequent ones are found."""
-    one_by_one = bool(tier.beginning and mark and newest)
-    words = [mark, *tier.has, "" if one_by_one else tier.beginning]
-    has = [each for each in words if each]
-    statement = _find(
-        shapes_of(asked.filters),
-        len(has),
-        one_by_one=one_by_one,
-        on_tickets=tier.at == 0,
-        docs=asked.docs,
-    )
-    given = {f"has{n}": each for n, each in enumerate(has)}
-    return statement, given | {"beginning": tier.beginning}
+    one_by_one = bool(tier.beginning and of.mark and newest)
+    words = [of.mark, *tier.has, "" if one_by_one else tier.beginning]
+    values = values_of(asked.filters) | {"low": of.low, "high": of.high, "limit": limit}
+    find = _Find(_BETWEEN, shapes_of(asked.filters), one_by_one)
+    return await _ask(asked, tier, find, words, values)
 
 
-def _enough(tickets: float) -> int | None:
-    """Of the slices the smallest with so many tickets; None: only all are enough."""
-    return next((bits for bits in SLICE_BITS if 1 << bits >= tickets), None)
+async def _among(asked: Asked, tier: _Tier, ids: Sequence[int], limit: int) -> list[asyncpg.Record]:
+    """Of these tickets, which pass the filters, the newest first: what is frequent is among the
+    first few, what is rare PostgreSQL rather finds by the words."""
+    found: list[asyncpg.Record] = []
+    for part, newest in ((ids[:FIRST], True), (ids[FIRST:], False)):
+        if part and len(found) < limit:
+            find = _Find(_AMONG, (), one_by_one=newest and bool(tier.beginning))
+            words = [*tier.has, "" if find.one_by_one else tier.beginning]
+            values = {"ids": part, "limit": limit - len(found)}
+            found += await _ask(asked, tier, find, words, values)
+    return found
 
 
-def _slice(high: int, bits: int | None) -> tuple[str, int]:
-    """The newest tickets before ``high``: the mark of their texts, and the first id of them."""
-    if bits is None or high <= 1 << bits:
-        return "", 0
-    last = (high - 1) >> bits
-    return f"'={bits}:{last}' | '={bits}:{last - 1}'", (last - 1) << bits
+class _Find(NamedTuple):
+    """Where is looked, past which filters, and whether texts are looked at one by one for how
+    their words begin."""
+
+    where: str
+    shapes: Shapes
+    one_by_one: bool
+
+
+async def _ask(
+    asked: Asked, tier: _Tier, find: _Find, words: Sequence[str], values: Mapping[str, Any]
+) -> list[asyncpg.Record]:
+    has = {f"has{n}": each for n, each in enumerate(filter(None, words))}
+    statement = _statement(find, len(has), on_tickets=tier.at == 0, docs=asked.docs)
+    given = {"tier": tier.at, "other": tier.lacks, "beginning": tier.beginning}
+    return await asked.database.fetch(statement, **given, **has, **values)
 
 
 @lru_cache(maxsize=1024)
-def _find(shapes: Shapes, has: int, *, one_by_one: bool, on_tickets: bool, docs: bool) -> Statement:
+def _statement(find: _Find, has: int, *, on_tickets: bool, docs: bool) -> Statement:
     words = ["id < 0" if on_tickets else "id > 0", *(_BY_INDEX.format(n) for n in range(has))]
-    words += [_ONE_BY_ONE] if one_by_one else []
+    words += [_ONE_BY_ONE] if find.one_by_one else []
     narrowed = ""
-    if shapes:
-        where = str(and_(*conditions(TICKETS, shapes)).compile(dialect=_NAMED))
+    if find.shapes:
+        where = str(and_(*conditions(TICKETS, find.shapes)).compile(dialect=_NAMED))
         narrowed = _NARROWED.format(_CAST.sub(r"CAST(\1 AS \2)", where))
-    find = _FIND.format(narrowed=narrowed, words=" AND ".join(words))
-    return compiled(text(_READ.format(find) if docs else find))
+    some = _FIND.format(narrowed=narrowed, words=" AND ".join([find.where, *words]))
+    return compiled(text(_READ.format(some) if docs else some))
 
 
 def _seen(filters: Sequence[Filter], within: int | None) -> str:
