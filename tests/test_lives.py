@@ -29,6 +29,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from lives import Desk, Entry, Refused, Ticket, last_reply
+from whole import NO_BUDGETS
 
 from deskwire import db
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
@@ -119,6 +120,7 @@ class Server:
         for name in ("Bob", "Carol"):
             agent = {"name": name, "email": f"{name}@example.com"}
             self.agents.append(self.made("/agents", agent)["id"])
+        assert self.ask("PATCH", "/settings", NO_BUDGETS, If_Match='"1"')[0] == 200
         bobs = {"name": "Bob", "scopes": ["admin"], "agent_id": self.agents[0]}
         self._key = self.made("/keys", bobs)["key"]
 
