@@ -6,9 +6,11 @@ What fails is told to the caller of a request, tried again later, or parked with
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
 from uuid import UUID
@@ -90,6 +92,7 @@ class Consumer:
         self._outbox = outbox
         self._dead = DeadLetters(outbox.database, queue.name)
         self._suspects: set[UUID] = set()
+        self._timer = lru_cache(partial(HANDLER.labels, queue.name))
 
     @asynccontextmanager
     async def running(self, broker: Broker, drain: float) -> AsyncIterator[None]:
@@ -145,7 +148,7 @@ class Consumer:
             handler = self._handlers.get(type(message))
             if handler is None:
                 raise UnknownMessage(f"{self._queue.name} does not take {envelope.type}")
-            with HANDLER.labels(self._queue.name, envelope.type).time():
+            with self._timer(envelope.type).time():
                 reply = await _called(handler, message, tx)
         if delivery.reply is None:
             return Handled(None, None)
@@ -166,13 +169,16 @@ class Consumer:
 
     async def _settle(self, batch: Sequence[Delivery], handled: Mapping[Any, Handled]) -> None:
         answered = set()
+        results: Counter[str] = Counter()
         for delivery in batch:
             outcome = handled[delivery.envelope.id]
             repeated = outcome.replayed or delivery.envelope.id in answered
             answered.add(delivery.envelope.id)
-            self._count("duplicate" if repeated else "handled")
+            results["duplicate" if repeated else "handled"] += 1
             if delivery.reply is not None:
                 await delivery.reply(_answer(delivery.envelope, outcome, repeated=repeated))
+        for result, count in results.items():
+            self._count(result, count)
 
     async def _alone(self, delivery: Delivery) -> None:
         """One message to its end: handled, refused, put off or parked."""
@@ -249,8 +255,8 @@ class Consumer:
             later = RETRY_SECONDS[attempt - 1] if attempt <= len(RETRY_SECONDS) else None
             await self._dead.put_off(envelope, cause_of(error), attempt, later)
 
-    def _count(self, result: str) -> None:
-        MESSAGES.labels(self._queue.name, result).inc()
+    def _count(self, result: str, messages: int = 1) -> None:
+        MESSAGES.labels(self._queue.name, result).inc(messages)
 
 
 async def _called(handler: Handler, message: Message, tx: Transaction) -> BaseModel | None:
@@ -267,13 +273,14 @@ async def _called(handler: Handler, message: Message, tx: Transaction) -> BaseMo
 def _handling(envelope: Envelope) -> Iterator[None]:
     """What is emitted and logged meanwhile is known to come of this message."""
     token = current.set(envelope)
-    with structlog.contextvars.bound_contextvars(
+    bound = structlog.contextvars.bind_contextvars(
         message_id=str(envelope.id), type=envelope.type, trace_id=envelope.traceparent[3:35]
-    ):
-        try:
-            yield
-        finally:
-            current.reset(token)
+    )
+    try:
+        yield
+    finally:
+        structlog.contextvars.reset_contextvars(**bound)
+        current.reset(token)
 
 
 def _fingerprint(envelope: Envelope) -> bytes:
