@@ -125,10 +125,10 @@ TAKE = compiled(
         subject = i.subject, reason = i.reason, parts = i.parts, received_at = now(),
         claimed_at = NULL,
         version = version + 1,
-        state = CASE WHEN first.mail_id IS NULL AND NOT EXISTS (
+        state = CASE WHEN i.id IN (SELECT mail_id FROM first) OR EXISTS (
                 SELECT FROM originals o WHERE o.sha256 = i.sha256 AND o.mail_id = i.id)
-            THEN 'duplicate' ELSE 'received' END
-    FROM incoming i LEFT JOIN first ON first.mail_id = i.id
+            THEN 'received' ELSE 'duplicate' END
+    FROM incoming i
     WHERE mails.id = i.id AND mails.state IN ('fetching', 'failed')
     RETURNING {DOCUMENT}, mails.accepted, mails.client_id
     """)
