@@ -32,7 +32,7 @@ _WORDS = {
 
 def field(error: Mapping[str, Any]) -> str:
     """Where it is: `tags.0`. What should tell kinds of bodies apart is told as the field it is."""
-    place = [str(part) for part in error["loc"]]
+    place = [str(part) for part in error["loc"] if part != "[key]"]
     if error["type"].startswith("union_tag_"):
         place.append(error["ctx"]["discriminator"].strip("'"))
     return ".".join(place[1:]) if len(place) > 1 else place[0]
