@@ -39,6 +39,9 @@ WARM, ROUNDS = 50, 200
 AT_ONCE = 50
 """As many as the consumer takes into one transaction."""
 
+HOURS = (4, 8, 48, 72)
+"""Until a ticket is to be answered or solved, its client is reminded, it is closed."""
+
 BURST = 10_000
 SCHEDULERS = 2
 
@@ -110,7 +113,8 @@ class Armed:
 
 
 def _soon() -> datetime:
-    return datetime.now(UTC) + timedelta(days=random.uniform(1, 30))
+    """As what tickets wait for: hours that settings have, from now on."""
+    return datetime.now(UTC) + timedelta(hours=random.choice(HOURS))
 
 
 async def _milliseconds(work: Callable[[], Awaitable[None]]) -> float:
@@ -189,7 +193,9 @@ async def lateness(server: str, armed: int, broker_url: str) -> None:
             kind: await database.pool.fetch(statement, SPREAD[kind], SPREAD_SECONDS)
             for kind, statement in DUE.items()
         }
-        await asyncio.sleep(SPREAD_SECONDS + 5)
+        async with asyncio.timeout(3 * SPREAD_SECONDS):
+            while any(len(arrived[kind]) < SPREAD[kind] for kind in DUE):
+                await asyncio.sleep(0.5)
     for kind, rows in due.items():
         late = [arrived[kind][row["id"]] - row["at"].timestamp() for row in rows]
         points = [median(late), quantiles(late, n=100)[98], max(late)]

@@ -174,11 +174,13 @@ SET_ALARMS = compiled(
 
 RINGING = 500
 
+# By where they are, so that none is looked for twice. One that was set off at this moment is where
+# this statement does not see it, and rings by the next.
 RING = compiled(
     text(f"""
-    DELETE FROM alarms WHERE ticket_id IN (
-        SELECT ticket_id FROM alarms WHERE at <= now()
-        ORDER BY at LIMIT {RINGING} FOR UPDATE SKIP LOCKED)
+    DELETE FROM alarms WHERE ctid = ANY(ARRAY(
+        SELECT ctid FROM alarms WHERE at <= now()
+        ORDER BY at LIMIT {RINGING} FOR UPDATE SKIP LOCKED))
     RETURNING ticket_id, at
     """)
 )
