@@ -304,6 +304,16 @@ async def test_many_mails_go_out_once_each(desk: Desk, smtp_server: Smtp) -> Non
     assert sorted(recipients(smtp_server)) == sorted(team)
 
 
+async def test_a_thousand_recipients_get_one_mail_each(database_url: str, tmp_path: Path) -> None:
+    watchers = [f"person{number}@client.test" for number in range(1000)]
+    async with desk_of(settings(database_url, f"maildir:{tmp_path}/out")) as desk:
+        await desk.tell(replied(watchers=watchers))
+        await desk.state("sent", count=1001)
+        told = [parsed(file.read_bytes())["To"] for file in (tmp_path / "out" / "new").iterdir()]
+        assert sorted(told) == sorted(["Alice <alice@client.test>", *watchers])
+        assert {row["attempts"] for row in await desk.rows()} == {1}
+
+
 async def test_operators_see_and_repeat_deliveries(desk: Desk, smtp_server: Smtp) -> None:
     answers = iter(["550 no", None, None])
     smtp_server.script = lambda command, _: next(answers) if command == "DATA" else None

@@ -8,7 +8,7 @@ import asyncio
 import ssl
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from notify_svc.sender import session, smtp
 from notify_svc.sender.smtp import SmtpServer
 
 LETTER = Letter("1.deskwire", "support@example.com", "ann@client.test", b"Subject: x\r\n\r\nHi\r\n")
-FINE: Mapping[str, str] = {
+FINE: dict[str, str] = {
     "": "220 mx.example.com",
     "EHLO": "250 mx.example.com",
     "MAIL": "250 2.1.0 ok",
@@ -102,13 +102,18 @@ class Faulty:
 
 @asynccontextmanager
 async def faulty(
-    answers: Answers, *, pause: float = 0, hello: str = PIPELINING, per_minute: int | None = None
+    answers: Answers,
+    *,
+    pause: float = 0,
+    hello: str = PIPELINING,
+    login: str = "",
+    per_minute: int | None = None,
 ) -> AsyncIterator[tuple[Faulty, SmtpServer]]:
     server = Faulty(answers, pause=pause, hello=hello)
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     port = listening.sockets[0].getsockname()[1]
     try:
-        url = f"smtp://127.0.0.1:{port}"
+        url = f"smtp://{login}127.0.0.1:{port}"
         yield server, SmtpServer(url, helo="example.com", per_minute=per_minute)
     finally:
         listening.close()
@@ -289,6 +294,37 @@ async def test_a_server_that_says_it_is_closing_is_left_alone() -> None:
         results = [await line.send(LETTER) for line in lines]
         assert {type(result) for result in results} == {Unreachable}
         assert server.connections < 10, "the others were not even tried"
+
+
+async def test_who_offers_encryption_and_refuses_it_gets_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Neither mail nor password."""
+    monkeypatch.setattr(smtp, "_is_loopback", lambda _host: False)
+    monkeypatch.setitem(FINE, "STAR", "454 4.7.0 TLS not available")
+    async with faulty(always("NOOP", ""), hello="250-mx\r\n250-STARTTLS\r\n250 AUTH PLAIN") as (
+        server,
+        url,
+    ):
+        result = await url.line().send(LETTER)
+        assert result == Unreachable("454 4.7.0 TLS not available")
+        assert [told.partition(" ")[0] for told in server.commands] == ["", "EHLO", "STAR"]
+
+
+async def test_a_login_that_ends_between_two_mails_is_made_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(FINE, "AUTH", "235 2.7.0 welcome")
+    hello = "250-mx\r\n250-PIPELINING\r\n250 AUTH PLAIN"
+
+    def answers(command: str, before: int) -> str | None:
+        return "530 5.7.0 login first" if command == "MAIL" and before == 1 else None
+
+    async with faulty(answers, hello=hello, login="me:secret@") as (server, url):
+        line = url.line()
+        assert [await line.send(LETTER) for _ in range(3)] == [TAKEN] * 3
+        assert (server.connections, server.commands.count("AUTH 235")) == (2, 2)
+        await line.rest()
 
 
 @pytest.fixture(scope="module")
