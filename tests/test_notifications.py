@@ -125,6 +125,61 @@ async def test_the_client_hears_that_it_is_on_hold_and_goes_on(desk: Desk) -> No
     assert desk.subjects_to("wim@client.test") == expected
 
 
+async def issued(desk: Desk, **settings: Any) -> str:
+    """The reference of an invoice that was issued for an hour of work."""
+    seller = {"seller": {"name": "Example IT", "address": "1 Example Street"}}
+    known = (await desk.running.api("GET", "/settings")).headers["etag"]
+    told = await desk.running.api("PATCH", "/settings", seller | settings, If_Match=known)
+    assert told.status == 200, told.body
+    rate = {"rate": {"amount": "90.00", "currency": "EUR"}, "language": "de"}
+    client = f"/clients/{desk.running.client_id}"
+    assert (await desk.running.api("PATCH", client, rate)).status == 200
+    place = await desk.ticket(billable=True)
+    await desk.running.created(f"{place}/time", {"agent_id": desk.ann, "seconds": 3600})
+    draft = await desk.running.created(f"{place}/invoice", {})
+    done = await desk.running.api("POST", f"/invoices/{draft['id']}/issue")
+    assert done.status == 200, done.body
+    return str(done.json["reference"])
+
+
+async def test_an_invoice_goes_to_those_who_are_to_pay_it(desk: Desk) -> None:
+    ids = [
+        (await desk.running.created("/contacts", contact | {"client_id": desk.running.client_id}))[
+            "id"
+        ]
+        for contact in (
+            {"name": "pay", "email": "pay@client.test", "billing": True},
+            {"name": "idle", "email": "idle@client.test"},
+            {"name": "old", "email": "old@client.test", "billing": True},
+        )
+    ]
+    assert (await desk.running.api("POST", f"/contacts/{ids[-1]}/archive")).status == 200
+    reference = await issued(desk, invoice_mails=True)
+    sent = await desk.mail_to("pay@client.test", "Rechnung")
+    assert sent["Subject"] == f"Rechnung {reference}"
+    body = sent.get_body(("plain",))
+    assert body is not None
+    assert "90,00\xa0€" in body.get_content()
+    link = re.search(r"https://desk\.example\.com(/invoice/\S+)", body.get_content())
+    assert link is not None
+    address = f"http://127.0.0.1:{desk.running.told['port']}{link[1]}"
+    with await asyncio.to_thread(urllib.request.urlopen, address) as answer:
+        assert answer.read().startswith(b"%PDF")
+    await desk.running.settled()
+    told = {recipient for taken in desk.smtp.mails for recipient in taken.recipients}
+    assert not told & {"idle@client.test", "old@client.test"}
+    deliveries = [one for one in await desk.outbound("limit=200") if one["template"] == "invoice"]
+    assert [one["recipient"] for one in deliveries] == ["pay@client.test"]
+
+
+async def test_invoices_are_not_sent_unless_the_settings_say_so(desk: Desk) -> None:
+    contact = {"client_id": desk.running.client_id, "name": "pay", "email": "pay@client.test"}
+    await desk.running.created("/contacts", contact | {"billing": True})
+    await issued(desk)
+    await desk.running.settled()
+    assert desk.subjects_to("pay@client.test") == []
+
+
 async def test_no_feedback_is_asked_for_where_it_is_not_wanted(desk: Desk) -> None:
     settings = f"/clients/{desk.running.client_id}/settings"
     version = (await desk.running.api("GET", settings)).headers["etag"]

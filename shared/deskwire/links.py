@@ -47,12 +47,20 @@ class FileLink(NamedTuple):
     language: str
 
 
-AnyLink = FeedbackLink | WatcherLink | DigestLink | FileLink
+class InvoiceLink(NamedTuple):
+    """An invoice can be fetched as PDF."""
+
+    invoice_id: int
+    language: str
+
+
+AnyLink = FeedbackLink | WatcherLink | DigestLink | FileLink | InvoiceLink
 PURPOSES: dict[type, str] = {
     FeedbackLink: "feedback",
     WatcherLink: "unwatch",
     DigestLink: "unsubscribe",
     FileLink: "file",
+    InvoiceLink: "invoice",
 }
 
 Claim = TypeVar("Claim", bound=AnyLink)

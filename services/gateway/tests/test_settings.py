@@ -122,6 +122,7 @@ FULL = {
     "tax_rate": "9.975",
     "time_rounding": {"rule": "nearest", "minutes": 15},
     "invoice_lines": "entry",
+    "invoice_mails": True,
 }
 
 

@@ -4,18 +4,21 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, get_datetime_format
+from babel.numbers import format_currency
 from markupsafe import Markup
 
 from deskwire.contracts.mail import DELIMITER_END, DELIMITER_START, Body
 from deskwire.html import clean_html, clean_text, html_of
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
+    Bill,
     Digest,
     DigestItem,
     Mail,
@@ -57,6 +60,8 @@ def contents(
     values: Values = {"sender_name": sender_name, "language": said.language, **links}
     if isinstance(mail.notice, Digest):
         values |= _of_digest(mail.notice, wording, ticket_url)
+    elif isinstance(mail.notice, Bill):
+        values |= _of_bill(mail.notice, said.language) | {"link": links["invoice"]}
     else:
         values |= _of_notice(mail, mail.notice, said, sender_name, ticket_url)
     subject = one_line(said.say("subject", values))
@@ -147,6 +152,21 @@ def _html(body: Body) -> Markup:
     """Cleaned here once more, whatever the ticket holds; pictures would need their attachments."""
     html = body.html or html_of(clean_text(body.text).strip())
     return Markup(clean_html(_IMAGE.sub("", html)))  # noqa: S704  # cleaned in this line
+
+
+# --- invoices
+
+
+def _of_bill(bill: Bill, language: str) -> Values:
+    total = format_currency(Decimal(bill.total.amount), bill.total.currency, locale=language)
+    return {
+        "reference": bill.reference,
+        "client": one_line(bill.client),
+        "to_name": one_line(bill.to_name),
+        "total": total,
+        "due": format_date(bill.due, "long", locale=language),
+        "delimiter": "",
+    }
 
 
 # --- digests

@@ -4,8 +4,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from deskwire.links import AnyLink, DigestLink, FeedbackLink, FileLink, Links, WatcherLink
-from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, Mail, Notice
+from deskwire.links import (
+    AnyLink,
+    DigestLink,
+    FeedbackLink,
+    FileLink,
+    InvoiceLink,
+    Links,
+    WatcherLink,
+)
+from notify_svc.domain.mails import CLIENT_TEMPLATES, Bill, Digest, Mail, Notice
 from notify_svc.mime import one_line
 
 FEEDBACK_DAYS = 90
@@ -17,6 +25,10 @@ UNSUBSCRIBE_DAYS = 2 * 365
 
 FILE_DAYS = 30
 """So long can be fetched what did not go along with its mail."""
+
+
+INVOICE_DAYS = 365
+"""So long can be fetched what was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +49,14 @@ class MailLinks:
         return {
             "fetch": self._files(mail, created_at),
             "days": FILE_DAYS,
+            "invoice": self._url(_invoice(mail.notice), created_at, INVOICE_DAYS),
             "feedback": self._url(_feedback(mail.notice), created_at, FEEDBACK_DAYS),
             "unsubscribe": self._url(_unsubscribe(mail), created_at, UNSUBSCRIBE_DAYS),
         }
 
     def _files(self, mail: Mail, created_at: datetime) -> list[tuple[str, str]]:
         notice = mail.notice
-        if self.maker is None or isinstance(notice, Digest):
+        if self.maker is None or not isinstance(notice, Notice):
             return []
         left = notice.files if mail.template in CLIENT_TEMPLATES else ()
         claims = ((each.name, FileLink(each.id, notice.language)) for each in left)
@@ -55,8 +68,12 @@ class MailLinks:
         return self.maker.url(claim, created_at + timedelta(days=days))
 
 
-def _feedback(notice: Notice | Digest) -> FeedbackLink | None:
-    if isinstance(notice, Digest) or notice.asked is None:
+def _invoice(notice: Notice | Digest | Bill) -> InvoiceLink | None:
+    return InvoiceLink(notice.invoice_id, notice.language) if isinstance(notice, Bill) else None
+
+
+def _feedback(notice: Notice | Digest | Bill) -> FeedbackLink | None:
+    if not isinstance(notice, Notice) or notice.asked is None:
         return None
     return FeedbackLink(notice.ticket_id, notice.asked, notice.language)
 
@@ -67,6 +84,6 @@ def _unsubscribe(mail: Mail) -> WatcherLink | DigestLink | None:
         if notice.agent_id is None:  # of an earlier version
             return None
         return DigestLink(notice.agent_id, notice.every, notice.language)
-    if not notice.watches:
+    if not isinstance(notice, Notice) or not notice.watches:
         return None
     return WatcherLink(notice.ticket_id, mail.recipient, notice.reference, notice.language)

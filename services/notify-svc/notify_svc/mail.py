@@ -15,7 +15,7 @@ from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
 from notify_svc.contents import Contents, contents
 from notify_svc.dkim import SigningKey, signed
-from notify_svc.domain.mails import Digest, Mail, Notice, Template
+from notify_svc.domain.mails import Bill, Digest, Mail, Notice, Template
 from notify_svc.linking import MailLinks
 from notify_svc.mime import File, field, mailbox, message, one_line, words
 from notify_svc.settings import Settings
@@ -63,13 +63,13 @@ class Letterhead:
             keys=settings.dkim,
         )
 
-    def reply_to(self, notice: Notice | Digest) -> str:
-        if not self.plus_addressing or isinstance(notice, Digest):
+    def reply_to(self, notice: Notice | Digest | Bill) -> str:
+        if not self.plus_addressing or not isinstance(notice, Notice):
             return self.reply_address
         local, _, domain = self.reply_address.rpartition("@")
         return f"{local}+{notice.token}@{domain}"
 
-    def envelope_sender(self, notice: Notice | Digest) -> str:
+    def envelope_sender(self, notice: Notice | Digest | Bill) -> str:
         """Where bounces go: by the token in it one is known as that of a mail of ours, whatever is
         in it. Only in the domain of the From, for which servers look (RFC 7489 section 3.1.2)."""
         of_reply, of_from = (each.rpartition("@")[2] for each in (self.reply_address, self.address))

@@ -6,9 +6,17 @@ from typing import Any, get_args
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentEvent
-from deskwire.contracts.people import Person
+from deskwire.contracts.people import Money, Person
 from deskwire.contracts.tickets import StoredFile
-from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, DigestItem, Mail, Notice, Template
+from notify_svc.domain.mails import (
+    CLIENT_TEMPLATES,
+    Bill,
+    Digest,
+    DigestItem,
+    Mail,
+    Notice,
+    Template,
+)
 from notify_svc.domain.rules import RULES
 
 TOKEN = "e2-abcdefgh23456722"  # noqa: S105  # a made-up one, of no use to anybody
@@ -40,10 +48,11 @@ def samples(language: str) -> Iterator[tuple[str, Mail]]:
     large = StoredFile(id=7, name="floor plan.pdf", size=30_000_000, type="x/y", blob_id="")
     with_file = _notice("public-reply", "", language).model_copy(update={"files": (large,)})
     yield "public-reply-large-file", _mail("public-reply", with_file)
+    yield "invoice", _mail("invoice", _bill(language))
     yield "digest", _mail("digest", _digest(language))
 
 
-def _mail(template: Template, said: Notice | Digest) -> Mail:
+def _mail(template: Template, said: Notice | Digest | Bill) -> Mail:
     to = "ann@acme.example" if template in CLIENT_TEMPLATES else "bob@example.com"
     return Mail("sample", template, to, f"<{template}.{TOKEN}@example.com>", said)
 
@@ -73,6 +82,18 @@ def _notice(template: Template, variant: str, language: str) -> Notice:
         body=REPLY if variant == "replied" else text,
         token=TOKEN,
         **values,
+    )
+
+
+def _bill(language: str) -> Bill:
+    return Bill(
+        invoice_id=7,
+        reference="INV-7",
+        client="Acme Bakery",
+        total=Money(amount="1190.00", currency="EUR"),
+        due=(NOW + timedelta(days=30)).date(),
+        to_name="Ann Baker",
+        language=language,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 from deskwire.contracts.base import Command, Document, Event
 from deskwire.contracts.people import Actor, Author, Money, Named
 from deskwire.contracts.settings import InvoiceLines, Seller
-from deskwire.contracts.tickets import Ticket
+from deskwire.contracts.tickets import MailSender, Ticket
 
 InvoiceState = Literal["draft", "issued", "void"]
 
@@ -142,7 +142,25 @@ class InvoiceDrafted(InvoiceEvent, name="invoice.drafted.v1"):
     """There is a new draft."""
 
 
+class InvoiceReader(Document):
+    """Whom an invoice is sent to. ``language`` is what they read."""
+
+    name: str
+    email: str
+    language: str
+
+
+class InvoiceMail(Document):
+    """Who gets an invoice by mail, and who that comes from."""
+
+    to: tuple[InvoiceReader, ...]
+    message_id: str
+    sender: MailSender = MailSender()
+
+
 class InvoiceChanged(InvoiceEvent, name="invoice.changed.v1"):
-    """``what`` was done to it; None: it is told anew."""
+    """``what`` was done to it; None: it is told anew. ``mail``: it is to be sent."""
+
+    mail: InvoiceMail | None = None
 
     what: Literal["added", "issued", "void"] | None = None

@@ -140,7 +140,8 @@ class PolicySettings(Document):
     client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
     what the reminder says (None: what its template says). ``tickets_billable``: new tickets that do
     not say otherwise. ``tax_rate``: percent of what is invoiced. ``invoice_lines``: one for each
-    ticket, or for each time entry.
+    ticket, or for each time entry. ``invoice_mails``: the
+    client's contacts for billing get each invoice that is issued.
     """
 
     client_notifications: bool = True
@@ -159,6 +160,7 @@ class PolicySettings(Document):
     tax_rate: str = "0"
     time_rounding: TimeRounding = TimeRounding()
     invoice_lines: InvoiceLines = "ticket"
+    invoice_mails: bool = False
 
     def is_off(self, day: date) -> bool:
         """Whether it is a holiday, or a day without hours of work."""
@@ -189,6 +191,7 @@ class PolicyChanges(Changes):
     tax_rate: str | None = None
     time_rounding: TimeRounding | None = None
     invoice_lines: InvoiceLines | None = None
+    invoice_mails: bool | None = None
 
 
 class SettingChanges(PolicyChanges):

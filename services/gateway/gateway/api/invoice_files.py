@@ -77,7 +77,11 @@ async def print_invoice(request: Request, invoice_id: int) -> Response:
     headers = {"ETag": f'"{row["version"]}"', "Cache-Control": "private, no-cache"}
     if matches(request.headers.get("if-none-match", ""), row["version"]):
         return Response(status_code=304, headers=headers)
-    invoice = Invoice.model_validate_json(row["doc"])
+    return await printed(row["doc"], headers)
+
+
+async def printed(doc: str, headers: dict[str, str]) -> Response:
+    invoice = Invoice.model_validate_json(doc)
     page = await asyncio.get_running_loop().run_in_executor(PRINTER, _printed, invoice)
     headers["Content-Disposition"] = disposition(f"{invoice.reference}.pdf")
     return PdfResponse(page, headers=headers)

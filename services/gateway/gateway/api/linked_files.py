@@ -1,13 +1,14 @@
-"""Files that were too large for a mail, for whoever got the mail."""
+"""Files and invoices, for whoever got the mail that they are for."""
 
 from fastapi import Request, Response
 
-from deskwire.links import FileLink
+from deskwire.links import FileLink, InvoiceLink
 from gateway.api import linked
 from gateway.api.attachments import served
+from gateway.api.invoice_files import printed
 from gateway.api.linked import Refused
 from gateway.api.services import services
-from gateway.readmodel import reading
+from gateway.readmodel import invoices, reading
 
 
 async def fetch(request: Request, link: FileLink) -> Response:
@@ -19,4 +20,14 @@ async def fetch(request: Request, link: FileLink) -> Response:
     return await served(request, file)
 
 
-routes = [linked.route(FileLink, fetch, ["GET"])]
+async def fetch_invoice(request: Request, link: InvoiceLink) -> Response:
+    row = await invoices.invoice(services(request).database, link.invoice_id, None)
+    if row is None:
+        raise Refused(404)
+    return await printed(row["doc"], {})
+
+
+routes = [
+    linked.route(FileLink, fetch, ["GET"]),
+    linked.route(InvoiceLink, fetch_invoice, ["GET"]),
+]

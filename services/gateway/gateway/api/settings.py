@@ -177,6 +177,9 @@ class PolicyChange(RequestBody):
     )
     tax_rate: Percent | None = Field(None, description="percent of what is invoiced")
     time_rounding: Rounding | None = None
+    invoice_mails: bool | None = Field(
+        None, description="contacts for billing get each invoice that is issued by mail"
+    )
     invoice_lines: InvoiceLines | None = Field(
         None, description="one for each; those of entries show the client their notes"
     )

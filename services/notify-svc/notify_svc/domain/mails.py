@@ -1,13 +1,15 @@
 """What a mail is: which one, to whom, and all that it says."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal, get_args
 
 from deskwire.contracts.base import Document
+from deskwire.contracts.invoices import InvoiceChanged
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentEvent, Telling
-from deskwire.contracts.people import Author, Person
+from deskwire.contracts.people import Author, Money, Person
 from deskwire.contracts.tickets import (
     Entry,
     HistoryItem,
@@ -28,7 +30,7 @@ from notify_svc.domain.agents import Agent
 ClientTemplate = Literal[
     "ticket-created", "public-reply", "status-changed", "chaser", "ticket-closed", "ticket-merged"
 ]
-Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest"]
+Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest", "invoice"]
 
 CLIENT_TEMPLATES: frozenset[Template] = frozenset(get_args(ClientTemplate))
 
@@ -101,6 +103,19 @@ class Digest(Document):
     items: tuple[DigestItem, ...] = ()
 
 
+class Bill(Document):
+    """An invoice that one person is told of."""
+
+    invoice_id: int
+    reference: str
+    client: str
+    total: Money
+    due: date
+    to_name: str = ""
+    language: str = "en"
+    sender: MailSender = MailSender()
+
+
 @dataclass(frozen=True, slots=True)
 class Mail:
     """One mail to one recipient. It exists once for what it is about, whatever is told twice.
@@ -113,7 +128,7 @@ class Mail:
     template: Template
     recipient: str
     message_id: str
-    notice: Notice | Digest
+    notice: Notice | Digest | Bill
     agent_id: int | None = None
 
     def saying(self, **values: Any) -> "Mail":
@@ -206,3 +221,23 @@ def digest(mail: Mail, agent: Agent, every: Telling, due: datetime) -> Mail:
         notice=said,
         agent_id=agent.id,
     )
+
+
+def bills(event: InvoiceChanged) -> Iterator[Mail]:
+    """The mails that an invoice is sent by."""
+    if event.mail is None:
+        return
+    invoice = event.invoice
+    for reader in event.mail.to:
+        said = Bill(
+            invoice_id=invoice.id,
+            reference=invoice.reference,
+            client=invoice.client.name,
+            total=invoice.total,
+            due=invoice.due,
+            to_name=reader.name,
+            language=reader.language,
+            sender=event.mail.sender,
+        )
+        about = f"invoice:{invoice.id}"
+        yield Mail(about, "invoice", reader.email, event.mail.message_id, said)

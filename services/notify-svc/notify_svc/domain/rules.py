@@ -67,8 +67,8 @@ from notify_svc.domain.events import (
 )
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
-    Digest,
     Mail,
+    Notice,
     Template,
     Told,
     about,
@@ -255,7 +255,7 @@ def _language(template: Template, thread: MailThread, agent: Agent | None) -> st
 def undelivered(mail: Mail, delivery: Delivery) -> Mail | None:
     """What the ticket's agent is told when a mail to the client's people is not going out."""
     notice = mail.notice
-    if mail.template not in CLIENT_TEMPLATES or isinstance(notice, Digest):
+    if mail.template not in CLIENT_TEMPLATES or not isinstance(notice, Notice):
         return None
     agent = notice.assignee
     if agent is None or agent.email is None:

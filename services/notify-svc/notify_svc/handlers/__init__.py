@@ -23,6 +23,11 @@ async def tell(event: Told, tx: Transaction) -> None:
     webhooks.queue_webhooks(event, tx)
 
 
+async def tell_of_invoice(event: InvoiceChanged, tx: Transaction) -> None:
+    mails.queue_bills(event, tx)
+    await webhooks.tell_of_invoice(event, tx)
+
+
 def handlers(*, private_webhooks: bool) -> Handlers:
     return {
         tickets.TicketOpened: tell,
@@ -34,7 +39,7 @@ def handlers(*, private_webhooks: bool) -> Handlers:
         tickets.TicketMerged: tell,
         tickets.TicketRated: tell,
         InvoiceDrafted: webhooks.tell_of_invoice,
-        InvoiceChanged: webhooks.tell_of_invoice,
+        InvoiceChanged: tell_of_invoice,
         AgentChanged: agents.keep_agent,
         MailBounced: mails.note_bounce,
         contracts.SetAgentNotifications: agents.set_notifications,

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import cast
 
+from deskwire.contracts.invoices import InvoiceChanged
 from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.notifications import (
     AgentEvent,
@@ -17,7 +18,7 @@ from deskwire.messaging.outbox import Transaction
 from notify_svc.domain import rules
 from notify_svc.domain.agents import Agent, Agents, Later, plan
 from notify_svc.domain.attempts import never_arrives
-from notify_svc.domain.mails import Mail, Notice, Told, digest
+from notify_svc.domain.mails import Mail, Notice, Told, bills, digest
 from notify_svc.store import agents, deliveries, digests, suppressions
 
 
@@ -25,6 +26,11 @@ async def queue_mails(event: Told, tx: Transaction) -> None:
     known = await agents.agents(tx, *rules.asked_for(event))
     for mail in rules.mails(event, known):
         await queue(mail, known, tx)
+
+
+def queue_bills(event: InvoiceChanged, tx: Transaction) -> None:
+    for mail in bills(event):
+        _append(mail, None, tx)
 
 
 async def queue_for_agents(mails: Sequence[Mail], tx: Transaction) -> None:

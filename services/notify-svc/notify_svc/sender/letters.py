@@ -36,6 +36,8 @@ class Writer:
         if isinstance(mail.notice, Digest):
             items = await digests.items(self._database, claimed.id)
             return await self._in_thread(claimed, mail.saying(items=items))
+        if not isinstance(mail.notice, Notice):
+            return self._written(claimed, mail)
         fitting = self._fitting(mail, mail.notice)
         if mail.notice.body.blob_id is None and not fitting:
             return self._written(claimed, mail)

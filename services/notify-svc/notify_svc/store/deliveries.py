@@ -15,7 +15,7 @@ from deskwire.db import Database, compiled
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction
 from notify_svc.domain.attempts import REPEATS, Verdict
-from notify_svc.domain.mails import Digest, Mail, Notice, Template
+from notify_svc.domain.mails import Bill, Digest, Mail, Notice, Template
 
 SHARE = 8
 
@@ -172,6 +172,9 @@ AGAIN = compiled(
 STATE = compiled(text("SELECT state FROM deliveries WHERE id = :id"))
 
 
+KINDS_OF_NOTICES: dict[str, type[Notice | Digest | Bill]] = {"digest": Digest, "invoice": Bill}
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
     """A delivery in the hand of a sender. ``age`` in seconds since it was queued; ``suppressed``:
@@ -192,7 +195,7 @@ class Claimed:
     @property
     def mail(self) -> Mail:
         """Raises `ValueError` when the row's context is of another time."""
-        kind = Digest if self.template == "digest" else Notice
+        kind = KINDS_OF_NOTICES.get(self.template, Notice)
         said = kind.model_validate_json(self.context)
         return Mail(self.about, self.template, self.recipient, self.message_id, said)
 

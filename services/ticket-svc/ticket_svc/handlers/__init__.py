@@ -70,7 +70,7 @@ def handlers(signer: Signer) -> Handlers:
         time_contracts.StopTimer: timekeeping.stop_timer,
         invoice_contracts.InvoiceTicket: invoicing.invoice_ticket,
         invoice_contracts.InvoiceClient: invoicing.invoice_client,
-        invoice_contracts.IssueInvoice: invoicing.issue_invoice,
+        invoice_contracts.IssueInvoice: partial(invoicing.issue_invoice, signer),
         invoice_contracts.VoidInvoice: invoicing.void_invoice,
         settings_contracts.UpdateSettings: settings.update_settings,
         settings_contracts.UpdateClientSettings: settings.update_client_settings,

@@ -5,14 +5,15 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from deskwire.contracts import invoices as contracts
-from deskwire.contracts.invoices import DraftedInvoice, Invoice
+from deskwire.contracts.invoices import DraftedInvoice, Invoice, InvoiceMail, InvoiceReader
 from deskwire.contracts.people import Actor
-from deskwire.contracts.tickets import Ticket, TicketChanged
+from deskwire.contracts.tickets import MailSender, Ticket, TicketChanged
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import invoicing as rules
 from ticket_svc.domain.invoicing import Billing, Line, Terms
+from ticket_svc.domain.threads import Signer, written_in
 from ticket_svc.store import changes, documents, history, timekeeping
 from ticket_svc.store import invoices as store
 from ticket_svc.store.history import Change
@@ -61,11 +62,36 @@ async def invoice_client(command: contracts.InvoiceClient, tx: Transaction) -> D
     return DraftedInvoice(invoice=invoice)
 
 
-async def issue_invoice(command: contracts.IssueInvoice, tx: Transaction) -> Invoice:
+async def issue_invoice(
+    signer: Signer, command: contracts.IssueInvoice, tx: Transaction
+) -> Invoice:
     draft = await _locked(command.invoice_id, tx, command.if_version)
     billing = await _billing(draft.client.id, tx)
     rules.check_issuable(draft, billing.settings.seller)
-    return await _renewed(draft.id, billing, "issued", tx)
+    mail = await _mail(signer, draft, billing, tx) if billing.settings.invoice_mails else None
+    return await _renewed(draft.id, billing, "issued", tx, mail)
+
+
+async def _mail(
+    signer: Signer, draft: Invoice, billing: Billing, tx: Transaction
+) -> InvoiceMail | None:
+    rows = await tx.fetch(store.READERS, client_id=draft.client.id)
+    settings = billing.settings
+    readers = [
+        InvoiceReader(
+            name=row["name"],
+            email=row["email"],
+            language=written_in(row["language"] or billing.language, settings.languages),
+        )
+        for row in rows
+    ]
+    if not readers:
+        return None
+    return InvoiceMail(
+        to=tuple(readers),
+        message_id=f"<invoice.{draft.id}@{signer.mail_domain}>",
+        sender=MailSender(name=settings.from_name, address=settings.from_address),
+    )
 
 
 async def void_invoice(command: contracts.VoidInvoice, tx: Transaction) -> Invoice:
@@ -152,18 +178,27 @@ async def _drafted(
 
 
 async def _renewed(
-    id: int, billing: Billing, state: contracts.InvoiceState, tx: Transaction
+    id: int,
+    billing: Billing,
+    state: contracts.InvoiceState,
+    tx: Transaction,
+    mail: InvoiceMail | None = None,
 ) -> Invoice:
     """With today's date, and the parties as they are now."""
     on, due = billing.dates(datetime.now(UTC))
     values = store.party_values(billing)
     await tx.execute(store.RENEW, id=id, state=state, date=on, due=due, **values)
-    return await _changed(id, "issued" if state == "issued" else "added", tx)
+    return await _changed(id, "issued" if state == "issued" else "added", tx, mail)
 
 
-async def _changed(id: int, what: Literal["added", "issued", "void"], tx: Transaction) -> Invoice:
+async def _changed(
+    id: int,
+    what: Literal["added", "issued", "void"],
+    tx: Transaction,
+    mail: InvoiceMail | None = None,
+) -> Invoice:
     invoice = store.invoice(await tx.fetch_row(store.GET, id=id))
-    tx.emit(contracts.InvoiceChanged(invoice=invoice, what=what))
+    tx.emit(contracts.InvoiceChanged(invoice=invoice, what=what, mail=mail))
     return invoice
 
 

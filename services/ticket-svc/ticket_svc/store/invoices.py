@@ -193,6 +193,17 @@ async def add_lines(session: Session, invoice_id: int, lines: Sequence[Line]) ->
     await session.execute(BILL_TIME, invoice_id=invoice_id, line_ids=line_ids, time_ids=time_ids)
 
 
+# Who is named by the client as those whom invoices are for, if mail reaches them.
+READERS = compiled(
+    text("""
+    SELECT name, email, language FROM contacts
+    WHERE client_id = :client_id AND billing AND email IS NOT NULL AND undeliverable IS NULL
+      AND archived_at IS NULL
+    ORDER BY id LIMIT 20
+    """)
+)
+
+
 def billing(row: asyncpg.Record) -> Billing:
     return Billing(
         client=Named(id=row["id"], name=row["name"]),
