@@ -1,5 +1,6 @@
 """The tables, and what is asked of them."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from deskwire.contracts.mail import MailHandled
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
+from mail_ingest_svc import domain
+from mail_ingest_svc.mailbox.prepare import Claimed, Contents, Outcome, Preparing
 from mail_ingest_svc.store import ledger, tables
 
 
@@ -70,3 +73,46 @@ async def test_recent_and_counts(office: PostOffice, maildir: Maildir) -> None:
     assert counts == dict.fromkeys(tables.STATES, 0) | {"received": 2, "duplicate": 1}
     assert [row["state"] for row in duplicates] == ["duplicate"]
     assert [row["id"] for row in newest] == [3, 2]
+
+
+async def test_chunks_that_are_read_at_once_are_told_of_in_their_order(
+    office: PostOffice, maildir: Maildir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer comes after what it answers."""
+    prepare = Preparing.all
+
+    async def the_first_ones_are_slow(
+        self: Preparing, contents: Contents
+    ) -> dict[Claimed, Outcome]:
+        outcomes = await prepare(self, contents)
+        await asyncio.sleep(0.2 / next(iter(contents)).id)
+        return outcomes
+
+    monkeypatch.setattr(Preparing, "all", the_first_ones_are_slow)
+    monkeypatch.setattr(domain, "CHUNK_MAILS", 1)
+    for number in range(5):
+        maildir.drop(a_mail(f"Mail {number}"), str(number))
+    async with office.open(maildir.url):
+        await office.mails(5)
+        await office.ledger(*["received"] * 5)
+    assert [mail.subject for mail in office.heard] == [f"Mail {number}" for number in range(5)]
+
+
+async def test_a_chunk_that_fails_leaves_the_one_after_it_alone(
+    office: PostOffice, maildir: Maildir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare, failures = Preparing.all, [OSError("the disk is away")]
+
+    async def the_first_one_fails(self: Preparing, contents: Contents) -> dict[Claimed, Outcome]:
+        if failures:
+            raise failures.pop()
+        return await prepare(self, contents)
+
+    monkeypatch.setattr(Preparing, "all", the_first_one_fails)
+    monkeypatch.setattr(domain, "CHUNK_MAILS", 1)
+    for number in range(3):
+        maildir.drop(a_mail(f"Mail {number}"), str(number))
+    async with office.open(maildir.url):
+        rows = await office.ledger(*["received"] * 3)
+    assert [row["attempts"] for row in rows] == [1, 1, 1]
+    assert len(office.heard) == 3

@@ -5,9 +5,10 @@ ledger row is found, and only the move is repeated.
 """
 
 import asyncio
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
@@ -34,7 +35,22 @@ LAST_SUCCESS = Gauge(
 
 RETRY_SECONDS = 1.0
 
+CHUNKS_AT_ONCE = 2
+
 Result = TypeVar("Result")
+
+Begun = list[tuple[int, Claimed]]
+"""How often each was begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Of the mails that are listed those that are to be done something with."""
+
+    fresh: list[Claimed]
+    begun: Begun
+    unmoved: list[tuple[Claimed, str]]
+    """With the state of each."""
 
 
 class Intake:
@@ -100,11 +116,7 @@ class Intake:
         LAST_SUCCESS.labels(self.mailbox.name).set_to_current_time()
         if self._first_look and self.mailbox.settled:
             self._first_look = self._retry = await self._note_those_that_left(listed)
-        begun: list[tuple[int, Claimed]] = []
-        for chunk in chunks(listed, self._limit):
-            if not self.stopping:
-                begun += await self._take_chunk(chunk)
-        await self._take_begun(begun)
+        await self._take_begun(await self._take_fresh(listed))
         return self._retry
 
     @property
@@ -137,28 +149,57 @@ class Intake:
         for row in await tx.fetch(ledger.GONE, ids=ids):
             tx.emit(changed(row))
 
-    async def _take_chunk(self, chunk: Sequence[Listed]) -> list[tuple[int, Claimed]]:
-        """Take in what is new, together; returns what was begun before, and how often."""
+    async def _take_fresh(self, listed: Sequence[Listed]) -> Begun:
+        """Take in what is new; while a chunk is written and moved, the next one is read.
+
+        Returns what was begun before.
+        """
+        begun: Begun = []
+        work: deque[asyncio.Task[None]] = deque()
+        try:
+            for chunk in chunks(listed, self._limit):
+                if self.stopping:
+                    break
+                if len(work) == CHUNKS_AT_ONCE:
+                    await work[0]
+                    work.popleft()
+                chosen = await self._claim(chunk)
+                begun += chosen.begun
+                before = work[-1] if work else None
+                work.append(asyncio.create_task(self._take_chunk(chosen, before)))
+            for task in work:
+                await task
+        except asyncio.CancelledError:
+            for task in work:
+                task.cancel()
+            raise
+        finally:
+            await asyncio.gather(*work, return_exceptions=True)
+        return begun
+
+    async def _take_chunk(self, chosen: Chosen, before: asyncio.Task[None] | None) -> None:
+        await self._take(chosen.fresh, before)
+        await self._move(chosen.unmoved)
+
+    async def _claim(self, chunk: Sequence[Listed]) -> Chosen:
         uids, sizes = [mail.uid for mail in chunk], [mail.size for mail in chunk]
         rows = await self._database.fetch(ledger.CLAIM, uids=uids, sizes=sizes, **self._folder())
         self._retry |= len(rows) < len(chunk)  # another process is just claiming the rest
         mails = {mail.uid: mail for mail in chunk}
-        fresh, begun, unmoved = [], [], []
+        chosen = Chosen([], [], [])
         for row in rows:
             claimed = Claimed(row["id"], mails[row["uid"]], self.mailbox.name)
             if row["fresh"]:
-                fresh.append(claimed)
+                chosen.fresh.append(claimed)
             elif row["free"]:
-                begun.append((row["attempts"], claimed))
+                chosen.begun.append((row["attempts"], claimed))
             elif row["busy"]:
                 self._retry = True
             elif not row["flagged"]:
-                unmoved.append((claimed, row["state"]))
-        await self._take(fresh)
-        await self._move(unmoved)
-        return begun
+                chosen.unmoved.append((claimed, row["state"]))
+        return chosen
 
-    async def _take_begun(self, begun: Sequence[tuple[int, Claimed]]) -> None:
+    async def _take_begun(self, begun: Begun) -> None:
         """One by one, so that a lethal mail harms only itself; the most suspicious come last."""
         order = {
             claimed: (claimed.id in self._tardy, tries, claimed.id) for tries, claimed in begun
@@ -175,11 +216,16 @@ class Intake:
             else:
                 await self._take([claimed])
 
-    async def _take(self, claims: Sequence[Claimed]) -> None:
+    async def _take(
+        self, claims: Sequence[Claimed], before: asyncio.Task[None] | None = None
+    ) -> None:
+        """``before``: what is to be written first: an answer comes after what it answers."""
         if not claims:
             return
         try:
             outcomes = await self._prepare(claims)
+            if before is not None:
+                await asyncio.wait([before])
             states = await self._taking.commit(outcomes)
         except Exception as error:
             if not fault_of_the_mail(error):
