@@ -43,6 +43,8 @@ FILTERS = (
     f"client_id={CLIENT}&priority=high", "assigned_to=2&category=network",
     "status=hold&client_id=99",
 )  # fmt: skip
+NARROW = ("assigned_to=99", "asset_id=7", "created_before=2021-06-01T00:00:00Z")
+"""With the most frequent word."""
 
 
 @dataclass
@@ -137,6 +139,9 @@ def measured(gateways: Sequence[Gateway]) -> Iterator[Row]:
     yield _searches(gateways)
     for query in FILTERS:
         yield _row(query, gateways, [f"/tickets?limit=50&{query}"] * 2)
+    frequent = Helpdesk(1, 1).words.values[0]
+    for query in NARROW:
+        yield _row(f"search, {query}", gateways, [f"/tickets?limit=50&q={frequent}&{query}"] * 2)
 
 
 def _row(
