@@ -1,4 +1,4 @@
-"""The reference page in a real browser: Debian's Chromium, without a window."""
+"""Our pages in a real browser: Debian's Chromium, without a window."""
 
 import asyncio
 import html
@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,10 +14,12 @@ import pytest
 from operations import operations
 
 from deskwire import db
+from deskwire.links import DigestLink, Links
 from deskwire.testing import FreshDatabase
 from gateway import main as gateway
 from gateway.settings import Settings
 
+KEY = "a link key for tests alone"
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless",
@@ -40,6 +43,7 @@ async def address(fresh_database: FreshDatabase) -> AsyncIterator[str]:
             "broker_url": f"memory://{uuid4()}",
             "blob_url": "memory://",
             "port": 0,
+            "link_key": KEY,
         }
     )
     async with db.connect(settings.database_url, size=1), gateway.running(settings) as server:
@@ -82,3 +86,13 @@ async def test_the_reference_shows_every_operation_with_an_example(
     assert links <= set(re.findall(r'id="([^"]+)"', page)), "each leads somewhere"
     elsewhere = re.findall(r'(?:src|href)="(?!#|data:|/api/v1/openapi)([^"]*)', page)
     assert elsewhere == []
+
+
+async def test_the_page_of_a_link_in_a_mail_looks_as_it_is_meant_to(
+    address: str, tmp_path: Path
+) -> None:
+    token = Links.of(KEY).token(DigestLink(1, "daily", "de"), datetime.now(UTC) + timedelta(1))
+    place = f"{address}/unsubscribe/{token}"
+    page, said = await browse(place, tmp_path / "profile", "--window-size=360,640")
+    assert "CONSOLE" not in said, "its style is let through"
+    assert "Keine solchen Zusammenfassungen mehr?" in page
