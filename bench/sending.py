@@ -11,7 +11,9 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 
 import aiosmtplib
@@ -20,12 +22,17 @@ import uvloop
 
 from bench.rig import ROOT, fresh
 from deskwire import db
+from deskwire.contracts.tickets import TicketReplied
 from deskwire.local import free_port, postgres, rabbitmq, rabbitmq_available
+from deskwire.messaging.broker import connect
+from deskwire.messaging.envelope import wrap
 from deskwire.messaging.rabbit import apply_topology
 from notify_svc.mail import Letterhead, render
 from notify_svc.samples import NOW, samples
 
 MAILS = 10_000
+EVENTS = 30
+EXAMPLE = ROOT / "shared" / "tests" / "examples" / "ticket.replied.v1.json"
 SUPPORT = "support@example.com"
 REPLY = dict(samples("en"))["public-reply"]
 
@@ -78,8 +85,9 @@ async def notify_svc(
             await process.wait()
 
 
-async def ours(server: str, broker: str, port: int, mails: int) -> float:
-    """Mails a second, from the first that is written as sent to the last."""
+async def ours(server: str, broker: str, port: int, mails: int) -> tuple[float, float]:
+    """Mails a second, from the first that is written as sent to the last; and seconds from an event
+    to its mail, p50."""
     async with notify_svc(server, broker, port) as (database, _):
         stamp = REPLY.message_id.removeprefix("<")
         context = REPLY.notice.model_dump_json()
@@ -88,7 +96,25 @@ async def ours(server: str, broker: str, port: int, mails: int) -> float:
             await asyncio.sleep(0.2)
             (row,) = await database.pool.fetch(SENT)
             if row["count"] == mails:
-                return float(mails / row["seconds"])
+                break
+        return float(mails / row["seconds"]), await _event_to_mail(database, broker)
+
+
+async def _event_to_mail(database: db.Database, url: str) -> float:
+    """Until it is written that the server has taken the mail, which is some time after that."""
+    if not url.startswith("amqp"):
+        return 0.0
+    event = TicketReplied.model_validate_json(EXAMPLE.read_bytes())
+    published = {}
+    async with connect(url) as broker:
+        for number in range(EVENTS):
+            entry = event.entry.model_copy(update={"id": 1_000_000 + number})
+            published[f"entry:{entry.id}"] = datetime.now(UTC)
+            await broker.publish(wrap(event.model_copy(update={"entry": entry})))
+            await asyncio.sleep(0.2)
+    query = "SELECT about, min(sent_at) AS at FROM deliveries WHERE about = ANY($1) GROUP BY about"
+    rows = await database.pool.fetch(query, list(published))
+    return median((row["at"] - published[row["about"]]).total_seconds() for row in rows)
 
 
 async def one_loop(port: int, mails: int) -> float:
@@ -110,9 +136,10 @@ async def one_loop(port: int, mails: int) -> float:
 @dataclass(frozen=True)
 class Rates:
     """Mails a second. The loops run before and after the service; ``uvloop`` is the same loop on
-    what the services run on."""
+    what the services run on. ``event_to_mail`` in seconds, 0 without RabbitMQ."""
 
     ours: float
+    event_to_mail: float
     loop: float
     uvloop: float
 
@@ -127,7 +154,7 @@ def measured(folder: Path, mails: int = MAILS) -> Rates:
         before = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
         found = uvloop.run(ours(server, broker, port, mails))
         after = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
-        return Rates(found, *(sum(both) / 2 for both in zip(before, after, strict=True)))
+        return Rates(*found, *(sum(both) / 2 for both in zip(before, after, strict=True)))
 
 
 def main() -> None:
@@ -135,7 +162,7 @@ def main() -> None:
     with TemporaryDirectory() as name:
         Path(name).chmod(0o711)
         rates = measured(Path(name), mails)
-    print(f"notify-svc: {rates.ours:,.0f} mails/s")
+    print(f"notify-svc: {rates.ours:,.0f} mails/s; event to mail p50 {rates.event_to_mail:.3f} s")
     for loop, rate in (("asyncio", rates.loop), ("uvloop", rates.uvloop)):
         print(f"one aiosmtplib loop on {loop}: {rate:,.0f}/s; ratio {rates.ours / rate:.2f}")
 
