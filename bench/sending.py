@@ -114,7 +114,8 @@ async def _event_to_mail(database: db.Database, url: str) -> float:
             await asyncio.sleep(0.2)
     query = "SELECT about, min(sent_at) AS at FROM deliveries WHERE about = ANY($1) GROUP BY about"
     rows = await database.pool.fetch(query, list(published))
-    return median((row["at"] - published[row["about"]]).total_seconds() for row in rows)
+    took: list[float] = [(row["at"] - published[row["about"]]).total_seconds() for row in rows]
+    return median(took)
 
 
 async def one_loop(port: int, mails: int) -> float:

@@ -194,6 +194,8 @@ class Sender:
             self._judge(claimed, result)
 
     async def _next(self, line: Line) -> Claimed:
+        if not self._unsent.empty():
+            return self._unsent.get_nowait()
         with suppress(TimeoutError):
             async with asyncio.timeout(IDLE_SECONDS):
                 return await self._unsent.get()
