@@ -18,6 +18,8 @@ from gateway.linked.page import LANGUAGES
 KEY = "a link key for tests alone"
 SOON = datetime.now(UTC) + timedelta(days=1)
 AGO = datetime.now(UTC) - timedelta(seconds=1)
+MONTH = urlencode({"from": f"{AGO - timedelta(30):%FT%TZ}", "to": f"{SOON:%FT%TZ}"})
+JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -81,11 +83,17 @@ async def test_it_is_found_exported_and_in_the_history(desk: Desk) -> None:
     assert [one["id"] for one in found.json["data"]] == [of["id"]]
     assert (await desk.api.get("/api/v1/tickets?feedback=good")).json["data"] == []
     assert (await desk.api.get("/api/v1/tickets?feedback=fine")).status == 422
+    for each in (of, other):
+        await desk.api.call("POST", f"/api/v1/tickets/{each['id']}/close", b"{}", JSON)
+    report = (await desk.api.get(f"/api/v1/reports/tickets?{MONTH}")).json
+    assert report["feedback"] == {"closed": 2, "good": 0, "bad": 1}
+    elsewhere = f"/api/v1/reports/tickets?{MONTH}&client_id={other['client']['id']}"
+    assert (await desk.api.get(elsewhere)).json["feedback"]["bad"] == 0
     table = (await desk.api.get("/api/v1/tickets/export.csv")).body.decode()
     assert ",bad,'=1+1," in table
     history = f"/api/v1/tickets/{of['id']}/history"
     told = await eventually(lambda: desk.api.get(history), lambda answer: bool(answer.json["data"]))
-    assert [item["field"] for item in told.json["data"]] == ["feedback"]
+    assert told.json["data"][0]["field"] == "feedback"
     rows = await desk.api.get(f"/api/v1/tickets/read.php?api_key={desk.api.key}")
     ratings = {row["ticket_id"]: row["ticket_feedback"] for row in rows.json["data"]}
     assert ratings == {str(of["id"]): "Bad", str(other["id"]): None}

@@ -1,4 +1,4 @@
-"""What became of tickets: open by age, first response, volume."""
+"""What became of tickets: open by age, first response, feedback, volume."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -52,6 +52,14 @@ class FirstResponse(BaseModel):
     p90_seconds: int | None = Field(description="nine of ten answers were as fast or faster")
 
 
+class FeedbackGiven(BaseModel):
+    """Of the tickets that were closed in the range, whenever it was given."""
+
+    closed: int
+    good: int
+    bad: int
+
+
 class Volume(BaseModel):
     day: date
     opened: int
@@ -63,6 +71,7 @@ class TicketReport(BaseModel):
 
     open: OpenTickets
     first_response: FirstResponse
+    feedback: FeedbackGiven
     volume: list[Volume]
 
 
@@ -71,7 +80,8 @@ class TicketReport(BaseModel):
 async def report_tickets(
     request: Request, query: Annotated[TicketReportQuery, Query()]
 ) -> Response:
-    """What is open now by age, how fast tickets got a first answer, how many there were each day.
+    """What is open now by age, how fast tickets got a first answer, what clients said of them,
+    how many there were each day.
 
     Only with a key that is not bound to a client.
     """
@@ -80,6 +90,7 @@ async def report_tickets(
     told = TicketReport(
         open=_open(await reports.still_open(database, asked)),
         first_response=_first_response(await reports.first_response(database, asked)),
+        feedback=FeedbackGiven(**dict(await reports.feedback(database, asked))),
         volume=_volume(asked, await reports.volume(database, asked)),
     )
     return answers.tagged(request, told.model_dump_json())

@@ -10,6 +10,7 @@ import asyncpg
 from sqlalchemy import text
 
 from deskwire.db import Database, Statement, compiled
+from gateway.readmodel.lookups import lookup
 
 AGES = (1, 3, 7, 30)
 """Days at which the next older group begins."""
@@ -40,6 +41,13 @@ VOLUME = """
           FROM tickets WHERE closed_at >= :since AND closed_at < :until {conditions} GROUP BY 1
     ) AS days
     GROUP BY day
+"""
+
+FEEDBACK = f"""
+    SELECT count(*) AS closed,
+           count(*) FILTER (WHERE lookups @> '{{{{{lookup("feedback", "good")}}}}}') AS good,
+           count(*) FILTER (WHERE lookups @> '{{{{{lookup("feedback", "bad")}}}}}') AS bad
+    FROM tickets WHERE closed_at >= :since AND closed_at < :until {{conditions}}
 """
 
 _CONDITIONS = {
@@ -82,6 +90,13 @@ async def still_open(database: Database, asked: Range) -> list[asyncpg.Record]:
 async def first_response(database: Database, asked: Range) -> asyncpg.Record:
     """Of the tickets of the range: tickets, answered; mean and percentiles, in seconds."""
     statement, values = statement_of(FIRST_RESPONSE, asked)
+    (row,) = await database.fetch(statement, **values)
+    return row
+
+
+async def feedback(database: Database, asked: Range) -> asyncpg.Record:
+    """Of the tickets closed in the range: closed, good, bad."""
+    statement, values = statement_of(FEEDBACK, asked)
     (row,) = await database.fetch(statement, **values)
     return row
 
