@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
+from deskwire.settings import keys_of
+
 SIGNATURE_BYTES = 16
 
 
@@ -85,7 +87,7 @@ class Links:
     @classmethod
     def of(cls, keys: str, base: str = "") -> "Links":
         """``keys``: one a line."""
-        return cls(tuple(key.strip().encode() for key in keys.splitlines()), base.rstrip("/"))
+        return cls(keys_of(keys), base.rstrip("/"))
 
     def url(self, claim: AnyLink, until: datetime) -> str:
         return f"{self.base}/{PURPOSES[type(claim)]}/{self.token(claim, until)}"

@@ -3,9 +3,9 @@
 import os
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -18,6 +18,27 @@ from pydantic_settings import (
 from deskwire.errors import SetupError
 
 PREFIX = "DESKWIRE_"
+
+KEY_CHARACTERS = 16
+
+
+def keys_of(lines: str) -> tuple[bytes, ...]:
+    """The first one signs; what the others have signed before is still known."""
+    return tuple(key.encode() for key in _lines(lines)) if lines else ()
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().split("\n")]
+
+
+def _long_enough(text: str) -> str:
+    if text and any(len(key) < KEY_CHARACTERS for key in _lines(text)):
+        raise ValueError(f"each line is to be a key of at least {KEY_CHARACTERS} characters")
+    return text
+
+
+KeyLines = Annotated[str, AfterValidator(_long_enough)]
+"""For `keys_of`."""
 
 
 class _Files(PydanticBaseSettingsSource):

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from deskwire.settings import ServiceSettings
+from deskwire.settings import KeyLines, ServiceSettings
 
 
 class Settings(ServiceSettings):
     names: tuple[str, ...] = ()
+    keys: KeyLines = ""
 
 
 @pytest.fixture(autouse=True)
@@ -58,3 +59,10 @@ def test_what_is_missing_or_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> N
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().log_level = "DEBUG"  # type: ignore[misc]  # what mypy says too
+
+
+@pytest.mark.parametrize("keys", [" " * 16, "short", "sixteen letters.\n" + "\t" * 16 + "\nshort"])
+def test_no_key_of_several_is_short_or_blank(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
+    monkeypatch.setenv("DESKWIRE_KEYS", keys)
+    with pytest.raises(ValidationError, match="at least 16 characters"):
+        Settings()

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from deskwire.settings import ServiceSettings
+from deskwire.settings import KeyLines, ServiceSettings
 from gateway import rates
 
 
@@ -21,9 +21,8 @@ class Settings(ServiceSettings):
     public_url: str = Field(
         "", description="how clients reach it, such as https://desk.example.com"
     )
-    link_key: str = Field(
+    link_key: KeyLines = Field(
         "",
-        pattern=r"^(.{16,}(\n.{16,})*)?$",
         description="secret behind links in mails, notify-svc's too; empty: there are none",
     )
     itflow_api: bool = Field(

@@ -5,7 +5,7 @@ from pathlib import Path
 from pydantic import Field
 
 from deskwire.oauth import OAuthClient
-from deskwire.settings import ServiceSettings
+from deskwire.settings import KeyLines, ServiceSettings
 from notify_svc.dkim import SigningKey
 
 
@@ -33,9 +33,8 @@ class Settings(ServiceSettings):
     public_url: str = Field(
         "", description="how clients reach the gateway, for links in mails; empty: there are none"
     )
-    link_key: str = Field(
+    link_key: KeyLines = Field(
         "",
-        pattern=r"^(.{16,}(\n.{16,})*)?$",
         description="secret behind these links, the gateway's too; empty: there are none",
     )
     dkim: tuple[SigningKey, ...] = Field(

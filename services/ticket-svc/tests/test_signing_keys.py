@@ -9,6 +9,7 @@ from ticket_desk import AGENT, Desk, told, working
 from deskwire.contracts.mail import Address, Body
 from deskwire.contracts.ticket_commands import AddEntry
 from deskwire.contracts.tickets import MailThread, TicketReplied
+from deskwire.settings import keys_of
 from deskwire.testing import FreshDatabase
 
 OLD, NEW = "the key of last year", "the key of this year"
@@ -49,7 +50,7 @@ async def test_answers_to_mails_of_an_older_key_find_their_ticket(
         assert ticket_id not in await found(desk, first)
 
 
-@pytest.mark.parametrize("keys", ["", "short", f"{NEW}\nshort", f"{NEW}\n\n{OLD}"])
+@pytest.mark.parametrize("keys", ["", "short", f"{NEW}\nshort", f"{NEW}\n\n{OLD}", " " * 16])
 def test_no_key_of_several_may_be_short(tmp_path: Path, keys: str) -> None:
     with pytest.raises(ValidationError, match="at least 16 characters"):
         told("postgresql://", tmp_path, signing_key=keys)
@@ -60,4 +61,4 @@ def test_keys_are_lines_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("DESKWIRE_SIGNING_KEY_FILE", str(tmp_path / "keys"))
     values = told("postgresql://", tmp_path).model_dump(exclude={"signing_key"})
     settings = type(told("postgresql://", tmp_path))(**values)
-    assert settings.signing_keys == (NEW.encode(), OLD.encode())
+    assert keys_of(settings.signing_key) == (NEW.encode(), OLD.encode())

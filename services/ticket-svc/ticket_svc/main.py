@@ -9,6 +9,7 @@ from deskwire.messaging.broker import connect
 from deskwire.messaging.consumer import consuming
 from deskwire.messaging.outbox import Outbox
 from deskwire.service import serve
+from deskwire.settings import keys_of
 from deskwire.topology import TICKET_REQUESTS, TICKET_SVC
 from ticket_svc.collector import collecting
 from ticket_svc.domain.threads import Signer
@@ -22,7 +23,7 @@ NAME = "ticket-svc"
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
-    table = handlers(Signer(settings.signing_keys, settings.mail_domain))
+    table = handlers(Signer(keys_of(settings.signing_key), settings.mail_domain))
     queues = (TICKET_SVC, TICKET_REQUESTS)
     blobs = open_blobs(settings.blob_url)
     async with (
