@@ -131,6 +131,17 @@ async def test_head_is_get_without_the_body(lonely_desk: Desk) -> None:
         assert head.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
+async def test_head_of_a_stream_ends_with_its_headers(lonely_desk: Desk) -> None:
+    """Else what comes next over the connection waits for ever."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", lonely_desk.api.port)
+    key = f"Authorization: Bearer {lonely_desk.api.key}"
+    for path in ("/api/v1/events", "/livez"):
+        writer.write(f"HEAD {path} HTTP/1.1\r\nHost: x\r\n{key}\r\n\r\n".encode())
+        async with asyncio.timeout(5):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+    writer.close()
+
+
 async def test_trace_is_carried_on(lonely_desk: Desk) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     header = f"00-{trace}-b7ad6b7169203331-01"

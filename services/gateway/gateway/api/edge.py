@@ -33,8 +33,8 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":  # RFC 9110 section 9.3.2; uvicorn leaves out the body
-            scope = {**scope, "method": "GET"}
+        if scope["method"] == "HEAD":  # RFC 9110 section 9.3.2
+            scope, send = {**scope, "method": "GET"}, _headers_alone(send)
         started = time.perf_counter()
         status = 500
         scope["traceparent"] = traceparent = _traceparent(scope)
@@ -55,6 +55,17 @@ class Edge:
             if not scope.get("streams"):  # which say nothing of how fast we answer
                 taken = time.perf_counter() - started
                 _series(getattr(scope.get("route"), "path", "none"), status).observe(taken)
+
+
+def _headers_alone(send: Send) -> Send:
+    """Uvicorn leaves out the body, but waits for its end: that of a stream does not come."""
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await send(message)
+            await send({"type": "http.response.body"})
+
+    return sent
 
 
 def _complete(message: MutableMapping[str, Any], rate: Window | None) -> None:
