@@ -38,7 +38,7 @@ POLICY = (
 @dataclass(frozen=True, slots=True)
 class Page:
     """``template`` is its file; ``told`` the word for what has just happened, ``refused``: that it
-    did not; ``about``: which ticket or summaries."""
+    did not; ``values``: what the template shows besides."""
 
     template: str
     language: str
