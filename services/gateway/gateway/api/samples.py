@@ -70,6 +70,7 @@ SAMPLES: Mapping[str, Any] = {
     "NewAsset.name": "Printer on the 2nd floor",
     "NewClient.name": "Acme",
     "NewDomain.name": "acme.example",
+    "NewEntry.contact_id": None,
     "NewKey.name": "monitoring",
     "NewKey.scopes": ["tickets:read"],
     "NewLocation.name": "Main office",
