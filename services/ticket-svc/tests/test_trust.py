@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from ticket_desk import ACTOR, Desk
 
-from deskwire.contracts.mail import Address, Body
+from deskwire.contracts.mail import Address, Attachment, Body
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
 from deskwire.contracts.ticket_commands import MergeTicket
 from deskwire.contracts.tickets import MailSender, TicketNoted, TicketOpened, TicketReplied
@@ -228,11 +228,13 @@ async def test_an_auto_responder_is_noted_once_a_day(desk: Desk) -> None:
         "internal",
         "contact",
     )
-    handled = await desk.mail(ALICE, **away, automatic="Auto-Submitted")
+    logo = Attachment(blob_id="b1", name="logo.png", type="image/png", size=4, sha256="b1")
+    handled = await desk.mail(ALICE, **away, automatic="Auto-Submitted", attachments=[logo])
     assert (handled.outcome, handled.reason) == (
         "ignored",
         "auto-reply: noted already today on the ticket",
     )
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM attachments") == 0
     handled = await desk.mail(ALICE, kind="auto-reply", automatic="Subject")
     assert (handled.outcome, handled.reason) == ("ignored", "auto-reply: Subject")
 

@@ -47,8 +47,10 @@ async def note_bounce(signer: Signer, mail: MailReceived, tx: Transaction) -> Ma
             undelivered=tuple(failed),
         )
     )
-    text = bounces.note(failed)
-    return await _note(signer, mail, thread, Body(text=text), MAIL_SYSTEM, Origin("email"), tx)
+    body = Body(text=bounces.note(failed))
+    if enough := await _noted_today(mail, thread, body, MAIL_SYSTEM, tx):
+        return enough
+    return await _note(signer, mail, thread, body, MAIL_SYSTEM, Origin("email"), tx)
 
 
 async def note_auto_reply(
@@ -68,8 +70,19 @@ async def note_auto_reply(
         name=senders.contact_name(sender),
         email=sender.email,
     )
+    if enough := await _noted_today(mail, thread, mail.body, author, tx):
+        return enough
     origin, body = await kept(mail, tx, verified=participates(mail, thread, known))
     return await _note(signer, mail, thread, body, author, origin, tx)
+
+
+async def _noted_today(
+    mail: MailReceived, thread: asyncpg.Record, body: Body, author: Author, tx: Transaction
+) -> MailHandled | None:
+    same = {"ticket_id": thread["ticket_id"], "text": body.text, "email": author.email}
+    if not await tx.fetch_value(entries.NOTED_TODAY, **same, most=MOST_NOTES):
+        return None
+    return left(mail, f"{mail.kind}: noted already today on the ticket")
 
 
 async def _note(
@@ -81,9 +94,6 @@ async def _note(
     origin: Origin,
     tx: Transaction,
 ) -> MailHandled:
-    same = {"ticket_id": thread["ticket_id"], "text": body.text, "email": author.email}
-    if await tx.fetch_value(entries.NOTED_TODAY, **same, most=MOST_NOTES):
-        return left(mail, f"{mail.kind}: noted already today on the ticket")
     command = commands.AddEntry(
         ticket_id=thread["ticket_id"],
         kind="internal",
