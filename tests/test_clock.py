@@ -45,16 +45,16 @@ REFUSED: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"cron": "* * * * * *"}, "cron", "five fields"),
     (from_2030(rrule="FREQ=SECONDLY"), "rrule", "FREQ must be DAILY"),
     (from_2030(rrule="FREQ=DAILY;BYMINUTE=0,1"), "rrule", "more often than every five minutes"),
-    (from_2030(rrule="FREQ=DAILY;" * 1000), "rrule", "at most 500 characters"),
+    (from_2030(rrule="FREQ=DAILY;" * 1000), "rrule", "500 characters at most"),
     (from_2030(rrule="DTSTART:20300101\nRRULE:FREQ=DAILY"), "rrule", "DTSTART has no place here"),
-    (from_2030(every="daily"), "every", "'weekly'"),
+    (from_2030(every="daily"), "every", "must be weekly"),
     ({"every": "weekly"}, "starts_at", "the first time"),
     (from_2030(every="weekly", ends_at="2030-01-01T00:00:00Z"), "ends_at", "before it starts"),
     (from_2030(every="weekly", cron="0 9 * * *"), "cron", "one of cron, every and rrule"),
     ({"cron": "0 9 * * *", "timezone": "Europe/Atlantis"}, "timezone", "IANA"),
-    ({"cron": "0 9 * * *", "count": 0}, "count", "greater than or equal to 1"),
-    ({"cron": "0 9 * * *", "lead_seconds": -1}, "lead_seconds", "greater than or equal to 0"),
-    ({"cron": "0 9 * * *", "days_off": "maybe"}, "days_off", "'skip'"),
+    ({"cron": "0 9 * * *", "count": 0}, "count", "must be 1 or more"),
+    ({"cron": "0 9 * * *", "lead_seconds": -1}, "lead_seconds", "must be 0 or more"),
+    ({"cron": "0 9 * * *", "days_off": "maybe"}, "days_off", "skip"),
 )
 
 
