@@ -27,8 +27,9 @@ from deskwire.local import free_port, postgres, rabbitmq, rabbitmq_available
 from deskwire.messaging.broker import connect
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.rabbit import apply_topology
-from notify_svc.mail import Letterhead, render
+from notify_svc.mail import Letter, Letterhead, render
 from notify_svc.samples import NOW, samples
+from notify_svc.sender.smtp import SmtpServer
 
 MAILS = 10_000
 EVENTS = 30
@@ -120,8 +121,7 @@ async def _event_to_mail(database: db.Database, url: str) -> float:
 
 async def one_loop(port: int, mails: int) -> float:
     """The same mails, written before and sent one after the other over one connection."""
-    letterhead = Letterhead("Support", SUPPORT, SUPPORT)
-    content = render(REPLY, letterhead, delivery=1, created_at=NOW).content
+    content = _letter().content
     client = aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False)
     await client.connect()
     started = time.perf_counter()
@@ -134,6 +134,21 @@ async def one_loop(port: int, mails: int) -> float:
     return mails / took
 
 
+async def one_line(port: int, mails: int) -> float:
+    """The same over one connection of ours: what is left of it when nothing else is done."""
+    line, letter = SmtpServer(f"smtp://127.0.0.1:{port}", helo="example.com").line(), _letter()
+    started = time.perf_counter()
+    for _ in range(mails):
+        await line.send(letter)
+    took = time.perf_counter() - started
+    await line.rest()
+    return mails / took
+
+
+def _letter() -> Letter:
+    return render(REPLY, Letterhead("Support", SUPPORT, SUPPORT), delivery=1, created_at=NOW)
+
+
 @dataclass(frozen=True)
 class Rates:
     """Mails a second. The loops run before and after the service; ``uvloop`` is the same loop on
@@ -141,6 +156,7 @@ class Rates:
 
     ours: float
     event_to_mail: float
+    line: float
     loop: float
     uvloop: float
 
@@ -154,8 +170,9 @@ def measured(folder: Path, mails: int = MAILS) -> Rates:
             uvloop.run(apply_topology(broker))
         before = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
         found = uvloop.run(ours(server, broker, port, mails))
+        line = uvloop.run(one_line(port, mails))
         after = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
-        return Rates(*found, *(sum(both) / 2 for both in zip(before, after, strict=True)))
+        return Rates(*found, line, *(sum(both) / 2 for both in zip(before, after, strict=True)))
 
 
 def main() -> None:
@@ -166,6 +183,7 @@ def main() -> None:
     print(f"notify-svc: {rates.ours:,.0f} mails/s; event to mail p50 {rates.event_to_mail:.3f} s")
     for loop, rate in (("asyncio", rates.loop), ("uvloop", rates.uvloop)):
         print(f"one aiosmtplib loop on {loop}: {rate:,.0f}/s; ratio {rates.ours / rate:.2f}")
+    print(f"one connection of ours: {rates.line:,.0f}/s; ratio {rates.line / rates.uvloop:.2f}")
 
 
 if __name__ == "__main__":
