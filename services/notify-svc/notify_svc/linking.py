@@ -22,10 +22,8 @@ FEEDBACK_DAYS = 90
 UNSUBSCRIBE_DAYS = 2 * 365
 """Old mails are found again when somebody wants no more of them."""
 
-
 FILE_DAYS = 30
 """So long can be fetched what did not go along with its mail."""
-
 
 INVOICE_DAYS = 365
 """So long can be fetched what was sent."""

@@ -161,6 +161,5 @@ class InvoiceMail(Document):
 class InvoiceChanged(InvoiceEvent, name="invoice.changed.v1"):
     """``what`` was done to it; None: it is told anew. ``mail``: it is to be sent."""
 
-    mail: InvoiceMail | None = None
-
     what: Literal["added", "issued", "void"] | None = None
+    mail: InvoiceMail | None = None

@@ -140,8 +140,8 @@ class PolicySettings(Document):
     client's answer opens a closed ticket again; after that it opens a new one. ``chaser_text``:
     what the reminder says (None: what its template says). ``tickets_billable``: new tickets that do
     not say otherwise. ``tax_rate``: percent of what is invoiced. ``invoice_lines``: one for each
-    ticket, or for each time entry. ``invoice_mails``: the
-    client's contacts for billing get each invoice that is issued.
+    ticket, or for each time entry. ``invoice_mails``: the client's contacts for billing get each
+    invoice that is issued.
     """
 
     client_notifications: bool = True

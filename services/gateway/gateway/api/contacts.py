@@ -24,8 +24,8 @@ routes = router("/contacts", "contacts")
 
 class ContactDetails(RequestBody):
     """``primary``: the contact of tickets that name none; whoever was it before no longer is.
-    ``language``: of mails to them; null for that of their client. With
-    ``notifications`` false they hear of no new, closed or merged ticket, nor of another status."""
+    ``language``: of mails to them; null for that of their client. With ``notifications`` false they
+    hear of no new, closed or merged ticket, nor of another status."""
 
     email: Address | None = None
     title: Line | None = None

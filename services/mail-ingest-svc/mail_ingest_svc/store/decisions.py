@@ -25,8 +25,7 @@ HANDED_IN = compiled(
 LOOSE = compiled(
     text("""
     SELECT raw_id FROM unnest(CAST(:raw_ids AS text[])) AS stored (raw_id)
-    WHERE NOT EXISTS (
-        SELECT FROM mails WHERE mails.raw_id = stored.raw_id AND mails.raw_id LIKE 'raw/%')
+    WHERE NOT EXISTS (SELECT FROM mails WHERE mails.raw_id = stored.raw_id)
     """)
 )
 
