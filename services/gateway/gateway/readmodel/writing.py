@@ -60,16 +60,16 @@ _TICKETS = """
     SELECT DISTINCT ON (id) id, number, reference, status, priority, client_id, assigned_to, source,
         created_at, updated_at, due_at, first_response_at, closed_at, version, blob_id, doc,
         string_to_array(lookups, E'\\n')
-    FROM unnest(
-        CAST(:id AS bigint[]), CAST(:number AS bigint[]), CAST(:reference AS text[]),
-        CAST(:status AS text[]), CAST(:priority AS text[]), CAST(:client_id AS bigint[]),
-        CAST(:assigned_to AS bigint[]), CAST(:source AS text[]),
-        CAST(:created_at AS timestamptz[]), CAST(:updated_at AS timestamptz[]),
-        CAST(:due_at AS timestamptz[]), CAST(:first_response_at AS timestamptz[]),
-        CAST(:closed_at AS timestamptz[]),
-        CAST(:version AS integer[]), CAST(:blob_id AS text[]), CAST(:doc AS text[]),
-        CAST(:lookups AS text[])
-    ) AS new (id, number, reference, status, priority, client_id, assigned_to, source,
+    FROM {rows}
+        CAST(:id AS bigint{s}), CAST(:number AS bigint{s}), CAST(:reference AS text{s}),
+        CAST(:status AS text{s}), CAST(:priority AS text{s}), CAST(:client_id AS bigint{s}),
+        CAST(:assigned_to AS bigint{s}), CAST(:source AS text{s}),
+        CAST(:created_at AS timestamptz{s}), CAST(:updated_at AS timestamptz{s}),
+        CAST(:due_at AS timestamptz{s}), CAST(:first_response_at AS timestamptz{s}),
+        CAST(:closed_at AS timestamptz{s}),
+        CAST(:version AS integer{s}), CAST(:blob_id AS text{s}), CAST(:doc AS text{s}),
+        CAST(:lookups AS text{s})
+    {end} AS new (id, number, reference, status, priority, client_id, assigned_to, source,
               created_at, updated_at, due_at, first_response_at, closed_at, version, blob_id, doc,
               lookups)
     WHERE NOT EXISTS (SELECT FROM tickets t WHERE t.id = new.id AND t.version >= new.version)
@@ -88,13 +88,13 @@ _TICKETS = """
 _ENTRIES = """
     INSERT INTO entries AS target (
         id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted, files)
-    SELECT DISTINCT ON (id) * FROM unnest(
-        CAST(:entry_id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:kind AS text[]),
-        CAST(:entry_created_at AS timestamptz[]), CAST(:entry_version AS integer[]),
-        CAST(:entry_blob_id AS text[]), CAST(:entry_doc AS text[]),
-        CAST(:entry_reply_id AS bigint[]), CAST(:entry_redacted AS boolean[]),
-        CAST(:entry_files AS jsonb[])
-    ) AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted, files)
+    SELECT DISTINCT ON (id) * FROM {rows}
+        CAST(:entry_id AS bigint{s}), CAST(:ticket_id AS bigint{s}), CAST(:kind AS text{s}),
+        CAST(:entry_created_at AS timestamptz{s}), CAST(:entry_version AS integer{s}),
+        CAST(:entry_blob_id AS text{s}), CAST(:entry_doc AS text{s}),
+        CAST(:entry_reply_id AS bigint{s}), CAST(:entry_redacted AS boolean{s}),
+        CAST(:entry_files AS jsonb{s})
+    {end} AS new (id, ticket_id, kind, created_at, version, blob_id, doc, reply_id, redacted, files)
     WHERE NOT EXISTS (SELECT FROM entries e WHERE e.id = new.id AND e.version >= new.version)
     ORDER BY id, version DESC
     ON CONFLICT (id) DO UPDATE SET
@@ -104,19 +104,16 @@ _ENTRIES = """
     WHERE target.version < excluded.version
 """
 
-KEEP_TICKETS = compiled(text(_TICKETS))
-KEEP_ENTRIES = compiled(text(_ENTRIES))
+_OF_MANY = {"rows": "unnest(", "s": "[]", "end": ")"}
+_OF_ONE = {"rows": "(VALUES (", "s": "", "end": "))"}
+"""Planned once, where arrays are planned for anew, for their lengths."""
 
-
-def _of_one(sql: str) -> str:
-    """For a single row: planned once, where arrays are planned for anew, for their lengths."""
-    sql = sql.replace("unnest(", "(VALUES (").replace(") AS new", ")) AS new")
-    return sql.replace("[])", ")")
-
+KEEP_TICKETS = compiled(text(_TICKETS.format(**_OF_MANY)))
+KEEP_ENTRIES = compiled(text(_ENTRIES.format(**_OF_MANY)))
 
 # A CTE that nobody reads runs after the statement: tickets are locked before entries, as in the
 # projector's batches. The other way round the two would wait for each other.
-KEEP_BOTH = compiled(text(_of_one(f"WITH kept AS ({_ENTRIES}) {_TICKETS}")))
+KEEP_BOTH = compiled(text(f"WITH kept AS ({_ENTRIES}) {_TICKETS}".format(**_OF_ONE)))
 
 KEEP_RECORDS = compiled(
     text("""
