@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from gateway_api import Desk, gateway
 
-from deskwire.links import FeedbackLink, FileLink, Links
+from deskwire.links import FeedbackLink, FileLink, InvoiceLink, Links
 from deskwire.testing import FreshDatabase
 
 LINKS = Links.of("a link key for tests alone")
@@ -60,3 +60,13 @@ async def test_only_what_clients_see_is_there_and_as_long_as_they_do(desk: Desk)
     gone = f"/api/v1/tickets/{entry['ticket_id']}/entries/{entry['id']}"
     assert (await desk.api.call("DELETE", gone, None, {})).status in (200, 204)
     assert (await anybody.get(place(file["id"]))).status == 404
+
+
+async def test_an_invoice_is_not_printed_without_end(desk: Desk) -> None:
+    """They are printed one at a time, for those with keys, too."""
+    anybody, until = desk.api.using(""), NOW + timedelta(days=1)
+    place = f"/invoice/{LINKS.token(InvoiceLink(7, 'de'), until)}"
+    statuses = [(await anybody.get(place)).status for _ in range(21)]
+    assert statuses == [404] * 20 + [429]
+    other = f"/invoice/{LINKS.token(InvoiceLink(8, 'de'), until)}"
+    assert (await anybody.get(other)).status == 404

@@ -67,6 +67,12 @@ async def form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in fields.items()}
 
 
+def count_use(request: Request, link: AnyLink) -> None:
+    """Of what costs more than a page. Raises `Refused`."""
+    if services(request).link_uses.take((PURPOSES[type(link)], link)).spent:
+        raise Refused(429)
+
+
 async def perform(request: Request, command: Command[Reply]) -> Reply:
     """Have its owner do it. The same again changes nothing, so it needs no id that is kept."""
     return (await ask_owner(request, command, uuid4())).reply
@@ -81,8 +87,8 @@ def _claim(request: Request, kind: type[Claim]) -> Claim:
         raise Refused(429 if wrong.spent else 404) from None
     except Expired:
         raise Refused(410) from None
-    if request.method == "POST" and at.link_uses.take(claim).spent:
-        raise Refused(429)
+    if request.method == "POST":
+        count_use(request, claim)
     return claim
 
 

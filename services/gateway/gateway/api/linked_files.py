@@ -21,6 +21,7 @@ async def fetch(request: Request, link: FileLink) -> Response:
 
 
 async def fetch_invoice(request: Request, link: InvoiceLink) -> Response:
+    linked.count_use(request, link)
     row = await invoices.invoice(services(request).database, link.invoice_id, None)
     if row is None:
         raise Refused(404)
