@@ -15,7 +15,8 @@ TICKETS = "/api/v1/tickets"
 EXPORT = f"{TICKETS}/export.csv"
 MANY = 10_000
 BUSY = """
-    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state <> 'idle'
+    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND backend_type = 'client backend' AND state <> 'idle'
 """
 
 

@@ -20,6 +20,9 @@ from mail_ingest_svc.store import ledger
 
 Row = dict[str, Any]
 
+# memory:// has a message published once its listeners have handled it
+UNTOLD = "SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)"
+
 
 def a_mail(subject: str = "Printer", text: str = "It is on fire.", **headers: str) -> bytes:
     message = EmailMessage()
@@ -62,7 +65,10 @@ class Maildir:
 class PostOffice:
     """A database and a broker; the service is started and ended on them by `open`."""
 
-    def __init__(self, database: db.Database, broker: Broker, settings: Settings) -> None:
+    def __init__(
+        self, database: db.Database, broker: Broker, settings: Settings, *, deaf: bool
+    ) -> None:
+        self.deaf = deaf
         self.database = database
         self.broker = broker
         self.heard: list[MailReceived] = []
@@ -105,13 +111,18 @@ class PostOffice:
         return (await self.mails(1))[0]
 
     async def ledger(self, *states: str) -> list[Row]:
-        """All rows, oldest first, once these are their states and all mails were moved."""
-        return await self.rows(
+        """All rows, oldest first, once these are their states, all mails were moved and all that
+        was to be told of them was heard."""
+        rows = await self.rows(
             lambda rows: (
                 [row["state"] for row in rows] == list(states)
                 and all(row["flagged_at"] for row in rows)
             )
         )
+        async with asyncio.timeout(20):
+            while not self.deaf and await self.database.pool.fetchval(UNTOLD):
+                await asyncio.sleep(0.01)
+        return rows
 
     async def rows(self, expected: Callable[[list[Row]], bool]) -> list[Row]:
         rows: list[Row] = []
@@ -142,7 +153,7 @@ async def post_office(
         db.connect(database_url, size=2) as database,
         AsyncExitStack() as ears,
     ):
-        office = PostOffice(database, broker, settings)
+        office = PostOffice(database, broker, settings, deaf=deaf)
         if not deaf:
             await ears.enter_async_context(broker.consume(TICKET_SVC, office.hear))
             await ears.enter_async_context(broker.consume(GATEWAY, office.hear_ledger))
