@@ -26,6 +26,7 @@ REPLY = Body(
     html="<p>The toner arrives tomorrow.</p><p>Could you try the <b>other tray</b> until then?</p>",
 )
 OPENING = Body(text="Hi,\n\nsince this morning it blinks red and prints nothing.\n\nAnn")
+BAD = Body(text="Nobody told me that you would come a day later.")
 TEXTS: dict[Template, Body] = {
     **dict.fromkeys(("public-reply", "chaser", "agent-reply"), REPLY),
     "client-reply": Body(text="The other tray works, thank you!"),
@@ -58,7 +59,7 @@ def _mail(template: Template, said: Notice | Digest | Bill) -> Mail:
 
 
 def _notice(template: Template, variant: str, language: str) -> Notice:
-    text = TEXTS.get(template, Body(text=""))
+    text = BAD if variant == "bad" else TEXTS.get(template, Body(text=""))
     failed: dict[str, Any] = {"failed": "ann@acme.example", "answer": "550 5.1.1 unknown user"}
     values = failed if template == "undelivered" else {}
     return Notice(
