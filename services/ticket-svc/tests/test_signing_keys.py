@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from ticket_desk import AGENT, Desk, told, working
 
-from deskwire.contracts.mail import Address, Body
+from deskwire.contracts.mail import Address, Body, MailBounced
 from deskwire.contracts.ticket_commands import AddEntry
 from deskwire.contracts.tickets import MailThread, TicketReplied
 from deskwire.settings import keys_of
@@ -45,6 +45,10 @@ async def test_answers_to_mails_of_an_older_key_find_their_ticket(
         second = await replied(desk, ticket_id)
         assert first.message_id in second.references
         assert await found(desk, first) == await found(desk, second) == {ticket_id}
+        to = Address(email=f"support+{first.token}@example.com")
+        await desk.mail(None, kind="bounce", automatic="report", to=[to], undelivered=[])
+        known = first.message_id  # to notify-svc
+        await desk.next(MailBounced, where=lambda event: event.message_id == known)
     async with working(told(url, tmp_path, signing_key=NEW)) as desk:
         assert await found(desk, second) == {ticket_id}
         assert ticket_id not in await found(desk, first)

@@ -39,14 +39,15 @@ async def note_bounce(signer: Signer, mail: MailReceived, tx: Transaction) -> Ma
     if mail.undelivered and not failed:
         return left(mail, "bounce: it was delivered")
     await _mark_contacts(mail, thread, tx)
-    tx.emit(
-        MailBounced(
-            mail_id=mail.mail_id,
-            ticket_id=thread["ticket_id"],
-            message_id=mail.bounced_id or signer.message_id(returned[0]),
-            undelivered=tuple(failed),
+    for message_id in [mail.bounced_id] if mail.bounced_id else signer.message_ids(returned[0]):
+        tx.emit(
+            MailBounced(
+                mail_id=mail.mail_id,
+                ticket_id=thread["ticket_id"],
+                message_id=message_id,
+                undelivered=tuple(failed),
+            )
         )
-    )
     body = Body(text=bounces.note(failed))
     if enough := await _noted_today(mail, thread, body, MAIL_SYSTEM, tx):
         return enough
