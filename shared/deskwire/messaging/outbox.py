@@ -42,7 +42,8 @@ WRITE = compiled(text(WRITE_SQL))
 
 # A lane is what keeps its order: an aggregate, or the messages of one type that have none. A relay
 # holds a lane's lock while it publishes its messages: several relays may run and none overtakes
-# another. `hashtextextended` may collide; that only makes one wait.
+# another. `hashtextextended` may collide; that only makes one wait. The rows are an array: a join
+# that was planned for a small table would look through all rows for each of them.
 _LANE = "coalesce(nullif(aggregate, ''), type)"
 CLAIM = compiled(
     text(f"""
@@ -51,11 +52,11 @@ CLAIM = compiled(
         WHERE published_at IS NULL AND {_LANE} <> ALL(CAST(:held AS text[]))
         ORDER BY id LIMIT {BATCH}
     ), mine AS MATERIALIZED (
-        SELECT id, lane FROM due WHERE pg_try_advisory_xact_lock(hashtextextended(lane, 0))
+        SELECT id FROM due WHERE pg_try_advisory_xact_lock(hashtextextended(lane, 0))
     )
-    UPDATE outbox SET published_at = now() FROM mine
-    WHERE outbox.id = mine.id AND outbox.published_at IS NULL
-    RETURNING outbox.id, lane, {_COLUMNS}
+    UPDATE outbox SET published_at = now()
+    WHERE id = ANY(ARRAY(SELECT id FROM mine)) AND published_at IS NULL
+    RETURNING id, {_LANE} AS lane, {_COLUMNS}
     """)
 )
 

@@ -176,7 +176,9 @@ BY_ENTRIES = compiled(
 BY_MESSAGE_IDS = compiled(
     text("""
     WITH found AS MATERIALIZED (
-        SELECT id, ticket_id FROM entries WHERE message_id = ANY(CAST(:message_ids AS text[])))
+        SELECT id, ticket_id FROM entries
+        WHERE message_id = ANY(CAST(:message_ids AS text[]))
+          AND message_id IS NOT NULL)  -- as the index says
     SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
     FROM found e JOIN tickets t ON t.id = e.ticket_id
     ORDER BY e.id DESC LIMIT 1
