@@ -118,6 +118,7 @@ def _over_smtp(folder: Path, report: Report) -> None:
     report.figures["the same on uvloop"] = rates.uvloop
     report.ratio("mails a second over SMTP", rates.ours, "one aiosmtplib loop", 0.7)
     report.ratio("mails a second over SMTP ", rates.ours, "the same on uvloop")
+    report.ratio("the same, RabbitMQ away", rates.untold, "one aiosmtplib loop")
     report.ratio("one connection of ours, ready mails", rates.line, "the same on uvloop", 0.7)
     if rates.event_to_mail:
         report.limit("event to mail p50, s", rates.event_to_mail, 0.15)

@@ -1,6 +1,9 @@
 """Mails out over SMTP: notify-svc alone, beside one aiosmtplib loop that sends
 the same mails, ready made, to the same server.
 
+Its mails are due in its table when it begins. It writes them, sends them, keeps what became of
+each, and meanwhile tells RabbitMQ of each; what that costs is seen by a run whose broker is away.
+
 python -m bench.sending [MAILS]
 """
 
@@ -47,6 +50,12 @@ SENT = """
     SELECT count(*), extract(epoch FROM max(sent_at) - min(sent_at))::float8 AS seconds
     FROM deliveries WHERE state = 'sent'
 """
+TOLD = """
+    SELECT count(*) FILTER (WHERE published_at IS NULL) AS waiting,
+           extract(epoch FROM max(published_at)
+                              - (SELECT min(sent_at) FROM deliveries))::float8 AS seconds
+    FROM outbox WHERE type = 'mail.delivery.v1'
+"""
 
 
 @contextmanager
@@ -69,7 +78,7 @@ async def notify_svc(
     server: str, broker: str, port: int, **more: object
 ) -> AsyncIterator[tuple[db.Database, int]]:
     """Its database, and its process; what is due in it is sent."""
-    url = await fresh(server, "notify", "notify_svc")
+    url = await fresh(server, f"notify{free_port()}", "notify_svc")
     told = {
         "broker_url": broker,
         "blob_url": "memory://",
@@ -86,25 +95,37 @@ async def notify_svc(
             await process.wait()
 
 
-async def ours(server: str, broker: str, port: int, mails: int) -> tuple[float, float]:
-    """Mails a second, from the first that is written as sent to the last; and seconds from an event
-    to its mail, p50."""
+async def ours(server: str, broker: str, port: int, mails: int) -> tuple[float, float, float]:
+    """Mails a second, from the first that is written as sent to the last; the same until the last
+    is told, and seconds from an event to its mail, p50: 0 without RabbitMQ."""
     async with notify_svc(server, broker, port) as (database, _):
-        stamp = REPLY.message_id.removeprefix("<")
-        context = REPLY.notice.model_dump_json()
-        await database.pool.execute(FILL, mails, stamp, context, timeout=120)
-        while True:
+        sent = mails / await _seconds(database, mails)
+        if not broker.startswith("amqp"):
+            return sent, 0.0, 0.0
+        while (row := await database.pool.fetchrow(TOLD)) is None or row["waiting"]:
             await asyncio.sleep(0.2)
-            (row,) = await database.pool.fetch(SENT)
-            if row["count"] == mails:
-                break
-        return float(mails / row["seconds"]), await _event_to_mail(database, broker)
+        return sent, mails / row["seconds"], await _event_to_mail(database, broker)
+
+
+async def telling_nobody(server: str, port: int, mails: int) -> float:
+    """Mails a second while RabbitMQ is away."""
+    away = f"amqp://127.0.0.1:{free_port()}"
+    async with notify_svc(server, away, port) as (database, _):
+        return mails / await _seconds(database, mails)
+
+
+async def _seconds(database: db.Database, mails: int) -> float:
+    stamp, context = REPLY.message_id.removeprefix("<"), REPLY.notice.model_dump_json()
+    await database.pool.execute(FILL, mails, stamp, context, timeout=120)
+    while True:
+        await asyncio.sleep(0.2)
+        (row,) = await database.pool.fetch(SENT)
+        if row["count"] == mails:
+            return float(row["seconds"])
 
 
 async def _event_to_mail(database: db.Database, url: str) -> float:
     """Until it is written that the server has taken the mail, which is some time after that."""
-    if not url.startswith("amqp"):
-        return 0.0
     event = TicketReplied.model_validate_json(EXAMPLE.read_bytes())
     published = {}
     async with connect(url) as broker:
@@ -151,11 +172,14 @@ def _letter() -> Letter:
 
 @dataclass(frozen=True)
 class Rates:
-    """Mails a second. The loops run before and after the service; ``uvloop`` is the same loop on
-    what the services run on. ``event_to_mail`` in seconds, 0 without RabbitMQ."""
+    """Mails a second: sent by the service, until the last was told of, sent while RabbitMQ was
+    away, over one connection of ours. The loops run before and after the service; ``uvloop`` is the
+    same loop on what the services run on. ``event_to_mail`` in seconds. 0 without RabbitMQ."""
 
     ours: float
+    told: float
     event_to_mail: float
+    untold: float
     line: float
     loop: float
     uvloop: float
@@ -170,9 +194,16 @@ def measured(folder: Path, mails: int = MAILS) -> Rates:
             uvloop.run(apply_topology(broker))
         before = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
         found = uvloop.run(ours(server, broker, port, mails))
+        untold = uvloop.run(telling_nobody(server, port, mails))
         line = uvloop.run(one_line(port, mails))
         after = asyncio.run(one_loop(port, mails)), uvloop.run(one_loop(port, mails))
-        return Rates(*found, line, *(sum(both) / 2 for both in zip(before, after, strict=True)))
+        return Rates(
+            *found, untold, line, *(sum(both) / 2 for both in zip(before, after, strict=True))
+        )
+
+
+def _ratios(rates: Rates, loop: float) -> str:
+    return f"{rates.ours / loop:.2f}, RabbitMQ away {rates.untold / loop:.2f}"
 
 
 def main() -> None:
@@ -181,8 +212,9 @@ def main() -> None:
         Path(name).chmod(0o711)
         rates = measured(Path(name), mails)
     print(f"notify-svc: {rates.ours:,.0f} mails/s; event to mail p50 {rates.event_to_mail:.3f} s")
+    print(f"until the last is told, too: {rates.told:,.0f}/s; RabbitMQ away: {rates.untold:,.0f}/s")
     for loop, rate in (("asyncio", rates.loop), ("uvloop", rates.uvloop)):
-        print(f"one aiosmtplib loop on {loop}: {rate:,.0f}/s; ratio {rates.ours / rate:.2f}")
+        print(f"one aiosmtplib loop on {loop}: {rate:,.0f}/s; ratio {_ratios(rates, rate)}")
     print(f"one connection of ours: {rates.line:,.0f}/s; ratio {rates.line / rates.uvloop:.2f}")
 
 

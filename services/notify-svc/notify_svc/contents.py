@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime, format_time, get_datetime_format
@@ -117,7 +117,7 @@ def _day(at: datetime | None, timezone: str, language: str) -> str:
     """On the wall calendar of the client: Tuesday, March 3, 2026."""
     if at is None:
         return ""
-    return format_date(at.astimezone(ZoneInfo(timezone)), "full", locale=language)
+    return _on_calendar(at.astimezone(ZoneInfo(timezone)).date(), "full", language)
 
 
 def _moment(at: datetime | None, timezone: str, language: str) -> str:
@@ -125,9 +125,16 @@ def _moment(at: datetime | None, timezone: str, language: str) -> str:
     if at is None:
         return ""
     local = at.astimezone(ZoneInfo(timezone))
-    day, time = format_date(local, "medium", language), format_time(local, "short", locale=language)
+    day = _on_calendar(local.date(), "medium", language)
+    time = format_time(local, "short", locale=language)
     both = str(get_datetime_format("medium", locale=language)).format(time, day)
     return f"{both} {local:%Z}"
+
+
+@lru_cache(maxsize=1000)
+def _on_calendar(day: date, form: Literal["full", "medium"], language: str) -> str:
+    """Many mails name the same few days, and Babel takes as long for one as a template does."""
+    return format_date(day, form, locale=language)
 
 
 def _facts(values: Values, said: Sentences) -> Iterator[tuple[str, str]]:

@@ -75,7 +75,7 @@ def _notice(template: Template, variant: str, language: str) -> Notice:
         to_name="Ann Baker",
         into="TCK-9" if template in ("merged", "ticket-merged") else "",
         closes_at=NOW + timedelta(days=2),
-        due_at=NOW + timedelta(hours=2),
+        due_at=NOW + timedelta(hours=2) if template in ("due-soon", "overdue") else None,
         watches=variant == "watcher",
         asked=7 if template == "ticket-closed" else None,
         variant=variant,

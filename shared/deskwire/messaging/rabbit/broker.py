@@ -55,15 +55,15 @@ class RabbitBroker:
     async def publish(self, envelope: Envelope) -> None:
         channel = self._session().confirmed
         with _translated(envelope.type):
-            async with asyncio.timeout(PUBLISH_SECONDS):
-                await channel.basic_publish(
-                    envelope.body,
-                    exchange=EVENTS_EXCHANGE,
-                    routing_key=envelope.type,
-                    properties=wire.properties(envelope),
-                    mandatory=True,
-                    wait=False,
-                )
+            await channel.basic_publish(
+                envelope.body,
+                exchange=EVENTS_EXCHANGE,
+                routing_key=envelope.type,
+                properties=wire.properties(envelope),
+                mandatory=True,
+                wait=False,
+                timeout=PUBLISH_SECONDS,
+            )
 
     async def request(self, envelope: Envelope, *, timeout: float) -> bytes:
         publisher = self._session()
