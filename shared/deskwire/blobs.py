@@ -56,8 +56,9 @@ def raw_folder(day: date) -> str:
 
 
 def mail_place(mail_id: int) -> str:
-    """The place for the parts of one mail."""
-    return f"mails/{mail_id % 256:02x}/{mail_id}"
+    """The place for the parts of one mail. Mails that come together are in one folder, which is
+    brought to the disk once for all of them."""
+    return f"mails/{mail_id // 256 % 256:02x}/{mail_id}"
 
 
 def raw_place(mail_id: int) -> str:

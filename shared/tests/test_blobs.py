@@ -50,12 +50,17 @@ async def test_a_folder_keeps_blobs(tmp_path: Path) -> None:
 
 async def test_what_has_a_place_is_nobody_elses(blobs: Blobs) -> None:
     one, two = [await blobs.put(b"same", place) for place in (PLACE, mail_place(8))]
-    assert one == f"mails/07/7-{sha256(b'same').hexdigest()}" == await blobs.put(b"same", PLACE)
+    assert one == f"mails/00/7-{sha256(b'same').hexdigest()}" == await blobs.put(b"same", PLACE)
     await blobs.delete(one)
     await blobs.delete(one)
     assert await blobs.get(two) == b"same"
     with pytest.raises(NotFound):
         await blobs.get(one)
+
+
+def test_mails_that_come_together_share_a_folder() -> None:
+    places = [mail_place(mail_id).split("/")[1] for mail_id in (0, 255, 256, 65_535, 65_536)]
+    assert places == ["00", "00", "01", "ff", "00"]
 
 
 def files(folder: Path) -> list[Path]:
