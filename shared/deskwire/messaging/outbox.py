@@ -269,6 +269,9 @@ class Outbox:
         except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
             log.warning("relay waits for the database", cause=str(error) or repr(error))
             return None
+        except Exception:
+            log.exception("relay stumbles")
+            return None
 
     async def _measure(self) -> None:
         while True:
