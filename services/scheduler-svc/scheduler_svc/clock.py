@@ -20,6 +20,7 @@ from deskwire.contracts.schedules import Schedule, ScheduleChanged
 from deskwire.contracts.ticket_commands import WakeTicket
 from deskwire.errors import Invalid
 from deskwire.messaging.outbox import Outbox, Transaction
+from deskwire.repeating import in_background
 from scheduler_svc import store
 from scheduler_svc.domain.runs import Run, due, left, order, plan_of
 
@@ -31,12 +32,8 @@ LAG = Gauge("deskwire_schedule_lag_seconds", "How late the schedule is that is d
 @asynccontextmanager
 async def ticking(outbox: Outbox, *, longest: float) -> AsyncIterator[None]:
     """Run what comes due, looking at least every ``longest`` seconds."""
-    task = asyncio.create_task(_tick_for_ever(outbox, longest))
-    try:
+    async with in_background(_tick_for_ever(outbox, longest)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 async def _tick_for_ever(outbox: Outbox, longest: float) -> None:

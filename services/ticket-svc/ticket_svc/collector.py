@@ -1,6 +1,5 @@
 """Deletes the blobs that are of no use: discarded ones, and those of writes that never were."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -8,9 +7,10 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import structlog
 
-from deskwire.blobs import BlobError, Blobs, day_folder
-from deskwire.db import LOST_CONNECTION, Database
+from deskwire.blobs import Blobs, day_folder
+from deskwire.db import Database
 from deskwire.messaging.housekeeping import EVERY_SECONDS
+from deskwire.repeating import for_ever, in_background
 from ticket_svc.store import attachments
 
 log = structlog.get_logger()
@@ -21,22 +21,12 @@ LATENCY = timedelta(days=3)
 
 @asynccontextmanager
 async def collecting(database: Database, blobs: Blobs) -> AsyncIterator[None]:
-    task = asyncio.create_task(_collect_for_ever(database, blobs))
-    try:
+    async def collect() -> None:
+        await delete_discarded(database, blobs)
+        await sweep(database, blobs, datetime.now(UTC).date())
+
+    async with in_background(for_ever("collector of blobs", collect, EVERY_SECONDS)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _collect_for_ever(database: Database, blobs: Blobs) -> None:
-    while True:
-        try:
-            await delete_discarded(database, blobs)
-            await sweep(database, blobs, datetime.now(UTC).date())
-        except (BlobError, asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("blobs not collected", cause=str(error) or repr(error))
-        await asyncio.sleep(EVERY_SECONDS)
 
 
 async def delete_discarded(database: Database, blobs: Blobs) -> None:

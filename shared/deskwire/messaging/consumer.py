@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
@@ -29,6 +29,7 @@ from deskwire.messaging.envelope import Envelope, current, unwrap
 from deskwire.messaging.outbox import Outbox, Transaction, envelope_of, outbox_columns
 from deskwire.messaging.requests import DONE, REPLAYED, refused
 from deskwire.metrics import CONSUMER_UP, HANDLER, MESSAGES, RETRIES
+from deskwire.repeating import for_ever, in_background
 from deskwire.topology import Queue
 
 log = structlog.get_logger()
@@ -96,16 +97,19 @@ class Consumer:
 
     @asynccontextmanager
     async def running(self, broker: Broker, drain: float) -> AsyncIterator[None]:
-        retrying = None if self._queue.requests else asyncio.create_task(self._retry_for_ever())
+        work = []
+        if not self._queue.requests:
+            what = f"retries of {self._queue.name}"
+            work.append(for_ever(what, self.retry_due, RETRY_POLL_SECONDS))
         try:
-            async with broker.consume(self._queue, self.handle, drain=drain):
+            async with (
+                in_background(*work),
+                broker.consume(self._queue, self.handle, drain=drain),
+            ):
                 CONSUMER_UP.labels(self._queue.name).set(1)
                 yield
         finally:
             CONSUMER_UP.labels(self._queue.name).set(0)
-            if retrying is not None:
-                retrying.cancel()
-                await asyncio.gather(retrying, return_exceptions=True)
 
     async def handle(self, batch: Sequence[Delivery]) -> None:
         """Together if all goes well, else one by one, so that a bad message harms only itself."""
@@ -227,12 +231,6 @@ class Consumer:
             return
         RETRIES.labels(self._queue.name).inc()
         await self._dead.add(delivery.envelope, cause_of(error), RETRY_SECONDS[0])
-
-    async def _retry_for_ever(self) -> None:
-        while True:
-            with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
-                await self.retry_due()
-            await asyncio.sleep(RETRY_POLL_SECONDS)
 
     async def retry_due(self) -> None:
         """Handle what was put off and is due, and what an operator replays."""

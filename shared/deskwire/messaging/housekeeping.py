@@ -1,13 +1,10 @@
 """Removes what is needed no longer, a little at a time."""
 
-import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 
-import asyncpg
 from sqlalchemy import text
 
-from deskwire.db import LOST_CONNECTION, Database, Statement, compiled
+from deskwire.db import Database, Statement, compiled
 
 EVERY_SECONDS = 600.0
 ROWS = 5_000
@@ -45,10 +42,3 @@ async def tidy(database: Database, own: Sequence[Statement] = ()) -> None:
         removed = ROWS
         while removed == ROWS:
             removed = len(await database.fetch(statement))
-
-
-async def tidy_for_ever(database: Database, own: Sequence[Statement]) -> None:
-    while True:
-        with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
-            await tidy(database, own)
-        await asyncio.sleep(EVERY_SECONDS)

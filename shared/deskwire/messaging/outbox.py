@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -16,8 +17,9 @@ from deskwire.db import LOST_CONNECTION, Database, Session, Statement, compiled
 from deskwire.errors import DeskwireError
 from deskwire.messaging.broker import Broker
 from deskwire.messaging.envelope import Envelope, wrap
-from deskwire.messaging.housekeeping import tidy_for_ever
+from deskwire.messaging.housekeeping import EVERY_SECONDS, tidy
 from deskwire.metrics import BROKER_CONNECTED, OUTBOX_OLDEST, OUTBOX_PENDING
+from deskwire.repeating import for_ever, in_background
 
 log = structlog.get_logger()
 
@@ -197,14 +199,12 @@ class Outbox:
 
     @asynccontextmanager
     async def relaying(self) -> AsyncIterator["Outbox"]:
-        work = (self._relay(), self._measure(), tidy_for_ever(self.database, self._tidy))
-        tasks = [asyncio.create_task(each) for each in work]
-        try:
+        async with in_background(
+            self._relay(),
+            for_ever("measure of the outbox", self._measure, GAUGE_SECONDS),
+            for_ever("housekeeping", partial(tidy, self.database, self._tidy), EVERY_SECONDS),
+        ):
             yield self
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def relay_once(self) -> tuple[int, int]:
         """Publish what waits: how many were claimed, and how many could not be published."""
@@ -274,11 +274,8 @@ class Outbox:
             return None
 
     async def _measure(self) -> None:
-        while True:
-            BROKER_CONNECTED.labels(self.service).set(self._broker.connected)
-            with suppress(asyncpg.PostgresError, *LOST_CONNECTION):
-                row = await self.database.fetch_one(BACKLOG)
-                if row is not None:
-                    OUTBOX_PENDING.labels(self.service).set(row["pending"])
-                    OUTBOX_OLDEST.labels(self.service).set(row["oldest"])
-            await asyncio.sleep(GAUGE_SECONDS)
+        BROKER_CONNECTED.labels(self.service).set(self._broker.connected)
+        row = await self.database.fetch_one(BACKLOG)
+        if row is not None:
+            OUTBOX_PENDING.labels(self.service).set(row["pending"])
+            OUTBOX_OLDEST.labels(self.service).set(row["oldest"])

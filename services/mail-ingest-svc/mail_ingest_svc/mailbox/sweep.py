@@ -1,18 +1,17 @@
 """Deletes mails as they came: uploads that never became a mail, being cut off, refused, or sent
 twice; and those that were kept for as long as they are to be."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 
-import asyncpg
 import structlog
 
-from deskwire.blobs import BlobError, Blobs, raw_folder
-from deskwire.db import LOST_CONNECTION, Database
+from deskwire.blobs import Blobs, raw_folder
+from deskwire.db import Database
 from deskwire.messaging.housekeeping import EVERY_SECONDS
 from deskwire.messaging.outbox import Outbox
+from deskwire.repeating import for_ever, in_background
 from mail_ingest_svc.store import decisions, retention
 from mail_ingest_svc.store.documents import changed
 
@@ -25,24 +24,14 @@ up for."""
 
 @asynccontextmanager
 async def sweeping(outbox: Outbox, blobs: Blobs, *, raw_days: int | None) -> AsyncIterator[None]:
-    task = asyncio.create_task(_sweep_for_ever(outbox, blobs, raw_days))
-    try:
+    async def step() -> None:
+        await sweep(outbox.database, blobs, datetime.now(UTC).date())
+        if raw_days is not None:
+            await expire(outbox, raw_days)
+        await delete_discarded(outbox.database, blobs)
+
+    async with in_background(for_ever("sweep of raw mails", step, EVERY_SECONDS)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def _sweep_for_ever(outbox: Outbox, blobs: Blobs, raw_days: int | None) -> None:
-    while True:
-        try:
-            await sweep(outbox.database, blobs, datetime.now(UTC).date())
-            if raw_days is not None:
-                await expire(outbox, raw_days)
-            await delete_discarded(outbox.database, blobs)
-        except (BlobError, asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("raw mails not swept", cause=str(error) or repr(error))
-        await asyncio.sleep(EVERY_SECONDS)
 
 
 async def sweep(database: Database, blobs: Blobs, today: date) -> None:
