@@ -172,16 +172,16 @@ BY_ENTRIES = compiled(
     """)
 )
 
-# Materialized: else all entries may be walked, from the newest back, where none is found.
+# Materialized: else all entries may be walked, from the newest back, where none is found. The
+# ticket is got by its key: a join may walk all tickets where there are few statistics yet.
 BY_MESSAGE_IDS = compiled(
     text("""
     WITH found AS MATERIALIZED (
         SELECT id, ticket_id FROM entries
         WHERE message_id = ANY(CAST(:message_ids AS text[]))
           AND message_id IS NOT NULL)  -- as the index says
-    SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
-    FROM found e JOIN tickets t ON t.id = e.ticket_id
-    ORDER BY e.id DESC LIMIT 1
+    SELECT id AS ticket_id, client_id, contact_id, watchers FROM tickets
+    WHERE id = (SELECT ticket_id FROM found ORDER BY id DESC LIMIT 1)
     """)
 )
 
