@@ -127,7 +127,7 @@ async def test_new_tickets_are_billable_as_the_settings_say(desk: Desk) -> None:
     assert not (await desk.open(other, contact_id=None)).ticket.billable
     worked_on = (await desk.open(id, billable=False)).ticket
     await worked(desk, worked_on.id, await agent(desk), 600, billable=None)
-    with pytest.raises(Conflict, match="left; 1 of its time entries are not billable"):
+    with pytest.raises(Conflict, match="left; time entries that are not billable: 1"):
         await draft(desk, worked_on.id)
 
 

@@ -44,7 +44,7 @@ async def invoice_ticket(command: contracts.InvoiceTicket, tx: Transaction) -> D
 async def _nothing_left(ticket: Ticket, tx: Transaction) -> str:
     nothing = f"nothing to invoice: {ticket.reference} has no billable time left"
     others = await tx.fetch_value(store.NOT_BILLABLE, ticket_id=ticket.id)
-    return f"{nothing}; {others} of its time entries are not billable" if others else nothing
+    return f"{nothing}; time entries that are not billable: {others}" if others else nothing
 
 
 async def invoice_client(command: contracts.InvoiceClient, tx: Transaction) -> DraftedInvoice:
