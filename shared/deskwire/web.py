@@ -46,7 +46,7 @@ def _listening(config: uvicorn.Config) -> socket.socket:
             f"port {config.port} cannot be used, stop what listens there or choose another:"
             f" {error.strerror}"
         ) from error
-    # Connections inherit it. asyncio sets it for sockets that name their protocol alone, and without
-    # it a body waits for the acknowledgement of its head, 40 ms.
+    # Connections inherit it. asyncio sets it for sockets that name their protocol alone, and
+    # without it a body waits for the acknowledgement of its head, 40 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listening
