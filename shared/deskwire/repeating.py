@@ -28,10 +28,24 @@ async def for_ever(what: str, step: Callable[[], Awaitable[object]], pause: floa
     """With ``pause`` seconds between two steps. Whatever becomes of one, there is a next: nobody
     would notice that there is none."""
     while True:
-        try:
+        with Survived(what):
             await step()
-        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("waits for the database", what=what, cause=str(error) or repr(error))
-        except Exception:
-            log.exception("stumbles", what=what)
         await asyncio.sleep(pause)
+
+
+class Survived:
+    """A context in which what goes wrong is told, and no more: for what tries again by itself."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+
+    def __enter__(self) -> None:
+        """Nothing is needed."""
+
+    def __exit__(self, _kind: object, error: BaseException | None, _where: object) -> bool:
+        if isinstance(error, (asyncpg.PostgresError, *LOST_CONNECTION)):
+            cause = str(error) or repr(error)
+            log.warning("waits for the database", what=self._what, cause=cause)
+        elif isinstance(error, Exception):
+            log.error("stumbles", what=self._what, exc_info=error)
+        return isinstance(error, Exception)

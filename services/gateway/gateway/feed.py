@@ -6,14 +6,10 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import islice
 
-import asyncpg
-import structlog
-
-from deskwire.db import LOST_CONNECTION, Database
+from deskwire.db import Database
+from deskwire.repeating import Survived, in_background
 from gateway.readmodel import changes
 from gateway.readmodel.changes import Change, Page, Place
-
-log = structlog.get_logger()
 
 POLL_SECONDS = 1.0
 """Behind the wake: what other replicas have projected."""
@@ -58,13 +54,11 @@ class Feed:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Until left, which sends the listeners away."""
-        reading = asyncio.create_task(self._read_for_ever())
-        try:
-            yield
-        finally:
-            self.closing.set()
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+        async with in_background(self._read_for_ever()):
+            try:
+                yield
+            finally:
+                self.closing.set()
 
     def has_room(self, key_id: int) -> bool:
         return self.streams[key_id] < STREAMS_PER_KEY and self.streams.total() < STREAMS
@@ -113,15 +107,13 @@ class Feed:
 
     async def _try_read(self, after: Place) -> bool:
         """Whether there is more to be read at once."""
-        try:
+        with Survived("feed of events"):
             page = await changes.read(self._database, after)
-        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("events wait for the database", cause=str(error) or repr(error))
-            return False
-        if self.upto is not after:
-            return True  # all listeners left meanwhile, and others came
-        self._tell(page)
-        return page.more or page.waiting
+            if self.upto is not after:
+                return True  # all listeners left meanwhile, and others came
+            self._tell(page)
+            return page.more or page.waiting
+        return False
 
     def _tell(self, page: Page) -> None:
         """In one step with the place: a listener is never told of a place before its changes."""

@@ -20,7 +20,7 @@ from deskwire.contracts.schedules import Schedule, ScheduleChanged
 from deskwire.contracts.ticket_commands import WakeTicket
 from deskwire.errors import Invalid
 from deskwire.messaging.outbox import Outbox, Transaction
-from deskwire.repeating import in_background
+from deskwire.repeating import Survived, in_background
 from scheduler_svc import store
 from scheduler_svc.domain.runs import Run, due, left, order, plan_of
 
@@ -39,14 +39,13 @@ async def ticking(outbox: Outbox, *, longest: float) -> AsyncIterator[None]:
 async def _tick_for_ever(outbox: Outbox, longest: float) -> None:
     looked = time.monotonic()
     while True:
-        try:
+        pause = None
+        with Survived("clock"):
             pause = await tick(outbox, longest)
             looked = time.monotonic()
-        except Exception as error:
-            log.error("clock waits", cause=repr(error))
+        if pause is None:
             LAG.set(time.monotonic() - looked)
-            pause = longest
-        await asyncio.sleep(pause)
+        await asyncio.sleep(longest if pause is None else pause)
 
 
 async def tick(outbox: Outbox, longest: float) -> float:

@@ -13,13 +13,13 @@ import structlog
 from sqlalchemy import text
 
 from deskwire.contracts.base import Message
-from deskwire.db import LOST_CONNECTION, Database, Session, Statement, compiled
+from deskwire.db import Database, Session, Statement, compiled
 from deskwire.errors import DeskwireError
 from deskwire.messaging.broker import Broker
 from deskwire.messaging.envelope import Envelope, wrap
 from deskwire.messaging.housekeeping import EVERY_SECONDS, tidy
 from deskwire.metrics import BROKER_CONNECTED, OUTBOX_OLDEST, OUTBOX_PENDING
-from deskwire.repeating import for_ever, in_background
+from deskwire.repeating import Survived, for_ever, in_background
 
 log = structlog.get_logger()
 
@@ -264,14 +264,9 @@ class Outbox:
         """None while the broker or the database is away."""
         if not self._broker.connected:
             return None
-        try:
+        with Survived(f"relay of {self.service}"):
             return await self.relay_once()
-        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("relay waits for the database", cause=str(error) or repr(error))
-            return None
-        except Exception:
-            log.exception("relay stumbles")
-            return None
+        return None
 
     async def _measure(self) -> None:
         BROKER_CONNECTED.labels(self.service).set(self._broker.connected)

@@ -10,16 +10,15 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
 
-import asyncpg
 import structlog
 from prometheus_client import Counter
 
 from deskwire.blobs import BlobError, open_blobs
 from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
-from deskwire.db import LOST_CONNECTION
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
 from deskwire.oauth import Tokens
+from deskwire.repeating import Survived
 from notify_svc.domain.attempts import (
     NotTried,
     Result,
@@ -301,11 +300,7 @@ def _was_refused(delivery: Delivery) -> bool:
 
 async def _repeat(step: Callable[[], Awaitable[None]], until: asyncio.Event) -> None:
     while not until.is_set():
-        try:
+        with Survived("sender"):
             await step()
-        except (asyncpg.PostgresError, *LOST_CONNECTION) as error:
-            log.warning("sender waits for the database", cause=str(error) or repr(error))
-            await asyncio.sleep(STUMBLE_SECONDS)
-        except Exception:
-            log.exception("sender stumbles")
-            await asyncio.sleep(STUMBLE_SECONDS)
+            continue
+        await asyncio.sleep(STUMBLE_SECONDS)
