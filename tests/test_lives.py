@@ -46,6 +46,8 @@ from ticket_svc.domain.threads import Signer
 from ticket_svc.settings import Settings as TicketSettings
 
 STEPS_A_LIFE = 50
+USUAL_LIFE = 35
+"""Steps: most lives end before the fiftieth."""
 STEPS = int(os.environ.get("DESKWIRE_STEPS", "300"))
 SOAK = "DESKWIRE_STEPS" in os.environ
 SIGNING_KEY = "a signing key for tests alone"
@@ -476,7 +478,7 @@ def test_lives_of_tickets_keep_the_rules(fresh_database: FreshDatabase) -> None:
         run_state_machine_as_test(
             Lives,
             settings=settings(
-                max_examples=STEPS // STEPS_A_LIFE,
+                max_examples=STEPS // USUAL_LIFE,
                 stateful_step_count=STEPS_A_LIFE,
                 derandomize=not SOAK,
                 database=None,
@@ -485,7 +487,7 @@ def test_lives_of_tickets_keep_the_rules(fresh_database: FreshDatabase) -> None:
             ),
         )
         told = asyncio.run(documents(server.urls["gateway"]))
-        assert Lives.steps > STEPS * 0.7
+        assert Lives.steps >= STEPS * (1 if SOAK else 0.7)
         print(f"{Lives.steps} steps, {len(told)} documents")  # noqa: T201  # what a soak is run for
         asyncio.run(forget(server.urls["gateway"]))
         server.replay()
