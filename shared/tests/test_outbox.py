@@ -16,18 +16,18 @@ from deskwire.errors import Unavailable, Unroutable
 from deskwire.messaging import outbox as relay
 from deskwire.messaging.broker import Delivery, connect
 from deskwire.messaging.envelope import Envelope, unwrap
+from deskwire.messaging.memory import MemoryBroker
 from deskwire.messaging.outbox import BATCH, Outbox
 from deskwire.topology import MAIL_INGEST_SVC
 
 SOON = 20.0
 
 
-class Spy:
+class Spy(MemoryBroker):
     """A broker that remembers what it was given, and refuses or holds what it is told to."""
 
-    connected = True
-
     def __init__(self) -> None:
+        super().__init__()
         self.published: list[Envelope] = []
         self.refuse: Callable[[Envelope], Exception | None] = lambda _: None
         self.gate = asyncio.Event()
@@ -39,12 +39,6 @@ class Spy:
         if (error := self.refuse(envelope)) is not None:
             raise error
         self.published.append(envelope)
-
-    async def request(self, envelope: Envelope, *, timeout: float) -> bytes:
-        raise NotImplementedError
-
-    def consume(self, *_arguments: Any, **_options: Any) -> Any:
-        raise NotImplementedError
 
     def reasons(self, mail_id: int) -> list[str]:
         return [m.reason for m in map(handled, self.published) if m.mail_id == mail_id]

@@ -12,12 +12,16 @@ from typing import Any
 from uuid import uuid4
 
 from deskwire import db
+from deskwire.links import Links
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.testing import FreshDatabase
 from deskwire.topology import MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
 from gateway.keys import create_key
 from gateway.main import running
 from gateway.settings import Settings
+
+LINK_KEY = "a link key for tests alone"
+LINKS = Links.of(LINK_KEY)
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,7 @@ async def gateway(
         "blob_url": "memory://",
         "port": 0,
         "health_port": 0,
+        "link_key": LINK_KEY,
     }
     settings = Settings.model_validate(given | values)
     async with (

@@ -2,33 +2,22 @@
 
 import base64
 import re
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from gateway_api import Answer, Desk, eventually, gateway
+from gateway_api import LINKS, Answer, Desk, eventually
 
 from deskwire.links import FeedbackLink, Links
-from deskwire.testing import FreshDatabase
 from gateway.linked.page import LANGUAGES
 
-KEY = "a link key for tests alone"
 SOON = datetime.now(UTC) + timedelta(days=1)
 AGO = datetime.now(UTC) - timedelta(seconds=1)
 MONTH = urlencode({"from": f"{AGO - timedelta(30):%FT%TZ}", "to": f"{SOON:%FT%TZ}"})
 JSON = {"Content-Type": "application/json"}
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
-
-
-@pytest.fixture
-async def desk(
-    owner: None, fresh_database: FreshDatabase, broker_url: str, blob_url: str
-) -> AsyncIterator[Desk]:
-    async with gateway(fresh_database, broker_url, blob_url=blob_url, link_key=KEY) as desk:
-        yield desk
 
 
 async def ticket(desk: Desk, subject: str = "Printer") -> dict[str, Any]:
@@ -42,7 +31,7 @@ async def ticket(desk: Desk, subject: str = "Printer") -> dict[str, Any]:
 
 def place(of: dict[str, Any], language: str = "en", until: datetime = SOON, **ids: int) -> str:
     claim = FeedbackLink(ids.get("ticket", of["id"]), of["contact"]["id"], language)
-    return f"/feedback/{Links.of(KEY).token(claim, until)}"
+    return f"/feedback/{LINKS.token(claim, until)}"
 
 
 async def vote(desk: Desk, path: str, body: bytes = b"", **fields: str) -> Answer:

@@ -1,27 +1,14 @@
 """Files that were too large for a mail: whoever got it fetches them, for a while."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-from gateway_api import Desk, gateway
+from gateway_api import LINKS, Desk
 
-from deskwire.links import FeedbackLink, FileLink, InvoiceLink, Links
-from deskwire.testing import FreshDatabase
+from deskwire.links import FeedbackLink, FileLink, InvoiceLink
 
-LINKS = Links.of("a link key for tests alone")
 NOW = datetime.now(UTC)
 CONTENT = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40
-
-
-@pytest.fixture
-async def desk(
-    owner: None, fresh_database: FreshDatabase, broker_url: str, blob_url: str
-) -> AsyncIterator[Desk]:
-    key = "a link key for tests alone"
-    async with gateway(fresh_database, broker_url, blob_url=blob_url, link_key=key) as desk:
-        yield desk
 
 
 def place(id: int, until: datetime = NOW + timedelta(days=1)) -> str:

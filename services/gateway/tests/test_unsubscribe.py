@@ -1,32 +1,21 @@
 """No more mails: pages with one button, and the POST that mail programs send themselves."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from gateway_api import Desk, gateway
+from gateway_api import LINKS, Desk, gateway
 
-from deskwire.links import DigestLink, FeedbackLink, Links, WatcherLink
+from deskwire.links import DigestLink, FeedbackLink, WatcherLink
 from deskwire.testing import FreshDatabase
 from gateway.linked.page import LANGUAGES
 
-LINKS = Links.of("a link key for tests alone")
 SOON = datetime.now(UTC) + timedelta(days=1)
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 MULTIPART = (
     b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
 )
-
-
-@pytest.fixture
-async def desk(
-    owner: None, fresh_database: FreshDatabase, broker_url: str, blob_url: str
-) -> AsyncIterator[Desk]:
-    key = "a link key for tests alone"
-    async with gateway(fresh_database, broker_url, blob_url=blob_url, link_key=key) as desk:
-        yield desk
 
 
 async def watched(desk: Desk) -> Any:
@@ -91,7 +80,7 @@ async def test_what_cannot_be_kept_now_is_told(
     fresh_database: FreshDatabase, broker_url: str
 ) -> None:
     path = f"/unsubscribe/{LINKS.token(DigestLink(7, 'daily', 'de'), SOON)}"
-    told = {"link_key": "a link key for tests alone", "request_seconds": 0.1}
+    told = {"request_seconds": 0.1}
     async with gateway(fresh_database, broker_url, **told) as alone:
         anybody = alone.api.using("")
         page = await anybody.get(path)

@@ -124,27 +124,8 @@ def render(
     told, letterhead = letterhead, letterhead.of_sender(mail.notice.sender)
     if told.is_own(recipient) or letterhead.is_own(recipient):
         raise CannotRender(f"{recipient} is our own address: the mail would come back as a ticket")
-    links = letterhead.links.in_mail(mail, created_at)
     try:
-        said = contents(
-            mail,
-            letterhead.wording,
-            sender_name=letterhead.name,
-            ticket_url=letterhead.ticket_url,
-            links=links,
-        )
-        head = [
-            *_headers(mail, letterhead, recipient, said, created_at),
-            ("X-Deskwire-Loop", told.reply_address),
-            *_way_out(links["unsubscribe"]),
-        ]
-        content = message(
-            [field(*each) for each in head],
-            boundary=f"=_{sha256(f'{mail.message_id} {recipient}'.encode()).hexdigest()[:32]}",
-            text=said.text,
-            html=said.html,
-            files=files,
-        )
+        content = _content(mail, letterhead, recipient, told.reply_address, created_at, files)
     except (TemplateError, NotSaid, ValueError) as error:
         raise CannotRender(f"{mail.template}: {error}") from error
     return Letter(
@@ -153,6 +134,37 @@ def render(
         recipient=recipient,
         content=signed(letterhead.keys, content, letterhead.address, created_at),
         international=not recipient.isascii(),
+    )
+
+
+def _content(
+    mail: Mail,
+    letterhead: Letterhead,
+    recipient: str,
+    desk: str,
+    created_at: datetime,
+    files: Sequence[File],
+) -> bytes:
+    """``desk``: our own address, by which we know the mail when it comes back."""
+    links = letterhead.links.in_mail(mail, created_at)
+    said = contents(
+        mail,
+        letterhead.wording,
+        sender_name=letterhead.name,
+        ticket_url=letterhead.ticket_url,
+        links=links,
+    )
+    head = [
+        *_headers(mail, letterhead, recipient, said, created_at),
+        ("X-Deskwire-Loop", desk),
+        *_way_out(links["unsubscribe"]),
+    ]
+    return message(
+        [field(*each) for each in head],
+        boundary=f"=_{sha256(f'{mail.message_id} {recipient}'.encode()).hexdigest()[:32]}",
+        text=said.text,
+        html=said.html,
+        files=files,
     )
 
 

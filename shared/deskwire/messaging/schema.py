@@ -8,6 +8,12 @@ from deskwire.columns import TIME, created_at
 
 def messaging_tables(metadata: MetaData) -> None:
     """Add inbox, outbox and dead letters to a service's tables."""
+    _inbox(metadata)
+    _outbox(metadata)
+    _dead_letters(metadata)
+
+
+def _inbox(metadata: MetaData) -> None:
     Table(
         "inbox",
         metadata,
@@ -18,6 +24,9 @@ def messaging_tables(metadata: MetaData) -> None:
         Column("reply", Text),
         Index("inbox_old", "handled_at"),  # housekeeping: what is older than 30 days
     )
+
+
+def _outbox(metadata: MetaData) -> None:
     outbox = Table(
         "outbox",
         metadata,
@@ -35,6 +44,9 @@ def messaging_tables(metadata: MetaData) -> None:
     waiting = outbox.c.published_at.is_(None)
     Index("outbox_waiting", outbox.c.id, postgresql_where=waiting)  # the relay's claim
     Index("outbox_old", outbox.c.published_at)  # housekeeping, and republishing since a time
+
+
+def _dead_letters(metadata: MetaData) -> None:
     Table(
         "dead_letters",
         metadata,

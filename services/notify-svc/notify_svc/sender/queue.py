@@ -5,7 +5,7 @@ dies, another one finds it and says that its fate is uncertain.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -13,11 +13,10 @@ from uuid import UUID, uuid4
 import structlog
 from prometheus_client import Counter
 
-from deskwire.blobs import BlobError, open_blobs
+from deskwire.blobs import BlobError
 from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
-from deskwire.oauth import Tokens
 from deskwire.repeating import Survived
 from notify_svc.domain.attempts import (
     NotTried,
@@ -30,11 +29,8 @@ from notify_svc.domain.attempts import (
 from notify_svc.domain.mails import Mail
 from notify_svc.domain.rules import undelivered
 from notify_svc.handlers.mails import queue_for_agents, suppress_addresses
-from notify_svc.mail import CannotRender, Letterhead
-from notify_svc.sender.letters import Writer
-from notify_svc.sender.transport import Line, Server, Writes, open_server
-from notify_svc.sender.webhooks import WebhookServer, WebhookWriter
-from notify_svc.settings import Settings
+from notify_svc.mail import CannotRender
+from notify_svc.sender.transport import Line, Server, Writes
 from notify_svc.store import deliveries
 from notify_svc.store.deliveries import Claimed
 
@@ -52,43 +48,7 @@ STUMBLE_SECONDS = 1.0
 IN_HAND = 20  # mails that are claimed for each connection, so that none waits for a claim
 GATHER_SECONDS = 0.05  # so long a result waits for those of half of the mails in hand
 LONGEST_ANSWER = 1000
-WEBHOOKS_AT_ONCE = 32  # several that hang leave some for others
 SUPPRESSED = "not tried, the address is suppressed"
-
-
-Wakes = Mapping[Channel, asyncio.Event]
-
-
-@asynccontextmanager
-async def sending(settings: Settings, outbox: Outbox, wakes: Wakes) -> AsyncIterator[None]:
-    """Send what is due until left; ``wakes`` say that something may have become so."""
-    letterhead = Letterhead.of(settings)
-    mail_server = open_server(
-        settings.smtp_url,
-        helo=letterhead.address.rpartition("@")[2],
-        tokens=Tokens(settings.oauth, outbox.database),
-        per_minute=settings.smtp_per_minute,
-    )
-    hooks = WebhookServer(private=settings.webhooks_to_private)
-    writer = Writer(
-        letterhead,
-        open_blobs(settings.blob_url),
-        outbox.database,
-        attached_bytes=settings.attached_bytes,
-    )
-    again, drain = settings.uncertain_retry_seconds, settings.shutdown_seconds
-    mails = Sender(
-        *("mail", outbox, wakes["mail"], writer),
-        uncertain_retry=again,
-        connections=settings.smtp_connections,
-    )
-    webhooks = Sender(
-        *("webhook", outbox, wakes["webhook"], WebhookWriter(outbox.database)),
-        uncertain_retry=again,
-        connections=WEBHOOKS_AT_ONCE,
-    )
-    async with mails.running(mail_server, drain=drain), webhooks.running(hooks, drain=drain):
-        yield
 
 
 class Sender:
