@@ -61,7 +61,7 @@ def contents(
     if isinstance(mail.notice, Digest):
         values |= _of_digest(mail.notice, wording, ticket_url)
     elif isinstance(mail.notice, Bill):
-        values |= _of_bill(mail.notice, said.language) | {"link": links["invoice"]}
+        values |= _of_bill(mail.notice, said) | {"link": links["invoice"]}
     else:
         values |= _of_notice(mail, mail.notice, said, sender_name, ticket_url)
     subject = one_line(said.say("subject", values))
@@ -164,14 +164,22 @@ def _html(body: Body) -> Markup:
 # --- invoices
 
 
-def _of_bill(bill: Bill, language: str) -> Values:
-    total = format_currency(Decimal(bill.total.amount), bill.total.currency, locale=language)
+def _of_bill(bill: Bill, said: Sentences) -> Values:
+    """Whoever is responsible sees it as agents see tickets."""
+    total = format_currency(Decimal(bill.total.amount), bill.total.currency, locale=said.language)
+    client, label, answer = one_line(bill.client), said.find("label_client"), Body(text=bill.answer)
     return {
         "reference": bill.reference,
-        "client": one_line(bill.client),
+        "client": client,
         "to_name": one_line(bill.to_name),
         "total": total,
-        "due": format_date(bill.due, "long", locale=language),
+        "due": format_date(bill.due, "long", locale=said.language),
+        "failed": one_line(bill.failed),
+        "subject": total,
+        "text": _text(answer, quoted=True),
+        "html": _html(answer),
+        "facts": [(label, client)],
+        "width": len(label) + 2,
         "delimiter": "",
     }
 

@@ -64,18 +64,21 @@ class Letterhead:
         )
 
     def reply_to(self, notice: Notice | Digest | Bill) -> str:
-        if not self.plus_addressing or not isinstance(notice, Notice):
-            return self.reply_address
-        local, _, domain = self.reply_address.rpartition("@")
-        return f"{local}+{notice.token}@{domain}"
+        return self._with_token(notice.token if isinstance(notice, Notice) else "")
 
     def envelope_sender(self, notice: Notice | Digest | Bill) -> str:
         """Where bounces go: by the token in it one is known as that of a mail of ours, whatever is
         in it. Only in the domain of the From, for which servers look (RFC 7489 section 3.1.2)."""
         of_reply, of_from = (each.rpartition("@")[2] for each in (self.reply_address, self.address))
         if self.bounce_tokens and of_reply == of_from:
-            return self.reply_to(notice)
+            return self._with_token("" if isinstance(notice, Digest) else notice.token)
         return self.address
+
+    def _with_token(self, token: str) -> str:
+        if not self.plus_addressing or not token:
+            return self.reply_address
+        local, _, domain = self.reply_address.rpartition("@")
+        return f"{local}+{token}@{domain}"
 
     def of_sender(self, sender: MailSender) -> "Letterhead":
         """As the desk's settings have it; answers go where they are read, which is the mailbox that

@@ -36,6 +36,7 @@ TEXTS: dict[Template, Body] = {
     "feedback": Body(text="Quick and friendly, thank you!"),
     **dict.fromkeys(("ticket-created", "new-ticket", "assigned"), OPENING),
 }
+FAILED = {"failed": "ann@acme.example", "answer": "550 5.1.1 unknown user"}
 
 
 def samples(language: str) -> Iterator[tuple[str, Mail]]:
@@ -50,6 +51,7 @@ def samples(language: str) -> Iterator[tuple[str, Mail]]:
     with_file = _notice("public-reply", "", language).model_copy(update={"files": (large,)})
     yield "public-reply-large-file", _mail("public-reply", with_file)
     yield "invoice", _mail("invoice", _bill(language))
+    yield "invoice-undelivered", _mail("invoice-undelivered", _bill(language, **FAILED))
     yield "digest", _mail("digest", _digest(language))
 
 
@@ -60,8 +62,7 @@ def _mail(template: Template, said: Notice | Digest | Bill) -> Mail:
 
 def _notice(template: Template, variant: str, language: str) -> Notice:
     text = BAD if variant == "bad" else TEXTS.get(template, Body(text=""))
-    failed: dict[str, Any] = {"failed": "ann@acme.example", "answer": "550 5.1.1 unknown user"}
-    values = failed if template == "undelivered" else {}
+    values: dict[str, Any] = FAILED if template == "undelivered" else {}
     return Notice(
         ticket_id=12,
         reference="TCK-12",
@@ -86,7 +87,7 @@ def _notice(template: Template, variant: str, language: str) -> Notice:
     )
 
 
-def _bill(language: str) -> Bill:
+def _bill(language: str, **values: str) -> Bill:
     return Bill(
         invoice_id=7,
         reference="INV-7",
@@ -95,6 +96,7 @@ def _bill(language: str) -> Bill:
         due=(NOW + timedelta(days=30)).date(),
         to_name="Ann Baker",
         language=language,
+        **values,
     )
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -156,7 +157,7 @@ async def test_a_digest_of_a_thousand_events_is_written_within_a_second(desk: De
     head = Letterhead("Support", "support@example.com", "support@example.com")
     writer = Writer(head, open_blobs("memory://"), desk.database, attached_bytes=0)
     (row,) = await desk.rows()
-    known = {name: row[name] for name in Claimed.__slots__ if name in row}
+    known = {each.name: row[each.name] for each in fields(Claimed) if each.name in row}
     claimed = Claimed(**known, suppressed=None, age=0)
     started = time.process_time()
     letter = await writer.letter(claimed)

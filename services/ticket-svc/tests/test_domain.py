@@ -30,24 +30,32 @@ def mail(**fields: object) -> MailReceived:
 def test_a_token_is_found_in_every_place_it_is_sent_to(entry_id: int) -> None:
     token = SIGNER.token(entry_id)
     for text in (f"<{token}@example.com>", f"<team.{token}@x.test>", f"support+{token}@x.test"):
-        assert SIGNER.entry_ids(text) == [entry_id]
-        assert SIGNER.entry_ids(text.upper()) == [entry_id]
+        assert SIGNER.ids(text) == [entry_id]
+        assert SIGNER.ids(text.upper()) == [entry_id]
 
 
 @given(st.integers(min_value=1, max_value=10**9))
 def test_a_token_of_another_key_is_not_ours(entry_id: int) -> None:
-    assert SIGNER.entry_ids(f"<{OTHER.token(entry_id)}@example.com>") == []
+    assert SIGNER.ids(f"<{OTHER.token(entry_id)}@example.com>") == []
 
 
 @given(st.integers(1, 10**6), st.integers(1, 10**6))
 def test_a_signature_is_of_one_entry(mine: int, other: int) -> None:
     forged = SIGNER.token(mine).replace(f"e{mine}-", f"e{other}-")
-    assert SIGNER.entry_ids(f"<{forged}@example.com>") == ([mine] if mine == other else [])
+    assert SIGNER.ids(f"<{forged}@example.com>") == ([mine] if mine == other else [])
+
+
+@given(st.integers(min_value=1, max_value=10**9))
+def test_a_token_is_of_one_kind(id: int) -> None:
+    token = SIGNER.of_invoices.token(id)
+    assert SIGNER.of_invoices.ids(f"<{token}@example.com>") == [id]
+    for text in (token, token.replace("i", "e", 1)):
+        assert SIGNER.ids(f"<{text}@example.com>") == []
 
 
 @given(st.text())
 def test_no_text_breaks_the_search_for_tokens(text: str) -> None:
-    assert SIGNER.entry_ids(text) == []
+    assert SIGNER.ids(text) == []
 
 
 def test_the_reply_address_counts_before_references() -> None:
@@ -55,12 +63,12 @@ def test_the_reply_address_counts_before_references() -> None:
         to=[Address(email=f"support+{SIGNER.token(7)}@example.com")],
         references=[SIGNER.message_id(3)],
     )
-    assert threads.answered_entries(answer, SIGNER) == [7]
+    assert threads.answered_ids(answer, SIGNER) == [7]
 
 
 def test_the_latest_reference_counts_first() -> None:
     answer = mail(references=[SIGNER.message_id(3), SIGNER.message_id(4)])
-    assert threads.answered_entries(answer, SIGNER) == [4, 3]
+    assert threads.answered_ids(answer, SIGNER) == [4, 3]
 
 
 @pytest.mark.parametrize(

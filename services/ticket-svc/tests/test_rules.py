@@ -183,7 +183,7 @@ def test_an_answer_threads_below_what_it_answers(entries: list[tuple[bool, int]]
     expected = f"<mail{last}@client.test>" if by_mail else signer.message_id(last)
     assert thread.in_reply_to == expected
     assert thread.message_id == signer.message_id(7)
-    assert signer.entry_ids(thread.message_id) == [7]
+    assert signer.ids(thread.message_id) == [7]
 
 
 @pytest.mark.parametrize(

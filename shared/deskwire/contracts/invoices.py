@@ -143,18 +143,25 @@ class InvoiceDrafted(InvoiceEvent, name="invoice.drafted.v1"):
 
 
 class InvoiceReader(Document):
-    """Whom an invoice is sent to. ``language`` is what they read."""
+    """Who is told of an invoice. ``language`` is what they read; ``agent_id``: as an agent."""
 
     name: str
     email: str
     language: str
+    agent_id: int | None = None
 
 
 class InvoiceMail(Document):
-    """Who gets an invoice by mail, and who that comes from."""
+    """Who gets an invoice by mail, and who that comes from.
+
+    ``token`` is the signed part of the Message-ID, for the address that bounces go to.
+    ``responsible``: who hears when it did not arrive.
+    """
 
     to: tuple[InvoiceReader, ...]
     message_id: str
+    token: str = ""
+    responsible: tuple[InvoiceReader, ...] = ()
     sender: MailSender = MailSender()
 
 

@@ -1,5 +1,6 @@
 """Mail in: what mail-ingest-svc says of a mail, and what ticket-svc says became of it."""
 
+import re
 from datetime import datetime
 from typing import Literal
 
@@ -8,6 +9,9 @@ from deskwire.contracts.people import Actor, Author
 
 DELIMITER_START, DELIMITER_END = "##-", "-##"
 """Around the line of our mails above which an answer is to be written, in any language."""
+
+DIGEST_ID = re.compile(r"<digest\.[0-9a-f]{20}@[^\s<>@]+>")
+"""The Message-ID of a digest: random, so that only who got the mail can say that it came back."""
 
 
 class Address(Document):
@@ -119,16 +123,17 @@ class MailBounced(Event, name="mail.bounced.v1"):
     """A mail of ours, by its Message-ID, did not reach these recipients, or not yet.
 
     The bounce is the mail ``mail_id``. Who does not say whom it is about has an empty list.
+    ``ticket_id`` is None for a mail about an invoice, and for a digest.
     """
 
     mail_id: int
-    ticket_id: int
+    ticket_id: int | None = None
     message_id: str
     undelivered: tuple[Undelivered, ...] = ()
 
     @property
     def aggregate(self) -> str:
-        return f"ticket:{self.ticket_id}"
+        return f"mail:{self.mail_id}" if self.ticket_id is None else f"ticket:{self.ticket_id}"
 
 
 # The ledger.

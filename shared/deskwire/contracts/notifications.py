@@ -38,14 +38,15 @@ class Delivery(Document):
     """One mail to one recipient, or one event to one webhook. ``uncertain``: the server may have
     it, its answer was lost; ``bounced``: it was taken, and came back.
 
-    ``ticket_id`` is None for a digest, which is about several. To a webhook, ``template`` is the
-    event, and ``recipient`` ``webhook:3``.
+    ``ticket_id`` is None for a digest, which is about several, and for an invoice, which has an
+    ``invoice_id``. To a webhook, ``template`` is the event, and ``recipient`` ``webhook:3``.
     """
 
     id: int
     channel: Channel = "mail"
     template: str
     ticket_id: int | None = None
+    invoice_id: int | None = None
     recipient: str
     state: DeliveryState
     attempts: int

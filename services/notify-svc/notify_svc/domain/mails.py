@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Literal, get_args
 
 from deskwire.contracts.base import Document
-from deskwire.contracts.invoices import InvoiceChanged
+from deskwire.contracts.invoices import InvoiceChanged, InvoiceReader
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentEvent, Telling
 from deskwire.contracts.people import Author, Money, Person
@@ -30,7 +30,9 @@ from notify_svc.domain.agents import Agent
 ClientTemplate = Literal[
     "ticket-created", "public-reply", "status-changed", "chaser", "ticket-closed", "ticket-merged"
 ]
-Template = Literal[ClientTemplate, "new-ticket", AgentEvent, "digest", "invoice"]
+Template = Literal[
+    ClientTemplate, "new-ticket", AgentEvent, "digest", "invoice", "invoice-undelivered"
+]
 
 CLIENT_TEMPLATES: frozenset[Template] = frozenset(get_args(ClientTemplate))
 
@@ -104,7 +106,11 @@ class Digest(Document):
 
 
 class Bill(Document):
-    """An invoice that one person is told of."""
+    """An invoice that one person is told of.
+
+    ``responsible``: who hears when it does not arrive; ``answer`` what a server said of it to
+    ``failed``.
+    """
 
     invoice_id: int
     reference: str
@@ -112,7 +118,11 @@ class Bill(Document):
     total: Money
     due: date
     to_name: str = ""
+    failed: str = ""
+    answer: str = ""
     language: str = "en"
+    token: str = ""
+    responsible: tuple[InvoiceReader, ...] = ()
     sender: MailSender = MailSender()
 
 
@@ -200,8 +210,8 @@ def derived_id(prefix: str, message_id: str) -> str:
     return f"<{prefix}.{message_id[1:]}"
 
 
-def digest(mail: Mail, agent: Agent, every: Telling, due: datetime) -> Mail:
-    """The digest of an agent that takes up what the mail would say."""
+def digest(mail: Mail, agent: Agent, every: Telling, due: datetime, stamp: str) -> Mail:
+    """The digest of an agent that takes up what the mail would say; ``stamp`` nobody can guess."""
     notice = mail.notice
     said = Digest(
         agent_id=agent.id,
@@ -211,13 +221,12 @@ def digest(mail: Mail, agent: Agent, every: Telling, due: datetime) -> Mail:
         timezone=agent.wants.timezone,
         sender=notice.sender,
     )
-    stamp = int(due.timestamp())
     domain = mail.message_id.rpartition("@")[2]
     return Mail(
-        about=f"digest:{agent.id}:{stamp}",
+        about=f"digest:{agent.id}:{int(due.timestamp())}",
         template="digest",
         recipient=mail.recipient,
-        message_id=f"<digest.{agent.id}.{stamp}@{domain}",
+        message_id=f"<digest.{stamp}@{domain}",
         notice=said,
         agent_id=agent.id,
     )
@@ -237,6 +246,8 @@ def bills(event: InvoiceChanged) -> Iterator[Mail]:
             due=invoice.due,
             to_name=reader.name,
             language=reader.language,
+            token=event.mail.token,
+            responsible=event.mail.responsible,
             sender=event.mail.sender,
         )
         about = f"invoice:{invoice.id}"

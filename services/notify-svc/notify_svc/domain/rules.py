@@ -67,6 +67,7 @@ from notify_svc.domain.events import (
 )
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
+    Bill,
     Mail,
     Notice,
     Template,
@@ -252,26 +253,31 @@ def _language(template: Template, thread: MailThread, agent: Agent | None) -> st
     return (agent and agent.wants.language) or thread.team_language
 
 
-def undelivered(mail: Mail, delivery: Delivery) -> Mail | None:
-    """What the ticket's agent is told when a mail to the client's people is not going out."""
+def undelivered(mail: Mail, delivery: Delivery) -> Iterator[Mail]:
+    """What is told of a mail to the client's people that does not arrive."""
+    for recipient, template, said in _concerned(mail):
+        failed = {"failed": mail.recipient, "answer": delivery.answer or ""}
+        yield Mail(
+            about=f"delivery:{delivery.id}",
+            template=template,
+            recipient=recipient.email,
+            message_id=derived_id(f"undelivered.{delivery.id}", mail.message_id),
+            notice=said.model_copy(update={"to_name": recipient.name, **failed}),
+            agent_id=recipient.agent_id,
+        )
+
+
+def _concerned(mail: Mail) -> Iterator[tuple[Recipient, Template, Notice | Bill]]:
+    """Whose matter it is: the ticket's agent, or those whom the invoice names for it."""
     notice = mail.notice
-    if mail.template not in CLIENT_TEMPLATES or not isinstance(notice, Notice):
-        return None
-    agent = notice.assignee
-    if agent is None or agent.email is None:
-        return None
-    said = {
-        "to_name": agent.name,
-        "failed": mail.recipient,
-        "answer": delivery.answer or "",
-        "body": Body(text=""),
-        "language": notice.team_language,
-    }
-    return Mail(
-        about=f"delivery:{delivery.id}",
-        template="undelivered",
-        recipient=agent.email,
-        message_id=derived_id(f"undelivered.{delivery.id}", mail.message_id),
-        notice=notice.model_copy(update=said),
-        agent_id=agent.id,
-    )
+    if isinstance(notice, Notice) and mail.template in CLIENT_TEMPLATES:
+        agent = notice.assignee
+        if agent and agent.email:
+            said = {"body": Body(text=""), "language": notice.team_language}
+            recipient = Recipient(agent.email, agent.name, agent.id)
+            yield recipient, "undelivered", notice.model_copy(update=said)
+    if isinstance(notice, Bill) and mail.template == "invoice":
+        for reader in notice.responsible:
+            recipient = Recipient(reader.email, reader.name, reader.agent_id)
+            said = {"language": reader.language}
+            yield recipient, "invoice-undelivered", notice.model_copy(update=said)

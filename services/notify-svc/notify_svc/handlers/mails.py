@@ -1,5 +1,6 @@
 """One delivery for each recipient of each mail; what comes back; what is sent again."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import cast
@@ -20,6 +21,7 @@ from notify_svc.domain.agents import Agent, Agents, Later, plan
 from notify_svc.domain.attempts import never_arrives
 from notify_svc.domain.mails import Mail, Notice, Told, bills, digest
 from notify_svc.store import agents, deliveries, digests, suppressions
+from notify_svc.store.deliveries import Queued
 
 
 async def queue_mails(event: Told, tx: Transaction) -> None:
@@ -71,7 +73,7 @@ async def _add_to_digest(mail: Mail, agent: Agent, later: Later, tx: Transaction
     """To the next one; to the one after it when that is on its way already."""
     event = cast(AgentEvent, mail.template)
     while later.digest and later.at:
-        sheet = digest(mail, agent, later.digest, later.at)
+        sheet = digest(mail, agent, later.digest, later.at, stamp=secrets.token_hex(10))
         delivery_id = await tx.fetch_value(
             digests.OPEN,
             about=sheet.about,
@@ -94,10 +96,28 @@ async def retry_delivery(command: RetryDelivery, tx: Transaction) -> Delivery:
 
 
 async def note_bounce(event: MailBounced, tx: Transaction) -> None:
+    """Of a ticket's mail there is a note on the ticket; of an invoice's nobody but us tells."""
     back = await deliveries.bounced(tx, event)
-    for delivery in back:
+    for _, delivery in back:
         tx.emit(DeliveryChanged(delivery=delivery))
-    await suppress_addresses(back, tx)
+    await suppress_addresses((delivery for _, delivery in back), tx)
+    await tell_of_undelivered((each for each in back if each[0].template == "invoice"), tx)
+
+
+async def tell_of_undelivered(
+    undelivered: Iterable[tuple[Queued, Delivery]], tx: Transaction
+) -> None:
+    """Those whose matter it is that a mail did not arrive."""
+    told = (mail for queued, delivery in undelivered for mail in _undelivered(queued, delivery))
+    await queue_for_agents(list(told), tx)
+
+
+def _undelivered(queued: Queued, delivery: Delivery) -> list[Mail]:
+    """None also of a row that cannot be read, which is why it failed."""
+    try:
+        return list(rules.undelivered(queued.mail, delivery))
+    except ValueError:
+        return []
 
 
 async def suppress_addresses(undelivered: Iterable[Delivery], tx: Transaction) -> None:

@@ -26,9 +26,7 @@ from notify_svc.domain.attempts import (
     Verdict,
     judge,
 )
-from notify_svc.domain.mails import Mail
-from notify_svc.domain.rules import undelivered
-from notify_svc.handlers.mails import queue_for_agents, suppress_addresses
+from notify_svc.handlers.mails import suppress_addresses, tell_of_undelivered
 from notify_svc.mail import CannotRender
 from notify_svc.sender.transport import Line, Server, Writes
 from notify_svc.store import deliveries
@@ -227,8 +225,8 @@ class Sender:
     ) -> None:
         """Whoever has the ticket hears that its people did not get a mail."""
         failed = {delivery.id: delivery for delivery in settled if delivery.state == "failed"}
-        told = [_undelivered(one, failed[one.id]) for one in claims if one.id in failed]
-        await queue_for_agents([mail for mail in told if mail], tx)
+        told = [(one, failed[one.id]) for one in claims if one.id in failed]
+        await tell_of_undelivered(told, tx)
 
     def _tell(self, settled: Sequence[Delivery], tx: Transaction) -> None:
         """What is final or in doubt, and the first time that a mail has to wait."""
@@ -244,14 +242,6 @@ class Sender:
                     state=delivery.state,
                     cause=delivery.answer,
                 )
-
-
-def _undelivered(claimed: Claimed, delivery: Delivery) -> Mail | None:
-    """None also for a row that cannot be read, which is why it failed."""
-    try:
-        return undelivered(claimed.mail, delivery)
-    except ValueError:
-        return None
 
 
 def _was_refused(delivery: Delivery) -> bool:

@@ -21,7 +21,8 @@ SHARE = 8
 
 DOCUMENT = """deliveries.id, channel, template, ticket_id, recipient, deliveries.state,
     deliveries.attempts, deliveries.answer, message_id, created_at, sent_at, next_attempt_at,
-    version"""
+    version,
+    CASE template WHEN 'invoice' THEN CAST(split_part(about, ':', 2) AS bigint) END AS invoice_id"""
 
 QUEUE = compiled(
     text("""
@@ -148,7 +149,7 @@ BOUNCED = compiled(
         GROUP BY mail.id, mail.recipient
     ) back
     WHERE deliveries.id = back.id AND back.answer IS NOT NULL
-    RETURNING {DOCUMENT}
+    RETURNING about, context, {DOCUMENT}
     """)
 )
 
@@ -172,25 +173,22 @@ AGAIN = compiled(
 STATE = compiled(text("SELECT state FROM deliveries WHERE id = :id"))
 
 
-KINDS_OF_NOTICES: dict[str, type[Notice | Digest | Bill]] = {"digest": Digest, "invoice": Bill}
+KINDS_OF_NOTICES: dict[str, type[Notice | Digest | Bill]] = {
+    "digest": Digest,
+    "invoice": Bill,
+    "invoice-undelivered": Bill,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
-    """A delivery in the hand of a sender. ``age`` in seconds since it was queued; ``suppressed``:
-    why its recipient gets no mail."""
+class Queued:
+    """What a delivery says, and to whom."""
 
-    id: int
     about: str
     template: Template
     recipient: str
     message_id: str
     context: str
-    created_at: datetime
-    attempts: int
-    ambiguous: int
-    suppressed: str | None
-    age: float
 
     @property
     def mail(self) -> Mail:
@@ -198,6 +196,19 @@ class Claimed:
         kind = KINDS_OF_NOTICES.get(self.template, Notice)
         said = kind.model_validate_json(self.context)
         return Mail(self.about, self.template, self.recipient, self.message_id, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed(Queued):
+    """In the hand of a sender. ``age`` in seconds since it was queued; ``suppressed``: why its
+    recipient gets no mail."""
+
+    id: int
+    created_at: datetime
+    attempts: int
+    ambiguous: int
+    suppressed: str | None
+    age: float
 
 
 async def claim(
@@ -265,7 +276,7 @@ async def retry(tx: Transaction, delivery_id: int) -> Delivery:
     raise Conflict(f"delivery {delivery_id} is {state}")
 
 
-async def bounced(tx: Transaction, event: MailBounced) -> list[Delivery]:
+async def bounced(tx: Transaction, event: MailBounced) -> list[tuple[Queued, Delivery]]:
     """The deliveries that have come back for good; what may still arrive is left."""
     final = [each for each in event.undelivered if each.status.startswith("5")]
     rows = await tx.fetch(
@@ -274,7 +285,12 @@ async def bounced(tx: Transaction, event: MailBounced) -> list[Delivery]:
         addresses=[each.address for each in final],
         answers=[f"bounced: {each.status} {each.cause}" for each in final],
     )
-    return [document(row) for row in rows]
+    return [(_queued(row), document(row)) for row in rows]
+
+
+def _queued(row: asyncpg.Record) -> Queued:
+    names = ("about", "template", "recipient", "message_id", "context")
+    return Queued(*(row[name] for name in names))
 
 
 def document(row: asyncpg.Record) -> Delivery:

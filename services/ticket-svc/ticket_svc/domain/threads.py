@@ -4,15 +4,22 @@ import base64
 import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from deskwire.contracts.mail import MailReceived
 from deskwire.contracts.tickets import MailSender, MailThread, Status
 
 SIGNATURE_CHARACTERS = 16  # 80 bits in base32
-TOKEN = re.compile(
-    rf"(?:^|[<+.])e(\d{{1,18}})-([a-z2-7]{{{SIGNATURE_CHARACTERS}}})@", re.IGNORECASE
-)
+Kind = Literal["entry", "invoice"]
+"""What a mail of ours is about; a token begins with the letter of it."""
+
+TOKENS: dict[Kind, re.Pattern[str]] = {
+    kind: re.compile(
+        rf"(?:^|[<+.]){kind[0]}(\d{{1,18}})-([a-z2-7]{{{SIGNATURE_CHARACTERS}}})@", re.IGNORECASE
+    )
+    for kind in get_args(Kind)
+}
 REFERENCES_KEPT = 10
 REFERENCES_READ = 50
 _BRACKETS = re.compile(r"\[([^\[\]]{0,40}?)(\d{1,9})\]")
@@ -20,49 +27,58 @@ _BRACKETS = re.compile(r"\[([^\[\]]{0,40}?)(\d{1,9})\]")
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Makes and checks the tokens of entries. A token says where, never who.
+    """Makes and checks the tokens of entries, or of what else ``kind`` says. A token says where,
+    never who.
 
     The first of the keys signs; what the others have signed before is known by them.
     """
 
     keys: tuple[bytes, ...]
     mail_domain: str
+    kind: Kind = "entry"
 
-    def token(self, entry_id: int) -> str:
-        return _token(self.keys[0], entry_id)
+    @property
+    def of_invoices(self) -> "Signer":
+        return replace(self, kind="invoice")
 
-    def message_id(self, entry_id: int) -> str:
-        return f"<{self.token(entry_id)}@{self.mail_domain}>"
+    def token(self, id: int) -> str:
+        return self._token(self.keys[0], id)
 
-    def message_ids(self, entry_id: int) -> list[str]:
-        """All that the entry's mail may have, since nobody keeps which key was the first then: by
+    def message_id(self, id: int) -> str:
+        return f"<{self.token(id)}@{self.mail_domain}>"
+
+    def message_ids(self, id: int) -> list[str]:
+        """All that the mail about it may have, since nobody keeps which key was the first then: by
         the oldest key, and so on."""
-        tokens = (_token(key, entry_id) for key in reversed(self.keys))
+        tokens = (self._token(key, id) for key in reversed(self.keys))
         return [f"<{token}@{self.mail_domain}>" for token in tokens]
 
-    def entry_ids(self, *texts: str) -> list[int]:
-        """The entries whose tokens stand in Message-IDs or addresses, the last one first."""
-        found = [match for text in texts for match in TOKEN.finditer(text)]
+    def ids(self, *texts: str) -> list[int]:
+        """Those whose tokens stand in Message-IDs or addresses, the last one first."""
+        found = [match for text in texts for match in TOKENS[self.kind].finditer(text)]
         return [int(m[1]) for m in reversed(found) if self._is_ours(int(m[1]), m[2].lower())]
 
-    def _is_ours(self, entry_id: int, signature: str) -> bool:
-        expected = (_signature(key, entry_id) for key in self.keys)
+    def _is_ours(self, id: int, signature: str) -> bool:
+        expected = (self._signature(key, id) for key in self.keys)
         return any(hmac.compare_digest(signature, each) for each in expected)
 
+    def _token(self, key: bytes, id: int) -> str:
+        return f"{self.kind[0]}{id}-{self._signature(key, id)}"
 
-def _token(key: bytes, entry_id: int) -> str:
-    return f"e{entry_id}-{_signature(key, entry_id)}"
-
-
-def _signature(key: bytes, entry_id: int) -> str:
-    digest = hmac.digest(key, b"entry:%d" % entry_id, "sha256")
-    return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
+    def _signature(self, key: bytes, id: int) -> str:
+        digest = hmac.digest(key, f"{self.kind}:{id}".encode(), "sha256")
+        return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
 
 
-def answered_entries(mail: MailReceived, signer: Signer) -> list[int]:
-    """Entries that the mail answers by a token of ours: our address first, then its references."""
+def answered_ids(mail: MailReceived, signer: Signer) -> list[int]:
+    """What the mail answers by a token of ours: our address first, then its references."""
     addresses = [address.email for address in (*mail.to, *mail.cc)]
-    return signer.entry_ids(*addresses) or signer.entry_ids(*mail.references, *mail.in_reply_to)
+    return signer.ids(*addresses) or signer.ids(*mail.references, *mail.in_reply_to)
+
+
+def returned_ids(mail: MailReceived, signer: Signer) -> list[int]:
+    """What the mail is about that a bounce sends back."""
+    return signer.ids(mail.bounced_id or "") or answered_ids(mail, signer)
 
 
 def foreign_references(mail: MailReceived) -> list[str]:

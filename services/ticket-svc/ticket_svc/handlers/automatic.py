@@ -1,17 +1,27 @@
 """Bounces of our mails, and automatic replies to them: notes on the ticket that reopen nothing.
+What came back of invoices and digests is told without one.
 
 A note may cause a mail to an agent, and that one an automatic answer again: so the same is noted
 once a day.
 """
 
+from collections.abc import Iterable
+
 import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
-from deskwire.contracts.mail import Address, Body, MailBounced, MailHandled, MailReceived
+from deskwire.contracts.mail import (
+    DIGEST_ID,
+    Address,
+    Body,
+    MailBounced,
+    MailHandled,
+    MailReceived,
+)
 from deskwire.contracts.people import Author, Through
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import bounces, senders
-from ticket_svc.domain.threads import Signer, answered_entries
+from ticket_svc.domain.threads import Signer, returned_ids
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
     kept,
@@ -21,37 +31,63 @@ from ticket_svc.handlers.threads import (
     participates,
 )
 from ticket_svc.handlers.tickets import Origin
-from ticket_svc.store import entries, people, tickets
+from ticket_svc.store import entries, invoices, people, tickets
 from ticket_svc.store.records import CONTACT
 
 MOST_NOTES = 20
 """Of mails, on one ticket in a day."""
 
+DELIVERED = "bounce: it was delivered"
+
 MAIL_SYSTEM = Author(type="system", name="mail system")
 
 
 async def note_bounce(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
-    returned = signer.entry_ids(mail.bounced_id or "") or answered_entries(mail, signer)
-    thread = await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=returned) if returned else None
+    entry_ids = returned_ids(mail, signer)
+    thread = await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids) if entry_ids else None
     if thread is None:
-        return left(mail, f"bounce: {mail.automatic}, of no mail of ours")
+        return await _bounce_of_no_ticket(signer.of_invoices, mail, tx)
     failed = bounces.failures(mail.undelivered)
     if mail.undelivered and not failed:
-        return left(mail, "bounce: it was delivered")
-    await _mark_contacts(mail, thread, tx)
-    for message_id in [mail.bounced_id] if mail.bounced_id else signer.message_ids(returned[0]):
-        tx.emit(
-            MailBounced(
-                mail_id=mail.mail_id,
-                ticket_id=thread["ticket_id"],
-                message_id=message_id,
-                undelivered=tuple(failed),
-            )
-        )
+        return left(mail, DELIVERED)
+    await _mark_contacts(mail, thread["client_id"], tx)
+    _tell(mail, signer.message_ids(entry_ids[0]), tx, ticket_id=thread["ticket_id"])
     body = Body(text=bounces.note(failed))
     if enough := await _noted_today(mail, thread, body, MAIL_SYSTEM, tx):
         return enough
     return await _note(signer, mail, thread, body, MAIL_SYSTEM, Origin("email"), tx)
+
+
+async def _bounce_of_no_ticket(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
+    """Of the mail about an invoice, or of a digest: whom that is to be told knows notify-svc."""
+    ids = returned_ids(mail, signer)
+    invoice = await tx.fetch_one(invoices.NAMED, id=ids[0]) if ids else None
+    if invoice is None and not DIGEST_ID.fullmatch(mail.bounced_id or ""):
+        return left(mail, f"bounce: {mail.automatic}, of no mail of ours")
+    if mail.undelivered and not bounces.failures(mail.undelivered):
+        return left(mail, DELIVERED)
+    if invoice is None:
+        _tell(mail, (), tx)
+        return left(mail, f"bounce: {mail.automatic}, of a digest")
+    await _mark_contacts(mail, invoice["client_id"], tx)
+    _tell(mail, signer.message_ids(ids[0]), tx)
+    return left(mail, f"bounce: {mail.automatic}, of the invoice {invoice['reference']}")
+
+
+def _tell(
+    mail: MailReceived, message_ids: Iterable[str], tx: Transaction, ticket_id: int | None = None
+) -> None:
+    """``message_ids``: of what came back, if the bounce does not say it."""
+    failed = tuple(bounces.failures(mail.undelivered))
+    for message_id in [mail.bounced_id] if mail.bounced_id else message_ids:
+        tx.emit(
+            MailBounced(
+                mail_id=mail.mail_id,
+                ticket_id=ticket_id,
+                message_id=message_id,
+                undelivered=failed,
+            )
+        )
 
 
 async def note_auto_reply(
@@ -112,14 +148,14 @@ async def _note(
     )
 
 
-async def _mark_contacts(mail: MailReceived, thread: asyncpg.Record, tx: Transaction) -> None:
-    """Of the ticket's client alone: whoever got a mail of ours could forge its bounce."""
+async def _mark_contacts(mail: MailReceived, client_id: int | None, tx: Transaction) -> None:
+    """Of the client that it was about alone: whoever got a mail of ours could forge its bounce."""
     for failed in mail.undelivered:
-        if failed.hard and thread["client_id"] and senders.is_address(failed.address):
+        if failed.hard and client_id and senders.is_address(failed.address):
             rows = await tx.fetch(
                 people.MARK_UNDELIVERABLE,
                 email_key=senders.email_key(failed.address),
-                client_id=thread["client_id"],
+                client_id=client_id,
                 why=bounces.why(failed),
             )
             for row in rows:

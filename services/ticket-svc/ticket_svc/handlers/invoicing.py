@@ -1,12 +1,13 @@
 """Time is invoiced: drafted, added to a draft, issued, made void."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Literal
 
 from deskwire.contracts import invoices as contracts
 from deskwire.contracts.invoices import DraftedInvoice, Invoice, InvoiceMail, InvoiceReader
-from deskwire.contracts.people import Actor
+from deskwire.contracts.people import Actor, Author
+from deskwire.contracts.settings import Settings
 from deskwire.contracts.tickets import MailSender, Ticket, TicketChanged
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, NotFound, StaleVersion
@@ -68,12 +69,14 @@ async def issue_invoice(
     draft = await _locked(command.invoice_id, tx, command.if_version)
     billing = await _billing(draft.client.id, tx)
     rules.check_issuable(draft, billing.settings.seller)
-    mail = await _mail(signer, draft, billing, tx) if billing.settings.invoice_mails else None
+    mail = None
+    if billing.settings.invoice_mails:
+        mail = await _mail(signer.of_invoices, draft, billing, command.actor.author, tx)
     return await _renewed(draft.id, billing, "issued", tx, mail)
 
 
 async def _mail(
-    signer: Signer, draft: Invoice, billing: Billing, tx: Transaction
+    signer: Signer, draft: Invoice, billing: Billing, by: Author, tx: Transaction
 ) -> InvoiceMail | None:
     rows = await tx.fetch(store.READERS, client_id=draft.client.id)
     settings = billing.settings
@@ -89,9 +92,21 @@ async def _mail(
         return None
     return InvoiceMail(
         to=tuple(readers),
-        message_id=f"<invoice.{draft.id}@{signer.mail_domain}>",
+        message_id=signer.message_id(draft.id),
+        token=signer.token(draft.id),
+        responsible=tuple(_responsible(by, settings)),
         sender=MailSender(name=settings.from_name, address=settings.from_address),
     )
+
+
+def _responsible(by: Author, settings: Settings) -> Iterator[InvoiceReader]:
+    """The agent who has issued it; the team where that was none."""
+    language = settings.languages[0]
+    if by.type == "agent" and by.email:
+        yield InvoiceReader(name=by.name, email=by.email, language=language, agent_id=by.id)
+        return
+    for email in settings.new_ticket_addresses:
+        yield InvoiceReader(name="", email=email, language=language)
 
 
 async def void_invoice(command: contracts.VoidInvoice, tx: Transaction) -> Invoice:

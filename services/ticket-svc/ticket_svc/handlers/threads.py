@@ -12,7 +12,7 @@ from ticket_svc.domain import senders
 from ticket_svc.domain.senders import MailPolicy, Sender
 from ticket_svc.domain.threads import (
     Signer,
-    answered_entries,
+    answered_ids,
     foreign_references,
     subject_references,
 )
@@ -56,7 +56,7 @@ async def named_thread(
     signer: Signer, mail: MailReceived, known: list[Sender], tx: Transaction
 ) -> Named:
     """By a signed token; else as a participant names it."""
-    if entry_ids := answered_entries(mail, signer):
+    if entry_ids := answered_ids(mail, signer):
         return Named(await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids))
     related = None
     for find in (_by_foreign_reference, _by_subject):

@@ -29,6 +29,9 @@ INVOICE = """
 # What it says is read after, by a statement that sees what those did who were waited for.
 LOCK = compiled(text("SELECT FROM invoices WHERE id = :id FOR NO KEY UPDATE"))
 GET = compiled(text(f"{INVOICE} WHERE i.id = :id"))
+NAMED = compiled(
+    text("SELECT client_id, prefix || number AS reference FROM invoices WHERE id = :id")
+)
 
 BILLING = compiled(
     text("""
