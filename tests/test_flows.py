@@ -5,6 +5,7 @@ import email
 import email.policy
 import imaplib
 import itertools
+import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -79,6 +80,12 @@ async def desk(
         yield Desk(running, smtp_server, deliver)
 
 
+def text_of(message: EmailMessage) -> str:
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
 def threads(dovecot: Dovecot, mails: Sequence[EmailMessage]) -> int:
     """As how many threads a mail program shows them (RFC 5256): ``(1 (2)(3 4))(5)`` are two."""
     user = f"client-{uuid4().hex}"
@@ -96,7 +103,7 @@ def threads(dovecot: Dovecot, mails: Sequence[EmailMessage]) -> int:
 async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(
     desk: Desk, dovecot_server: Dovecot
 ) -> None:
-    """Five rounds, one ticket, one thread."""
+    """Five rounds, one ticket, one thread; each mail quotes the one before it, and no other."""
     subject = f"Printer {uuid4().hex[:8]}"
     first = latest = mail(subject)
     desk.deliver(first.as_bytes())
@@ -108,6 +115,7 @@ async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(
     assert ticket["reference"] == ticket_of(created["Subject"])
 
     seen = [first, created]
+    said = "It is on fire."
     for round_number in range(1, 6):
         question = f"question {round_number}"
         answer = f"answer {round_number}"
@@ -119,9 +127,12 @@ async def test_a_mail_becomes_a_ticket_and_an_answer_goes_back(
         assert reply["References"].split()[0] == first["Message-ID"]
         assert set(reply["References"].split()) <= {each["Message-ID"] for each in seen}
         assert reply["Subject"] == f"Re: [{ticket['reference']}] - {subject}"
+        text = text_of(reply)
+        assert re.findall("^> .*", text, re.MULTILINE) == [f"> {said}"]
+        said = answer
         latest = mail(
             f"Re: {reply['Subject']}",
-            answer,
+            f"{answer}\n\nOn 3 May 2024, Support wrote:\n{text.replace('##-', '--')}",
             In_Reply_To=reply["Message-ID"],
             References=f"{reply['References']} {reply['Message-ID']}",
         )

@@ -11,10 +11,11 @@ import pytest
 from test_docs_page import browse
 
 from mail_ingest_svc.parse import parse
+from mail_ingest_svc.parse.reply import Reply, read_reply
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Mail, Notice
 from notify_svc.mail import Letterhead, render
 from notify_svc.previews import previews
-from notify_svc.samples import NOW, TOKEN, samples
+from notify_svc.samples import NOW, REPLY, TOKEN, samples
 from notify_svc.wording import Wording
 
 SUPPORT = "support@example.com"
@@ -57,6 +58,45 @@ def test_what_is_written_above_our_line_is_the_answer(mail: Mail) -> None:
     reply = parse(answer.as_bytes(), frozenset({SUPPORT})).reply
     assert reply is not None
     assert reply.visible == "It works, thank you!"
+
+
+ABOVE, BELOW = "It works, thank you!", "And the scanner?"
+QUOTING = {name: mail for name, mail in TO_CLIENTS.items() if getattr(mail.notice, "quotes", None)}
+
+
+@pytest.mark.parametrize("mail", QUOTING.values(), ids=QUOTING)
+def test_what_we_quote_is_read_as_quoted(mail: Mail) -> None:
+    """Where our line is gone; by whoever answers it above, below, or both."""
+    text, page = bodies(mail)
+    for seen in (read_reply(text), read_reply("", page)):
+        assert REPLY.text in visible(seen)
+        assert visible(seen).endswith("Example Support")
+        assert "it blinks red" in seen.text.removeprefix(visible(seen))
+    marked = "".join(f"> {line}".rstrip() + "\n" for line in text.splitlines())
+    block = f'<blockquote type="cite">{page}</blockquote>'
+    for answer, shown in (
+        (f"{ABOVE}\n\nOn 3 May 2026, Carol wrote:\n{marked}", f"<p>{ABOVE}</p>{block}"),
+        (f"{marked}\n{BELOW}\n", f"{block}<p>{BELOW}</p>"),
+        (f"{ABOVE}\n\n{marked}\n{BELOW}\n", f"<p>{ABOVE}</p>{block}<p>{BELOW}</p>"),
+    ):
+        words = [word for word in (ABOVE, BELOW) if word in answer]
+        assert visible(read_reply(answer)).split("\n\n") == words
+        assert visible(read_reply("", shown)).split("\n\n") == words
+
+
+def bodies(mail: Mail) -> tuple[str, str]:
+    """Text and HTML without our line."""
+    ours = message_from_bytes(sent(mail), policy=policy.default)
+    text, page = (ours.get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None
+    assert page is not None
+    without = re.sub(r"##-.*?-##", "", page.get_content())
+    return text.get_content().replace("\r\n", "\n").partition("-##")[2], without
+
+
+def visible(reply: Reply) -> str:
+    parts = (reply.text[span.start : span.end] for span in reply.spans if span.kind == "visible")
+    return "\n\n".join(part.strip() for part in parts)
 
 
 SHEET = """<!DOCTYPE html><meta charset="utf-8"><title>mails</title>

@@ -15,6 +15,7 @@ from babel.numbers import format_currency
 from markupsafe import Markup
 
 from deskwire.contracts.mail import DELIMITER_END, DELIMITER_START, Body
+from deskwire.contracts.tickets import LastMessage
 from deskwire.html import clean_html, clean_text, html_of
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
@@ -107,10 +108,30 @@ def _of_notice(
         "link": "",
     }
     if mail.template in CLIENT_TEMPLATES:
-        return values | {"delimiter": f"{DELIMITER_START} {said.find('delimiter')} {DELIMITER_END}"}
+        delimiter = f"{DELIMITER_START} {said.find('delimiter')} {DELIMITER_END}"
+        return values | {"delimiter": delimiter} | _quotation(notice, said.language, sender_name)
     values |= {"link": _link(notice, ticket_url)}
     facts = list(_facts(values, said))
     return values | {"facts": facts, "width": max(len(label) for label, _ in facts) + 2}
+
+
+def _quotation(notice: Notice, language: str, sender_name: str) -> Values:
+    """What is answered, and the line above it."""
+    if (said := notice.quotes) is None:
+        return {"quotation": ""}
+    body = Body(text=said.text)
+    return {
+        "quotation": _text(body, quoted=True),
+        "quotation_html": _html(body),
+        "said_at": _moment(said.at, notice.timezone, language),
+        "said_by": _name(said, sender_name),
+    }
+
+
+def _name(said: LastMessage, sender_name: str) -> str:
+    """What an API key is called is no client's business."""
+    by = said.author
+    return sender_name if by.type == "system" else one_line(by.name or by.email or sender_name)
 
 
 def _day(at: datetime | None, timezone: str, language: str) -> str:

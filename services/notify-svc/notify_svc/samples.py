@@ -6,8 +6,8 @@ from typing import Any, get_args
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentEvent
-from deskwire.contracts.people import Money, Person
-from deskwire.contracts.tickets import StoredFile
+from deskwire.contracts.people import Author, Money, Person
+from deskwire.contracts.tickets import LastMessage, StoredFile
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
     Bill,
@@ -26,6 +26,11 @@ REPLY = Body(
     html="<p>The toner arrives tomorrow.</p><p>Could you try the <b>other tray</b> until then?</p>",
 )
 OPENING = Body(text="Hi,\n\nsince this morning it blinks red and prints nothing.\n\nAnn")
+ANSWERED = LastMessage(
+    author=Author(type="contact", id=7, name="Ann Baker"),
+    at=NOW - timedelta(hours=1),
+    text=OPENING.text,
+)
 BAD = Body(text="Nobody told me that you would come a day later.")
 TEXTS: dict[Template, Body] = {
     **dict.fromkeys(("public-reply", "chaser", "agent-reply"), REPLY),
@@ -63,6 +68,8 @@ def _mail(template: Template, said: Notice | Digest | Bill) -> Mail:
 def _notice(template: Template, variant: str, language: str) -> Notice:
     text = BAD if variant == "bad" else TEXTS.get(template, Body(text=""))
     values: dict[str, Any] = FAILED if template == "undelivered" else {}
+    if template == "public-reply" or variant == "replied":
+        values = {"quotes": ANSWERED}
     return Notice(
         ticket_id=12,
         reference="TCK-12",

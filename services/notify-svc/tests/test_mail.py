@@ -15,7 +15,7 @@ from notify_desk import settings as told_settings
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import MailSender
+from deskwire.contracts.tickets import LastMessage, MailSender, TicketReplied
 from deskwire.errors import SetupError
 from notify_svc.domain.mails import Told
 from notify_svc.domain.rules import mails
@@ -77,6 +77,49 @@ def test_a_reply_is_told_as_it_was_written() -> None:
     assert "Ann wrote about TCK-12" in part(found, "plain")
     assert "\nTake *this*.\n" in part(found, "plain")
     assert "<p>Take <b>this</b>.</p>" in part(found, "html")
+
+
+def quoting(text: str, **author: Any) -> TicketReplied:
+    by = Author.model_validate({"type": "contact", "name": "Alice"} | author)
+    said = LastMessage(author=by, at=NOON, text=text)
+    zone = replied().thread.model_copy(update={"language": "de", "timezone": "Europe/Berlin"})
+    told = replied(watchers=["wim@client.test"])
+    return told.model_copy(update={"answers": said, "thread": zone})
+
+
+def test_a_reply_quotes_what_it_answers_below_in_the_readers_language_and_time() -> None:
+    for which in (0, 1):
+        found = mail(quoting("It burns.\n\n> Where?\nIn the hall."), which)
+        line = "Am 04.03.2025, 13:00 CET schrieb Alice:"
+        assert part(found, "plain").endswith(
+            f"\n\n{line}\n> It burns.\n>\n> > Where?\n> In the hall.\n"
+        )
+        page = part(found, "html")
+        assert line in page
+        assert page.index(line) < page.index('<blockquote type="cite"') < page.index("It burns.")
+
+
+def test_what_is_quoted_is_text_and_never_what_a_key_is_called() -> None:
+    by_key = quoting("<img src=x><b>{{ 7*7 }}</b>", type="system", name="Nagios")
+    page, text = part(mail(by_key), "html"), part(mail(by_key), "plain")
+    assert "&lt;img src=x&gt;&lt;b&gt;{{ 7*7 }}" in page
+    assert "schrieb Example Support:" in text
+    assert "Nagios" not in text + page
+    evil = mail(quoting("Hi", name="Al\r\nBcc: x\n##- a -##", email=None))
+    assert "schrieb Al Bcc: x ##- a -##:\n> Hi\n" in part(evil, "plain")
+
+
+def test_agents_have_the_ticket_and_get_no_quotation() -> None:
+    told = quoting("It burns.")
+    bob = Person(id=2, name="Bob", email="bob@example.com")
+    ours = told.ticket.model_copy(update={"assigned_to": bob})
+    found = {
+        one.template: one.notice for one in mails(told.model_copy(update={"ticket": ours}), {})
+    }
+    assert {name: getattr(said, "quotes", None) is None for name, said in found.items()} == {
+        "public-reply": False,
+        "agent-reply": True,
+    }
 
 
 def test_the_settings_say_who_a_mail_comes_from() -> None:

@@ -185,6 +185,14 @@ class MergedTickets(Document):
     target: Ticket
 
 
+class LastMessage(Document):
+    """What was said last before an entry: ``text`` is its beginning, without quotations."""
+
+    author: Author
+    at: datetime
+    text: str
+
+
 class MailSender(Document):
     """Who a mail comes from, and where its answers go; None: as notify-svc is told."""
 
@@ -245,12 +253,16 @@ class TicketOpened(TicketEvent, name="ticket.opened.v1"):
 
 
 class TicketReplied(TicketEvent, name="ticket.replied.v1"):
-    """A public or client entry was added. ``team``: told of a client's while nobody is assigned."""
+    """A public or client entry was added. ``team``: told of a client's while nobody is assigned.
+
+    ``answers`` is what mails about it quote; None when that was not for all who get one.
+    """
 
     entry: Entry
     thread: MailThread
     notify_client: bool = False
     team: tuple[str, ...] = ()
+    answers: LastMessage | None = None
 
 
 class TicketNoted(TicketEvent, name="ticket.noted.v1"):

@@ -1,11 +1,12 @@
 """What an event means for mails: when there is one, to whom, and with which text."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author
 from deskwire.contracts.tickets import (
+    LastMessage,
     StoredFile,
     Ticket,
     TicketChased,
@@ -199,10 +200,11 @@ def mentioned_agents(event: Told, agents: Agents) -> list[Recipient]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """The text in a mail, and its files."""
+    """The text in a mail, its files, and what is quoted below."""
 
     body: Body = NO_TEXT
     files: tuple[StoredFile, ...] = ()
+    quotes: LastMessage | None = None
 
 
 def nothing(_event: Told) -> Shown:
@@ -223,6 +225,12 @@ def opening_unless_mailed(event: Told) -> Shown:
 def entry(event: Told) -> Shown:
     added = entry_of(event)
     return Shown(added.body, added.attachments) if added else Shown()
+
+
+def answer(event: Told) -> Shown:
+    """The entry above what was said before it, as one answers by mail."""
+    said = event.answers if isinstance(event, TicketReplied) else None
+    return replace(entry(event), quotes=said)
 
 
 def last_reply(event: Told) -> Shown:

@@ -13,6 +13,7 @@ from deskwire.contracts.people import Author, Money, Person
 from deskwire.contracts.tickets import (
     Entry,
     HistoryItem,
+    LastMessage,
     MailSender,
     MailThread,
     StoredFile,
@@ -54,7 +55,8 @@ class Notice(Document):
     ``variant`` is which of a mail's sentences fit; ``author`` who did what is told of; ``into`` the
     ticket that this one was merged into; ``answer`` what a server said of a mail to ``failed``;
     ``lead`` what the desk says in place of the first sentence; ``asked`` the contact that is asked
-    how it went; ``watches``: the recipient can stop watching the ticket.
+    how it went; ``watches``: the recipient can stop watching the ticket;
+    ``quotes`` stands below.
     """
 
     ticket_id: int
@@ -81,6 +83,7 @@ class Notice(Document):
     team_language: str = "en"
     body: Body
     files: tuple[StoredFile, ...] = ()
+    quotes: LastMessage | None = None
     token: str
     in_reply_to: str | None = None
     references: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from notify_svc.domain.agents import Agent, Agents
 from notify_svc.domain.events import (
     Recipient,
     Shown,
+    answer,
     assigned_before,
     assignee,
     assignee_before,
@@ -132,11 +133,11 @@ RULES = (
     ),
     Rule(TicketOpened, (), "new-ticket", team, opening),
     # it is answered
-    Rule(TicketReplied, (public, closes), "ticket-closed", client_side, entry, "replied"),
-    Rule(TicketReplied, (public, waits_for_answer), "public-reply", client_side, entry, "waiting"),
-    Rule(TicketReplied, (public, put_on_hold), "public-reply", client_side, entry, "hold"),
-    Rule(TicketReplied, (public,), "public-reply", client_side, entry),
-    Rule(TicketReplied, (by_client,), "public-reply", watchers, entry),
+    Rule(TicketReplied, (public, closes), "ticket-closed", client_side, answer, "replied"),
+    Rule(TicketReplied, (public, waits_for_answer), "public-reply", client_side, answer, "waiting"),
+    Rule(TicketReplied, (public, put_on_hold), "public-reply", client_side, answer, "hold"),
+    Rule(TicketReplied, (public,), "public-reply", client_side, answer),
+    Rule(TicketReplied, (by_client,), "public-reply", watchers, answer),
     Rule(TicketReplied, (by_client, reopens), "client-reply", assignee_or_team, entry, "reopened"),
     Rule(TicketReplied, (by_client,), "client-reply", assignee_or_team, entry),
     Rule(TicketReplied, (public,), "agent-reply", assignee, entry),
@@ -230,6 +231,7 @@ def _mail(
         "variant": rule.variant,
         "body": shown.body,
         "files": shown.files,
+        "quotes": shown.quotes,
         "watches": recipient.watches,
         "language": _language(rule.template, thread, agents.get(recipient.agent_id or 0)),
     }

@@ -37,6 +37,13 @@ def differences(ticket: Ticket, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return changed
 
 
+def adds_readers(ticket: Ticket, wanted: Mapping[str, Any]) -> bool:
+    """Whether somebody gets its mails then for whom the last message was not meant."""
+    watchers = {email.casefold() for email in ticket.watchers}
+    joining = {email.casefold() for email in wanted.get("watchers", ())}
+    return "contact_id" in wanted or not joining <= watchers
+
+
 def current_values(ticket: Ticket) -> dict[str, Any]:
     """The values that can be changed, as `TicketChanges` has them."""
     return {

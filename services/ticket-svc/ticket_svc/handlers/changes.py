@@ -37,6 +37,8 @@ async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Tran
         return before
     await _check_references(before, wanted, tx)
     values = stored(wanted, command.actor.author)
+    if life.adds_readers(before, wanted):
+        values["quotable"] = False
     after = documents.ticket(await changes.update(tx, before.id, values))
     hours = command.close_in_hours
     after = await clock.follow(row, before.status, after, tx, hours=hours, changed=wanted)

@@ -1,6 +1,8 @@
 """Replies and notes: added however they come, edited, redacted."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -8,7 +10,7 @@ import asyncpg
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Named
-from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry, TimeEntry
+from deskwire.contracts.tickets import Entry, EntryKind, HistoryItem, Ticket, TicketEntry, TimeEntry
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import NotFound, StaleVersion
 from deskwire.messaging.outbox import Transaction
@@ -39,7 +41,7 @@ async def add_entry(
     ticket = await clock.follow(row, row["old_status"], ticket, tx, replied=command.kind)
     time = _worked(ticket, entry, row)
     changed = await _history(command, row["old_status"], ticket, tx)
-    event = contracts.TicketNoted if command.kind == "internal" else contracts.TicketReplied
+    event = _event(command.kind, row)
     tx.emit(
         event(
             ticket=ticket,
@@ -155,6 +157,14 @@ async def _changed(
         opened = documents.ticket(await changes.update(tx, entry.origin_ticket_id, {}))
         tx.emit(contracts.TicketChanged(ticket=opened))
     return TicketEntry(ticket=shown, entry=entry)
+
+
+def _event(
+    kind: EntryKind, row: asyncpg.Record
+) -> Callable[..., contracts.TicketNoted | contracts.TicketReplied]:
+    if kind == "internal":
+        return contracts.TicketNoted
+    return partial(contracts.TicketReplied, answers=documents.last_message(row))
 
 
 def _added(command: commands.AddEntry, origin: Origin, row: asyncpg.Record) -> Entry:

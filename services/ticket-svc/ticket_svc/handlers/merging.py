@@ -113,6 +113,7 @@ async def _taken_over(
         "merged_from": sorted({*target.merged_from, *merged}),
         "watchers": [*target.watchers, *joined.watchers],
         "asset_ids": [*(asset.id for asset in target.assets), *joined.asset_ids],
+        "quotable": False,
     }
     return documents.ticket(await changes.update(tx, target.id, values))
 

@@ -86,6 +86,7 @@ COLUMNS = {
     "merged_into": "bigint",
     "merged_from": "bigint[]",
     "feedback": "text",
+    "quotable": "boolean",
 }
 """What can be set, with its type."""
 

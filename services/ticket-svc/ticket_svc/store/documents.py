@@ -7,8 +7,16 @@ import asyncpg
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import Entry, Feedback, LastReply, StoredFile, Ticket
+from deskwire.contracts.tickets import (
+    Entry,
+    Feedback,
+    LastMessage,
+    LastReply,
+    StoredFile,
+    Ticket,
+)
 from ticket_svc.domain.clock import NOTHING, Clock
+from ticket_svc.domain.quoting import beginning
 
 TICKET = """
     t.id, t.number, t.prefix, t.subject, t.status, t.priority, t.category, t.source, t.client_id,
@@ -118,6 +126,14 @@ def entry(row: asyncpg.Record) -> Entry:
         redacted_by=_author(row["redacted_by"]),
         version=row["version"],
     )
+
+
+def last_message(row: asyncpg.Record) -> LastMessage | None:
+    """From the columns of `tickets.SAID_JOIN`; None when there is nothing to quote."""
+    if not (text := beginning(row["said_text"] or "")):
+        return None
+    author = Author.model_validate_json(row["said_by"])
+    return LastMessage(author=author, at=row["said_at"], text=text)
 
 
 def _body(row: asyncpg.Record, prefix: str) -> Body:

@@ -228,6 +228,9 @@ tickets = Table(
     Column("clock", Text),  # what it waits for; null: nothing
     Column("feedback", Text),
     Column("mailbox", Text),  # that it came by
+    Column(  # whether its last message was for all who read it now
+        "quotable", Boolean, nullable=False, server_default=text("true")
+    ),
     version(),
     UniqueConstraint("number", name="tickets_unique_number"),  # and `[TCK-12]` in a subject
 )
@@ -274,7 +277,13 @@ entries = Table(
     Column("redacted_at", TIME),
     Column("redacted_by", Text),
     version(),
-    Index("entries_timeline", "ticket_id", "id"),  # opening entry, latest Message-IDs
+    Index("entries_timeline", "ticket_id", "id"),  # opening entry
+)
+Index(  # latest Message-IDs, what is quoted, the last reply
+    "entries_said",
+    entries.c.ticket_id,
+    entries.c.id,
+    postgresql_where=entries.c.kind != text("'internal'"),
 )
 Index(  # whether a blob is pointed at
     "entries_body_blob", entries.c.body_blob, postgresql_where=entries.c.body_blob.is_not(None)

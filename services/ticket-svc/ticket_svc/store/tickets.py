@@ -3,6 +3,7 @@
 from sqlalchemy import text
 
 from deskwire.db import compiled
+from ticket_svc.domain.quoting import LONGEST
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.settings import IN_FORCE_JOIN, TOLD
 
@@ -15,6 +16,17 @@ ANSWERED = """
               (SELECT id, message_id FROM entries
                WHERE ticket_id = t.id AND kind <> 'internal' ORDER BY id DESC LIMIT 9)
           ) answered ORDER BY id)
+"""
+
+# What mails about a new entry quote: the message before it, unless that is redacted. Of a long text
+# that is a blob the beginning is here, too.
+SAID_JOIN = f"""
+    LEFT JOIN LATERAL (
+        SELECT author AS said_by, created_at AS said_at, redacted_at,
+               left(body_text, {LONGEST + 1}) AS said_text
+        FROM entries WHERE t.quotes AND ticket_id = t.id AND kind <> 'internal'
+        ORDER BY id DESC LIMIT 1
+    ) said ON said.redacted_at IS NULL
 """
 
 # One round trip: what the ticket points at is looked up, checked and inserted with it. It is locked
@@ -89,7 +101,8 @@ OPEN = compiled(
 ADD_ENTRY = compiled(
     text(f"""
     WITH old AS (
-        SELECT t.id, t.status, cl.archived_at IS NULL AND au.archived_at IS NULL
+        SELECT t.id, t.status, t.watchers AS told, t.quotable,
+               cl.archived_at IS NULL AND au.archived_at IS NULL
                    AND t.closed_at < now() - make_interval(
                        days => CAST(f.doc ->> 'reopen_days' AS integer)) AS past
         FROM tickets t LEFT JOIN clients cl ON cl.id = t.client_id
@@ -124,13 +137,16 @@ ADD_ENTRY = compiled(
                 FROM unnest(CAST(:watchers AS text[])) WITH ORDINALITY AS cc (who, place)
                 WHERE lower(who) <> ALL(SELECT lower(unnest(watchers)))
                 GROUP BY lower(who) ORDER BY min(place)),
+            quotable = tickets.quotable OR NOT :internal,
             updated_at = now(),
             version = version + 1
         FROM old
         WHERE tickets.id = old.id
           AND (old.status <> 'closed' OR coalesce(:status, 'closed') = ANY(CAST(:moves AS text[])))
           AND NOT (:answers AND old.past IS TRUE)
-        RETURNING tickets.*, old.status AS old_status
+        RETURNING tickets.*, old.status AS old_status,
+                  NOT :internal AND old.quotable AND tickets.watchers = old.told
+                      AND (:responds OR tickets.watchers <> '{{}}') AS quotes
     ), en AS (
         INSERT INTO entries (ticket_id, origin_ticket_id, kind, author, body_text, body_html,
                              body_quoted, body_signature, body_blob, attachments, time_worked, via,
@@ -150,8 +166,10 @@ ADD_ENTRY = compiled(
     )
     SELECT {TICKET}, {OPENING}, t.old_status, en.id AS entry_id,
            en.created_at AS entry_created_at, {ANSWERED} AS answered, {TOLD},
+           said_by, said_at, said_text,
            ti.id AS time_id, ti.agent_id AS time_agent_id, ti.started_at AS time_started_at
     FROM t CROSS JOIN en LEFT JOIN ti ON true {JOINS} {OPENING_JOIN} {IN_FORCE_JOIN}
+    {SAID_JOIN}
     """)
 )
 
