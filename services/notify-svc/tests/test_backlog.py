@@ -82,5 +82,5 @@ async def test_mails_for_a_server_that_is_slow(desk: Desk, hook: Hook, smtp_serv
     new = await made(desk, hook)
     assert await seconds_until(desk, 3, "webhook", f"webhook:{new.webhook.id}") < SOON
     in_hand = await desk.database.pool.fetchval(IN_HAND, "mail")
-    assert 0 < in_hand <= queue.IN_HAND * 4
+    assert 0 < in_hand <= queue.IN_HAND * 4 / 2, "all of these are in doubt when it is killed"
     assert await desk.database.pool.fetchval(UNSENT, "mail") > MANY * 0.8

@@ -6,6 +6,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
 from notify_desk import Desk, desk_of, opened, parsed, replied, settings
 
 from deskwire import db
@@ -66,15 +67,16 @@ async def _process(told: Settings) -> asyncio.subprocess.Process:
 
 
 class Gate:
-    """Holds the server's answer to DATA until it is opened."""
+    """Holds the server's answer to DATA, or to another command, until it is opened."""
 
-    def __init__(self, server: Smtp) -> None:
+    def __init__(self, server: Smtp, command: str = "DATA") -> None:
+        self._command = command
         self._open = threading.Event()
         self._reached = threading.Event()
         server.script = self._script
 
     def _script(self, command: str, _address: str) -> None:
-        if command == "DATA":
+        if command == self._command:
             self._reached.set()
             self._open.wait(20)
 
@@ -108,6 +110,37 @@ async def test_a_stopping_service_finishes_what_is_on_its_way_and_gives_back_the
         ("queued", 0),
     ]
     assert len(smtp_server.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("silent_at", "is_left"), [("MAIL", "queued"), ("RCPT", "queued"), ("DATA", "sending")]
+)
+async def test_a_mail_is_in_doubt_only_when_the_server_may_have_it(
+    database_url: str, smtp_server: Smtp, silent_at: str, is_left: str
+) -> None:
+    gate = Gate(smtp_server, silent_at)
+    patient = 0.5 if is_left == "sending" else 20
+    told = settings(database_url, smtp_server.url, shutdown_seconds=patient)
+    async with db.connect(database_url, size=1) as database:
+        async with asyncio.timeout(10), desk_of(told) as desk:
+            await desk.tell(opened())
+            await gate.reached()
+        (row,) = await store.recent(database)
+    gate.open()
+    assert (row.state, row.attempts) == (is_left, int(is_left == "sending"))
+
+
+async def test_mails_that_wait_for_their_turn_are_given_back_at_once(
+    database_url: str, smtp_server: Smtp
+) -> None:
+    told = settings(database_url, smtp_server.url, smtp_per_minute=1, shutdown_seconds=20)
+    async with db.connect(database_url, size=1) as database:
+        async with asyncio.timeout(10), desk_of(told) as desk:
+            await desk.tell(opened(team=[f"{n}@example.com" for n in range(9)]))
+            await desk.state("sent")
+        rows = await store.recent(database)
+    assert sorted((row.state, row.attempts) for row in rows) == [*[("queued", 0)] * 9, ("sent", 1)]
+    assert all(row.next_attempt_at for row in rows if row.state == "queued")
 
 
 async def test_who_has_lost_the_lease_changes_nothing(desk: Desk, smtp_server: Smtp) -> None:

@@ -12,6 +12,8 @@ from notify_svc.mail import Letter
 class Maildir:
     """Its name makes a mail that is written twice one file."""
 
+    handing_over = True
+
     def __init__(self, path: str) -> None:
         self._path = Path(path)
         try:

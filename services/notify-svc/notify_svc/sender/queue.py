@@ -5,7 +5,7 @@ dies, another one finds it and says that its fate is uncertain.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from uuid import UUID, uuid4
@@ -43,10 +43,12 @@ POLL_SECONDS = 2.0
 LEASE_SECONDS = 30.0
 IDLE_SECONDS = 30.0
 STUMBLE_SECONDS = 1.0
-IN_HAND = 20  # mails that are claimed for each connection, so that none waits for a claim
+IN_HAND = 20  # mails that are claimed at most for each connection, so that none waits for a claim
 GATHER_SECONDS = 0.05  # so long a result waits for those of half of the mails in hand
 LONGEST_ANSWER = 1000
 SUPPRESSED = "not tried, the address is suppressed"
+
+Workers = Mapping[asyncio.Task[None], Line]
 
 
 class Sender:
@@ -70,6 +72,7 @@ class Sender:
         self._in_hand: dict[int, Claimed] = {}
         self._unsent: asyncio.Queue[Claimed] = asyncio.Queue()
         self._verdicts: list[tuple[Claimed, Verdict]] = []
+        self._settled_last = 0
         self._judged, self._enough, self._settled = (asyncio.Event() for _ in range(3))
         self._closing, self._closed = asyncio.Event(), asyncio.Event()
 
@@ -77,39 +80,47 @@ class Sender:
     async def running(self, server: Server, *, drain: float) -> AsyncIterator[None]:
         lines = [server.line() for _ in range(self._connections)]
         claiming = asyncio.create_task(_repeat(self._claim, self._closing))
+        workers = {asyncio.create_task(self._work(line)): line for line in lines}
         others = [
             asyncio.create_task(_repeat(self._keep_leases, self._closed)),
             asyncio.create_task(_repeat(self._settle, self._closed)),
-            *(asyncio.create_task(self._work(line)) for line in lines),
         ]
         try:
             yield
         finally:
-            await self._finish(claiming, drain)
-            for task in (claiming, *others):
+            await self._finish(claiming, workers, drain)
+            for task in (claiming, *workers, *others):
                 task.cancel()
-            await asyncio.gather(claiming, *others, return_exceptions=True)
+            await asyncio.gather(claiming, *workers, *others, return_exceptions=True)
             await asyncio.gather(*(line.rest() for line in lines))
 
-    async def _finish(self, claiming: asyncio.Task[None], drain: float) -> None:
-        """Claim nothing more, give back what was not begun, wait for what was."""
+    async def _finish(self, claiming: asyncio.Task[None], workers: Workers, drain: float) -> None:
+        """Claim nothing more, give back what no server can have, wait for what becomes of the
+        rest."""
         self._closing.set()
         self._wake.set()
         with suppress(TimeoutError):
             async with asyncio.timeout(drain):
                 await claiming
-                while not self._unsent.empty():
-                    self._judge(self._unsent.get_nowait(), NotTried())
+                self._give_back(workers)
                 while self._in_hand:
                     self._settled.clear()
                     await self._settled.wait()
         self._closed.set()
 
+    def _give_back(self, workers: Workers) -> None:
+        """Also what waits for its turn, or for a server that says nothing."""
+        while not self._unsent.empty():
+            self._judge(self._unsent.get_nowait(), NotTried())
+        for worker, line in workers.items():
+            if not line.handing_over:
+                worker.cancel()
+
     # --- claiming
 
     async def _claim(self) -> None:
         self._wake.clear()
-        room = self._connections * IN_HAND - len(self._in_hand)
+        room = max(0, self._most_in_hand() - len(self._in_hand))
         claims: Sequence[Claimed] = ()
         if room:
             claims = await deliveries.claim(
@@ -128,6 +139,12 @@ class Sender:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
 
+    def _most_in_hand(self) -> int:
+        """What will be sent soon, by the pace so far: of what a killed sender had in hand nobody
+        knows how much was begun."""
+        soon = 2 * self._connections + 4 * self._settled_last
+        return min(soon, self._connections * IN_HAND)
+
     async def _keep_leases(self) -> None:
         """Ours go on; those that nobody keeps are of a sender that is gone."""
         in_hand = list(self._in_hand)
@@ -145,6 +162,10 @@ class Sender:
             claimed = await self._next(line)
             try:
                 result = await self._send(claimed, line)
+            except asyncio.CancelledError:
+                if not line.handing_over:
+                    self._judge(claimed, NotTried())
+                raise
             except Exception as error:
                 log.exception("delivery not understood", delivery=claimed.id)
                 result = Unsendable(f"{type(error).__name__}: {error}")
@@ -205,6 +226,7 @@ class Sender:
         del self._verdicts[: len(verdicts)]
         for claimed, _ in verdicts:
             self._in_hand.pop(claimed.id, None)
+        self._settled_last = len(verdicts)
         self._settled.set()
         self._wake.set()
 

@@ -83,6 +83,9 @@ class SmtpServer:
             await client.connect(timeout=CONNECT_SECONDS)
             if client.is_ehlo_or_helo_needed:
                 await client.ehlo()
+        except asyncio.CancelledError:
+            client.close()
+            raise
         except (aiosmtplib.SMTPException, DeskwireError, OSError, ValueError) as error:
             client.close()
             if isinstance(error, aiosmtplib.SMTPAuthenticationError):
@@ -138,9 +141,19 @@ class SmtpLine:
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
         self._session: Session | None = None
+        self.handing_over = False
 
     async def send(self, letter: Letter) -> Result:
         await self._server.turn()
+        try:
+            result = await self._send(letter)
+        except asyncio.CancelledError:
+            self._close()
+            raise
+        self.handing_over = False  # not when it is cut off: then nobody knows
+        return result
+
+    async def _send(self, letter: Letter) -> Result:
         if self._session is not None:
             with suppress(Lost):  # the server closes what is idle, or was used enough: no failure
                 return await self._transfer(self._session, letter)
@@ -173,6 +186,7 @@ class SmtpLine:
         return await self._content(session, letter) if answer.code == GO_ON else self._told(answer)
 
     async def _content(self, session: Session, letter: Letter) -> Result:
+        self.handing_over = True
         try:
             answer = await session.content(letter)
         except Lost as error:

@@ -16,7 +16,13 @@ class Writes(Protocol):
 
 
 class Line(Protocol):
-    """Takes one letter at a time."""
+    """Takes one letter at a time.
+
+    ``handing_over``: who has begun may have it by now. Until then the letter can be given back.
+    """
+
+    @property
+    def handing_over(self) -> bool: ...
 
     async def send(self, letter: Letter) -> Result: ...
 

@@ -64,6 +64,8 @@ class WebhookServer:
 
 
 class WebhookLine:
+    handing_over = True  # a call is short
+
     def __init__(self, server: WebhookServer) -> None:
         self._server = server
         self._client: httpx2.AsyncClient | None = None
