@@ -19,7 +19,7 @@ from deskwire.contracts.notifications import AgentEvent
 from deskwire.local import Smtp
 from deskwire.testing import FreshDatabase
 
-ANN, ALICE = "ann@example.com", "alice@client.test"
+ANN, ALICE, TOM = "ann@example.com", "alice@client.test", "tom@client.test"
 
 
 @dataclass
@@ -215,6 +215,29 @@ async def test_both_sides_are_told_what_concerns_them(desk: Desk) -> None:
         "Closed",
         "Client replied",
     ]
+
+
+async def test_technical_contacts_hear_of_a_ticket_that_names_no_contact(desk: Desk) -> None:
+    tom = {"client_id": desk.running.client_id, "name": "Tom", "email": TOM, "technical": True}
+    made = await desk.running.created("/contacts", tom)
+    place = await desk.ticket()
+    created = await desk.mail_to(TOM, "Ticket created")
+    assert "It hums." in created.as_string()
+    await desk.mail_to(ALICE, "Ticket created")
+    drop(desk.inbox, mail("hm", "Off.", sender=TOM, To=created["Reply-To"]).as_bytes())
+
+    async def answered() -> Any:
+        entries = (await desk.running.api("GET", f"{place}/entries")).json["data"]
+        return next((each for each in entries if each["via"] == "email"), None)
+
+    said = await until(answered)
+    assert (said["kind"], said["author"]["id"]) == ("client", made["id"])
+    await desk.running.created(f"{place}/entries", {"body": "Thank you."})
+    assert "> Off." in (await desk.mail_to(TOM, "Thank you.")).as_string()
+    await desk.ticket(subject="Fax", contact_id=1)
+    await desk.mail_to(ALICE, "Fax")
+    await desk.running.settled()
+    assert desk.subjects_to(TOM) == ["Ticket created", "Re: [TCK-1]"]
 
 
 async def test_agents_choose_what_they_are_told(desk: Desk) -> None:

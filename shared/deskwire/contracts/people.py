@@ -69,7 +69,10 @@ class ClientDetails(Document):
 
 class ContactDetails(Document):
     """``language`` is what mails to them are written in (None: their client's). ``notifications``:
-    whether they hear of new, closed and merged tickets and of statuses, as their client does."""
+    whether they hear of new, closed and merged tickets and of statuses, as their client does.
+
+    A ticket that names no contact is the ``primary`` one's, and the ``technical`` ones watch it.
+    The ``billing`` ones get invoices."""
 
     email: str | None = None
     title: str | None = None

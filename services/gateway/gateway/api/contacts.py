@@ -38,8 +38,10 @@ class ContactDetails(RequestBody):
     notes: Notes | None = None
     primary: bool | None = None
     important: bool | None = None
-    billing: bool | None = None
-    technical: bool | None = None
+    billing: bool | None = Field(None, description="gets the client's invoices by mail")
+    technical: bool | None = Field(
+        None, description="watches the client's tickets that name no contact"
+    )
     location_id: Id | None = None
 
 

@@ -125,6 +125,9 @@ Index(  # the contact of a ticket that names none
     unique=True,
     postgresql_where=contacts.c.primary,
 )
+Index(  # who watches it, too
+    "contacts_technical", contacts.c.client_id, postgresql_where=contacts.c.technical
+)
 
 sender_budgets = Table(
     "sender_budgets",

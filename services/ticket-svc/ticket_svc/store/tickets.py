@@ -43,6 +43,13 @@ OPEN = compiled(
         WHERE contacts.archived_at IS NULL AND CASE WHEN CAST(:contact_id AS bigint) IS NULL
             THEN "primary" ELSE contacts.id = :contact_id END
         FOR SHARE OF contacts
+    ), watching AS (  -- a ticket that names no contact; its own hears of it anyway
+        SELECT email FROM contacts JOIN cl ON cl.id = client_id
+        WHERE technical AND NOT "primary" AND CAST(:contact_id AS bigint) IS NULL
+          AND contacts.archived_at IS NULL AND contacts.notifications
+          AND email IS NOT NULL AND undeliverable IS NULL
+          AND lower(email) <> ALL(SELECT lower(unnest(CAST(:watchers AS text[]))))
+        ORDER BY contacts.id LIMIT 20
     ), ag AS (
         SELECT id, name, email FROM agents WHERE id = :assigned_to AND archived_at IS NULL FOR SHARE
     ), assets AS (  -- of which the document is made
@@ -63,7 +70,9 @@ OPEN = compiled(
                              follows, possibly_related, mailbox, created_by)
         SELECT next.value, s.doc ->> 'ticket_prefix', :subject, 'open', :priority, :category,
                :source, (SELECT id FROM cl), (SELECT id FROM co), (SELECT id FROM ag),
-               CAST(:asset_ids AS bigint[]), CAST(:watchers AS text[]), CAST(:tags AS text[]),
+               CAST(:asset_ids AS bigint[]),
+               CAST(:watchers AS text[]) || ARRAY(SELECT email FROM watching),
+               CAST(:tags AS text[]),
                coalesce(CAST(:billable AS boolean),
                         CAST(cs.overrides ->> 'tickets_billable' AS boolean),
                         CAST(s.doc ->> 'tickets_billable' AS boolean), false),
