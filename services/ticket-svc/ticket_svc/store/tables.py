@@ -136,7 +136,6 @@ sender_budgets = Table(
     Column("hour", TIME, primary_key=True),
     Column("tickets", Integer, nullable=False),
     Column("answers", Integer, nullable=False, server_default="0"),
-    Index("sender_budgets_old", "hour"),  # TIDY_BUDGETS
 )
 
 domains = Table(
