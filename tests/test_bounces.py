@@ -1,5 +1,6 @@
 """Mails of ours that come back, from outside: sent by SMTP, returned into an IMAP mailbox."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -8,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from test_notifications import ANN, Desk, issued
+from test_notifications import ALICE, ANN, Desk, issued
 from whole import TEAM, told, until, whole
 
 from deskwire import db
@@ -189,6 +190,25 @@ async def test_forged_bounces_do_nothing(post: Post) -> None:
     assert await post.suppressed() == []
     contacts = (await post.running.api("GET", f"/contacts?email={PAY}")).json["data"]
     assert contacts[0]["undeliverable"] is None
+
+
+async def test_who_has_a_mail_of_a_ticket_cannot_stop_those_to_its_team(post: Post) -> None:
+    """They know its token, and how mails to the team are called."""
+    await post.ticket()
+    await post.mail_to(ALICE, "Ticket created")
+    await post.mail_to(TEAM, "New ticket")
+    await post.running.settled()
+    to_client, to_team = post.sent_to(ALICE, "Ticket created"), post.sent_to(TEAM, "New ticket")
+    (token,) = set(re.findall(rb"e1-[a-z2-7]{16}", to_client.raw))
+    forged = to_client.raw.replace(b"<" + token, b"<new." + token)
+    post.deliver(bounce(to_client._replace(raw=forged, recipients=(TEAM,))))
+    await until(partial(all_of, post, 1))
+    await post.running.settled()
+    assert await post.outbound("state=bounced") == []
+    post.deliver(bounce(to_team))
+    (back,) = await until(partial(post.outbound, "state=bounced"))
+    assert back["recipient"] == TEAM
+    assert await until(post.suppressed) == [TEAM]
 
 
 async def all_of(post: Post, count: int) -> list[Any]:

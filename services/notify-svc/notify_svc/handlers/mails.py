@@ -19,7 +19,7 @@ from deskwire.messaging.outbox import Transaction
 from notify_svc.domain import rules
 from notify_svc.domain.agents import Agent, Agents, Later, plan
 from notify_svc.domain.attempts import never_arrives
-from notify_svc.domain.mails import Mail, Notice, Told, bills, digest
+from notify_svc.domain.mails import CLIENT_TEMPLATES, Mail, Notice, Told, bills, derived_id, digest
 from notify_svc.store import agents, deliveries, digests, suppressions
 from notify_svc.store.deliveries import Queued
 
@@ -63,10 +63,18 @@ def _append(mail: Mail, not_before: datetime | None, tx: Transaction) -> None:
         ticket_id=mail.notice.ticket_id if isinstance(mail.notice, Notice) else None,
         template=mail.template,
         recipient=clean_text(mail.recipient),
-        message_id=clean_text(mail.message_id),
+        message_id=clean_text(_message_id(mail)),
         context=mail.notice.model_dump_json(),
         not_before=not_before,
     )
+
+
+def _message_id(mail: Mail) -> str:
+    """One to the team is called as nobody can guess: who has another mail about it could say that
+    it came back, and the team would get no more."""
+    if mail.template in CLIENT_TEMPLATES or mail.template == "invoice":
+        return mail.message_id
+    return derived_id(secrets.token_hex(8), mail.message_id)
 
 
 async def _add_to_digest(mail: Mail, agent: Agent, later: Later, tx: Transaction) -> None:
