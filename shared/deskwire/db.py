@@ -1,8 +1,8 @@
 """PostgreSQL: a pool, statements compiled once to asyncpg's SQL, and the migrations."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +40,87 @@ def compiled(clause: ClauseElement) -> Statement:
     return Statement(str(result), tuple(result.positiontup or ()), defaults)
 
 
+class SharedConnection:
+    """A connection that several tasks use. What they ask goes one after the other; a row that
+    several ask for by one statement in one go, which saves them a round trip each. Then each must
+    have its row, else there is a `LookupError` for all. The tasks are to be cancelled together.
+    """
+
+    def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self._asked: dict[str, list[_Asked]] = {}
+
+    def is_closed(self) -> bool:
+        return self._connection.is_closed()
+
+    async def fetch(self, sql: str, *values: Any) -> list[asyncpg.Record]:
+        async with self._turn:
+            return await self._connection.fetch(sql, *values)
+
+    async def fetchval(self, sql: str, *values: Any) -> Any:
+        async with self._turn:
+            return await self._connection.fetchval(sql, *values)
+
+    async def execute(self, sql: str, *values: Any) -> str:
+        async with self._turn:
+            return await self._connection.execute(sql, *values)
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        mine = _Asked(values, asyncio.get_running_loop().create_future())
+        asked = self._asked.setdefault(sql, [])
+        asked.append(mine)
+        if asked[0] is mine:
+            await self._answer(sql, asked)
+        return await mine.row
+
+    async def _answer(self, sql: str, asked: "list[_Asked]") -> None:
+        """For all who ask until it is their turn."""
+        try:
+            await asyncio.sleep(0)
+            async with self._turn:
+                del self._asked[sql]
+                rows = await self._rows(sql, [each.values for each in asked])
+        except Exception as error:
+            for each in asked:
+                each.row.set_exception(error)
+        else:
+            for each, row in zip(asked, rows, strict=True):
+                each.row.set_result(row)
+
+    async def _rows(
+        self, sql: str, asked: list[tuple[Any, ...]]
+    ) -> Sequence[asyncpg.Record | None]:
+        if len(asked) == 1:
+            return [await self._connection.fetchrow(sql, *asked[0])]
+        rows = await self._connection.fetchmany(sql, asked)
+        if len(rows) != len(asked):
+            raise LookupError(f"{len(rows)} rows for {len(asked)} who asked by {sql}")
+        return rows
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    values: tuple[Any, ...]
+    row: "asyncio.Future[asyncpg.Record | None]"
+
+
 class Session:
     """One connection, running compiled statements."""
 
     def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
+        self._own = connection
+        self.connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | SharedConnection
         self.connection = connection
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Meanwhile several tasks may use it at once."""
+        self.connection = SharedConnection(self._own)
+        try:
+            yield
+        finally:
+            self.connection = self._own
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         return await self.connection.fetch(statement.sql, *statement.arguments(values))

@@ -20,8 +20,9 @@ from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.db import Database, compiled
 from deskwire.errors import DeskwireError, KeyReused, NotFound, SetupError
 from deskwire.messaging.broker import Broker, Delivery, connect
-from deskwire.messaging.consumer import Consumer, Handlers, consuming
+from deskwire.messaging.consumer import Consumer, consuming
 from deskwire.messaging.envelope import Envelope, wrap
+from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from deskwire.messaging.rabbit import depths
 from deskwire.messaging.requests import ask
@@ -34,6 +35,8 @@ TRACE = compiled(
     SELECT * FROM unnest(CAST(:mail_id AS bigint[]), CAST(:note AS text[]))
     """)
 )
+
+SAME = compiled(text("SELECT CAST(:number AS integer) AS number"))
 
 
 def mail(number: int, reason: str = "") -> MailHandled:
@@ -141,6 +144,77 @@ async def test_a_batch_is_one_transaction(
     assert rows == inbox
     assert len(rows) == 1
     assert await traces(database) == [1, 2, 3]
+
+
+@pytest.fixture
+def at_once(desk: Desk, outbox: Outbox) -> Consumer:
+    """Handles mails of odd numbers at once."""
+    return Consumer(MAILS, desk.handlers, outbox, {MailHandled: lambda mail: mail.mail_id % 2})
+
+
+async def test_what_may_be_is_handled_at_once_and_the_rest_after_it_in_order(
+    at_once: Consumer, desk: Desk, database: Database
+) -> None:
+    met = asyncio.Barrier(3)
+
+    async def meet(number: int, tx: Transaction) -> None:
+        if number % 2:
+            async with asyncio.timeout(SOON):
+                await met.wait()
+
+    desk.before = meet
+    await at_once.handle(delivered(*map(mail, (4, 1, 2, 3, 5))))
+    assert set(desk.calls[:3]) == {1, 3, 5}
+    assert desk.calls[3:] == [4, 2]
+    assert sorted(await traces(database)) == [1, 2, 3, 4, 5]
+
+
+async def test_what_is_handled_at_once_shares_a_transaction(
+    at_once: Consumer, desk: Desk, database: Database
+) -> None:
+    async def ask(number: int, tx: Transaction) -> None:
+        row = await tx.fetch_row(SAME, number=number)
+        tx.append(TRACE, mail_id=row["number"], note="asked")
+
+    desk.before = ask
+    await at_once.handle(delivered(*map(mail, range(1, 30))))
+    rows = await database.pool.fetch("SELECT DISTINCT xmin::text FROM traces")
+    assert len(rows) == 1
+    assert sorted(await traces(database)) == sorted([*range(1, 30), *range(1, 30)])
+
+
+async def test_one_of_those_handled_at_once_that_fails_harms_only_itself(
+    at_once: Consumer, desk: Desk, database: Database
+) -> None:
+    ended: list[int] = []
+
+    async def end_later(number: int, tx: Transaction) -> None:
+        await tx.fetch_row(SAME, number=number)
+        ended.append(number)
+
+    desk.before, desk.fail[3] = end_later, RuntimeError("no")
+    await at_once.handle(delivered(*map(mail, (1, 3, 5, 7))))
+    assert ended[:4] == [1, 3, 5, 7]  # nobody goes on in a transaction that is over
+    assert await traces(database) == [1, 5, 7]
+    (row,) = await dead(database)
+    assert row["error"] == "RuntimeError: no"
+
+
+async def test_what_is_emitted_at_once_is_known_to_come_of_its_own_message(
+    at_once: Consumer, desk: Desk, database: Database
+) -> None:
+    async def tell(number: int, tx: Transaction) -> None:
+        await tx.fetch_row(SAME, number=number)
+        tx.emit(mail(100 + number))
+
+    desk.before = tell
+    sent = delivered(*map(mail, (1, 3, 5)))
+    await at_once.handle(sent)
+    rows = await database.pool.fetch("SELECT aggregate, causation_id FROM outbox")
+    caused = {row["aggregate"]: row["causation_id"] for row in rows}
+    assert caused == {
+        f"mail:{101 + 2 * place}": str(delivery.envelope.id) for place, delivery in enumerate(sent)
+    }
 
 
 async def test_a_bad_message_harms_only_itself(

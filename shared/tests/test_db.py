@@ -4,13 +4,15 @@ import asyncio
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from sqlalchemy import BigInteger, Column, MetaData, Table, Text, select, text
 
 from deskwire import db
-from deskwire.db import Database, compiled
+from deskwire.db import Database, Session, compiled
 from deskwire.errors import SetupError
 from deskwire.local import free_port
 from deskwire.testing import FreshDatabase, database_url
@@ -50,6 +52,69 @@ async def test_a_transaction_is_all_or_nothing(database: Database) -> None:
             await session.execute(write, mail_id=1)
             raise LookupError
     assert await database.pool.fetchval("SELECT count(*) FROM traces") == 0
+
+
+DOUBLED = compiled(text("SELECT 2 * CAST(:number AS integer) AS doubled"))
+SENT = compiled(text("SELECT CAST(:number AS integer) AS number WHERE :number > 0"))
+INSERT = compiled(TRACES.insert())
+NOTES = compiled(select(TRACES.c.note).where(TRACES.c.mail_id == text(":mail_id")))
+
+
+async def test_rows_that_many_ask_for_at_once_are_each_their_own(database: Database) -> None:
+    async with database.transaction() as session:
+        with session.shared():
+            asked = (session.fetch_row(DOUBLED, number=number) for number in range(300))
+            sent = session.fetch_row(SENT, number=7)
+            *rows, last = await asyncio.gather(*asked, sent)
+    assert [row["doubled"] for row in rows] == [2 * number for number in range(300)]
+    assert last["number"] == 7
+
+
+async def test_what_many_ask_for_at_once_takes_one_round_trip(database: Database) -> None:
+    async with database.pool.acquire() as connection:
+        session = Session(connection)
+        await session.fetch_row(DOUBLED, number=1)  # it is prepared
+        queries: list[str] = []
+        logger = connection.query_logger(lambda record: queries.append(record.query))
+        with session.shared(), logger:
+            await asyncio.gather(*(session.fetch_row(DOUBLED, number=n) for n in range(20)))
+    assert queries == [DOUBLED.sql]
+
+
+async def test_who_asks_at_once_may_ask_all_kinds_of_things(database: Database) -> None:
+    async def ask(session: Session, number: int) -> list[Any]:
+        first = await session.fetch_row(DOUBLED, number=number)
+        await session.execute(INSERT, mail_id=number, note="at once")
+        many = await session.fetch(NOTES, mail_id=number)
+        value = await session.fetch_value(DOUBLED, number=first["doubled"])
+        last = await session.fetch_one(SENT, number=number)
+        return [value, len(many), last["number"] if last else None]
+
+    async with database.transaction() as session:
+        with session.shared():
+            answers = await asyncio.gather(*(ask(session, n) for n in range(1, 30)))
+    assert answers == [[4 * n, 1, n] for n in range(1, 30)]
+
+
+async def test_a_missing_row_fails_all_who_ask_at_once_and_no_one_who_asks_alone(
+    database: Database,
+) -> None:
+    async with database.transaction() as session:
+        with session.shared():
+            assert await session.fetch_one(SENT, number=0) is None
+            asked = (session.fetch_one(SENT, number=number) for number in range(3))
+            results = await asyncio.gather(*asked, return_exceptions=True)
+    assert [type(result) for result in results] == [LookupError] * 3
+
+
+async def test_an_error_reaches_all_who_asked(database: Database) -> None:
+    async with database.pool.acquire() as connection:
+        session = Session(connection)
+        with session.shared():
+            asked = (session.fetch_row(DOUBLED, number=number) for number in (1, 2**30, 3))
+            results = await asyncio.gather(*asked, return_exceptions=True)
+        assert {type(result) for result in results} == {asyncpg.NumericValueOutOfRangeError}
+        assert (await session.fetch_row(DOUBLED, number=4))["doubled"] == 8
 
 
 async def test_the_pool_outlives_its_connections(database: Database) -> None:

@@ -14,7 +14,7 @@ from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.contracts.webhooks import WebhookChanged
-from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
 from gateway.readmodel.inbound import KEEP_INBOUND, inbound_row

@@ -11,7 +11,7 @@ from deskwire.contracts.mail import (
 from deskwire.contracts.people import Actor
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.errors import Conflict, NotFound
-from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.replay import replaying
 from mail_ingest_svc.domain import DISCARDED, may_be_decided

@@ -23,7 +23,7 @@ from deskwire.contracts.settings import (
 )
 from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.errors import Conflict, Invalid, NotFound, StaleVersion
-from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.replay import replaying
 from scheduler_svc import store

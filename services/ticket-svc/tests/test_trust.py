@@ -1,6 +1,7 @@
 """Who gets in by mail, and who does not: forged senders, numbers, references and tokens; bombs and
 loops."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -183,6 +184,32 @@ async def test_a_bomb_costs_its_sender_alone(desk: Desk) -> None:
     assert acknowledged(desk) == [True] * 3 + [False] * 2 + [True]
     accepted = await desk.mail(ALICE, accepted=True)
     assert accepted.outcome == "ticket"
+
+
+async def test_mails_that_are_handled_at_once_share_the_budget(desk: Desk) -> None:
+    await desk.client()
+    await desk.settings(tickets_per_sender=5)
+    mails = [desk.mail(ALICE) for _ in range(12)]
+    mails += [desk.mail(f"bob{number}@client.test") for number in range(20)]
+    handled = await asyncio.gather(*mails, desk.mail("new@client.test"), desk.mail(EVE))
+    alice, others = handled[:12], handled[12:-1]
+    assert sorted(mail.outcome for mail in alice) == ["quarantined"] * 7 + ["ticket"] * 5
+    assert {mail.outcome for mail in others} == {"ticket"}
+    assert handled[-1].reason == "unknown sender"
+    opened = [mail.ticket_id for mail in handled if mail.outcome == "ticket"]
+    assert len(set(opened)) == len(opened) == 26
+
+
+async def test_mails_of_a_new_sender_that_are_handled_at_once_make_one_contact(desk: Desk) -> None:
+    client_id = await desk.client()
+    mails = [desk.mail("new@client.test", subject=f"{number}") for number in range(8)]
+    mails += [desk.mail("new@client.test", subject="Re: 0", in_reply_to=["<first@client.test>"])]
+    first = desk.mail("new@client.test", subject="0", message_id="<first@client.test>")
+    handled = await asyncio.gather(first, *mails)
+    assert [mail.outcome for mail in handled] == ["ticket"] * 9 + ["reply"]
+    assert handled[-1].ticket_id == handled[0].ticket_id
+    sql = "SELECT count(*) FROM contacts WHERE client_id = $1 AND email_key = 'new@client.test'"
+    assert await desk.database.pool.fetchval(sql, client_id) == 1
 
 
 async def test_answers_have_a_budget_too(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from deskwire.settings import keys_of
 from deskwire.topology import TICKET_REQUESTS, TICKET_SVC
 from ticket_svc.collector import collecting
 from ticket_svc.domain.threads import Signer
-from ticket_svc.handlers import handlers
+from ticket_svc.handlers import at_once, handlers
 from ticket_svc.settings import Settings
 from ticket_svc.store.attachments import EXPIRE
 from ticket_svc.store.people import TIDY_BUDGETS
@@ -23,14 +23,21 @@ NAME = "ticket-svc"
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[None]:
-    table = handlers(Signer(keys_of(settings.signing_key), settings.mail_domain))
+    signer = Signer(keys_of(settings.signing_key), settings.mail_domain)
     queues = (TICKET_SVC, TICKET_REQUESTS)
     blobs = open_blobs(settings.blob_url)
     async with (
         connect(settings.broker_url, name=NAME) as broker,
         db.connect(settings.database_url) as database,
         Outbox(database, broker, service=NAME, tidy=(EXPIRE, TIDY_BUDGETS)).relaying() as outbox,
-        consuming(table, queues, broker, outbox, drain=settings.shutdown_seconds),
+        consuming(
+            handlers(signer),
+            queues,
+            broker,
+            outbox,
+            at_once=at_once(signer),
+            drain=settings.shutdown_seconds,
+        ),
         collecting(database, blobs),
         health.serving(settings.health_port, database, broker),
     ):

@@ -5,30 +5,32 @@ What fails is told to the caller of a request, tried again later, or parked with
 """
 
 import asyncio
-import re
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from hashlib import sha256
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import structlog
-from pydantic import BaseModel
 
-from deskwire.contracts.base import Message
 from deskwire.db import LOST_CONNECTION
-from deskwire.errors import DeskwireError, KeyReused, Rejected, SetupError, UnknownMessage
+from deskwire.errors import DeskwireError, KeyReused, Rejected, SetupError
 from deskwire.messaging import inbox
 from deskwire.messaging.broker import DRAIN_SECONDS, Broker, Delivery
 from deskwire.messaging.dead_letters import DeadLetters, cause_of
-from deskwire.messaging.envelope import Envelope, current, unwrap
-from deskwire.messaging.outbox import Outbox, Transaction, envelope_of, outbox_columns
+from deskwire.messaging.envelope import Envelope
+from deskwire.messaging.handling import (
+    NONE_AT_ONCE,
+    AtOnce,
+    Handled,
+    Handlers,
+    Handling,
+    fingerprint,
+)
+from deskwire.messaging.outbox import Outbox, envelope_of
 from deskwire.messaging.requests import DONE, REPLAYED, refused
-from deskwire.metrics import CONSUMER_UP, HANDLER, MESSAGES, RETRIES
+from deskwire.metrics import CONSUMER_UP, MESSAGES, RETRIES
 from deskwire.repeating import for_ever, in_background
 from deskwire.topology import Queue
 
@@ -41,28 +43,8 @@ RETRY_SECONDS = (10.0, 60.0, 600.0)
 LETHAL_DELIVERIES = 3
 """So many consumers may die with a message before it is parked."""
 
-# A repeated request has put the same text at another place.
-_NO_PLACE = b'"blob_id":"'
-_PLACE = re.compile(_NO_PLACE + rb'tickets/[^"]*-')
-
 LEASE_SECONDS = 300.0
 RETRY_POLL_SECONDS = 1.0
-
-Handler = Callable[[Any, Transaction], Awaitable[BaseModel | None]]
-Handlers = Mapping[type[Message], Handler]
-
-
-class HandlerFailed(Exception):
-    """A handler failed at something that is not the database."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handled:
-    """A message that was handled, now or before, and its stored reply."""
-
-    fingerprint: bytes | None
-    reply: str | None
-    replayed: bool = False
 
 
 @asynccontextmanager
@@ -72,6 +54,7 @@ async def consuming(
     broker: Broker,
     outbox: Outbox,
     *,
+    at_once: AtOnce = NONE_AT_ONCE,
     drain: float = DRAIN_SECONDS,
 ) -> AsyncIterator[None]:
     """Consume the queues until left; refuses to start when handlers and topology differ."""
@@ -81,19 +64,20 @@ async def consuming(
         raise SetupError(f"topology.py and the handlers differ in {', '.join(names)}")
     async with AsyncExitStack() as stack:
         for queue in queues:
-            consumer = Consumer(queue, handlers, outbox)
+            consumer = Consumer(queue, handlers, outbox, at_once)
             await stack.enter_async_context(consumer.running(broker, drain))
         yield
 
 
 class Consumer:
-    def __init__(self, queue: Queue, handlers: Handlers, outbox: Outbox) -> None:
+    def __init__(
+        self, queue: Queue, handlers: Handlers, outbox: Outbox, at_once: AtOnce = NONE_AT_ONCE
+    ) -> None:
         self._queue = queue
-        self._handlers = handlers
+        self._handling = Handling(queue, handlers, at_once)
         self._outbox = outbox
         self._dead = DeadLetters(outbox.database, queue.name)
         self._suspects: set[UUID] = set()
-        self._timer = lru_cache(partial(HANDLER.labels, queue.name))
 
     @asynccontextmanager
     async def running(self, broker: Broker, drain: float) -> AsyncIterator[None]:
@@ -128,48 +112,11 @@ class Consumer:
 
     async def _together(self, batch: Sequence[Delivery], *, failed_before: bool = False) -> None:
         async with self._outbox.unwritten() as tx:
-            known = await self._known(batch, tx)
-            fresh: dict[Any, Handled] = {}
-            for delivery in batch:
-                envelope = delivery.envelope
-                if envelope.id not in known and envelope.id not in fresh:
-                    fresh[envelope.id] = await self._run(delivery, tx)
-            await self._remember(fresh, tx)
+            handled = await self._handling.all(batch, tx)
             if failed_before:
                 ids = [delivery.envelope.id for delivery in batch]
                 await tx.execute(inbox.FORGET, consumer=self._queue.name, ids=ids)
-        await self._settle(batch, known | fresh)
-
-    async def _known(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
-        ids = [delivery.envelope.id for delivery in batch]
-        rows = await tx.fetch(inbox.KNOWN, consumer=self._queue.name, ids=ids)
-        return {r["message_id"]: Handled(r["fingerprint"], r["reply"], replayed=True) for r in rows}
-
-    async def _run(self, delivery: Delivery, tx: Transaction) -> Handled:
-        envelope = delivery.envelope
-        with _handling(envelope):
-            message = unwrap(envelope)
-            handler = self._handlers.get(type(message))
-            if handler is None:
-                raise UnknownMessage(f"{self._queue.name} does not take {envelope.type}")
-            with self._timer(envelope.type).time():
-                reply = await _called(handler, message, tx)
-        if delivery.reply is None:
-            return Handled(None, None)
-        return Handled(_fingerprint(envelope), reply.model_dump_json() if reply else None)
-
-    async def _remember(self, fresh: Mapping[Any, Handled], tx: Transaction) -> None:
-        await tx.flush()
-        if not fresh:
-            return
-        await tx.execute(
-            inbox.REMEMBER,
-            consumer=self._queue.name,
-            handled=list(fresh),
-            fingerprints=[handled.fingerprint for handled in fresh.values()],
-            replies=[handled.reply for handled in fresh.values()],
-            **outbox_columns(tx.outgoing),
-        )
+        await self._settle(batch, handled)
 
     async def _settle(self, batch: Sequence[Delivery], handled: Mapping[Any, Handled]) -> None:
         answered = set()
@@ -257,36 +204,7 @@ class Consumer:
         MESSAGES.labels(self._queue.name, result).inc(messages)
 
 
-async def _called(handler: Handler, message: Message, tx: Transaction) -> BaseModel | None:
-    """A file or another server may fail a handler without the database being away."""
-    try:
-        return await handler(message, tx)
-    except (OSError, TimeoutError, asyncpg.InterfaceError) as error:
-        if tx.connection.is_closed():
-            raise
-        raise HandlerFailed(cause_of(error)) from error
-
-
-@contextmanager
-def _handling(envelope: Envelope) -> Iterator[None]:
-    """What is emitted and logged meanwhile is known to come of this message."""
-    token = current.set(envelope)
-    bound = structlog.contextvars.bind_contextvars(
-        message_id=str(envelope.id), type=envelope.type, trace_id=envelope.traceparent[3:35]
-    )
-    try:
-        yield
-    finally:
-        structlog.contextvars.reset_contextvars(**bound)
-        current.reset(token)
-
-
-def _fingerprint(envelope: Envelope) -> bytes:
-    body = _PLACE.sub(_NO_PLACE, envelope.body)
-    return sha256(envelope.type.encode() + b"\0" + body).digest()
-
-
 def _answer(envelope: Envelope, outcome: Handled, *, repeated: bool) -> bytes:
-    if repeated and outcome.fingerprint != _fingerprint(envelope):
+    if repeated and outcome.fingerprint != fingerprint(envelope):
         return refused(KeyReused())
     return (REPLAYED if repeated else DONE) + (outcome.reply or "null").encode()

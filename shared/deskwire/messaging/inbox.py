@@ -5,10 +5,12 @@ from sqlalchemy import text
 from deskwire.db import compiled
 from deskwire.messaging.outbox import WRITE_SQL
 
+# Each by its key, whatever the plan: of a young database all that is remembered would be read.
 KNOWN = compiled(
     text("""
-    SELECT message_id, fingerprint, reply FROM inbox
-    WHERE consumer = :consumer AND message_id = ANY(CAST(:ids AS uuid[]))
+    SELECT known.* FROM unnest(CAST(:ids AS uuid[])) AS asked (id) CROSS JOIN LATERAL (
+        SELECT message_id, fingerprint, reply FROM inbox
+        WHERE consumer = :consumer AND message_id = asked.id OFFSET 0) AS known
     """)
 )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from operator import itemgetter
@@ -91,6 +91,10 @@ class Transaction(Session):
     def append(self, statement: Statement, **row: Any) -> None:
         """Run the statement once, before the commit, with a list per column of all rows."""
         self._rows.setdefault(statement, []).append(row)
+
+    def appended(self, statement: Statement) -> Sequence[Mapping[str, Any]]:
+        """The rows that the statement has yet to be run with."""
+        return self._rows.get(statement, ())
 
     def append_and_tell(
         self, statement: Statement, event: Callable[[asyncpg.Record], Message], **row: Any

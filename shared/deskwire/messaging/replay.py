@@ -9,7 +9,7 @@ from sqlalchemy import text
 from deskwire.contracts.base import Event
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.db import Statement, compiled
-from deskwire.messaging.consumer import Handler
+from deskwire.messaging.handling import Handler
 from deskwire.messaging.outbox import Transaction
 
 PAGE = 100

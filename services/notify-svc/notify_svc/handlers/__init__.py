@@ -9,7 +9,7 @@ from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
 from deskwire.contracts.mail import MailBounced
 from deskwire.contracts.people import AgentChanged
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.replay import replaying
 from notify_svc.domain.mails import Told

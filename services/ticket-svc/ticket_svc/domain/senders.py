@@ -66,9 +66,17 @@ def taking_part(
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """What a sender has opened and answered within the hour."""
+
+    tickets: int = 0
+    answers: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class MailPolicy:
     """What is in force for a mail. ``authentication``: what each client that its sender may be of
-    asks of it, or the instance."""
+    asks of it, or the instance. ``spent`` was what came before it."""
 
     parsing: bool
     unknown_senders: UnknownSenders
@@ -76,6 +84,7 @@ class MailPolicy:
     tickets: int
     acknowledgements: int
     assigned_to: int | None
+    spent: Spent
 
     @property
     def answers(self) -> int:

@@ -11,7 +11,7 @@ from deskwire.contracts import tickets as contracts
 from deskwire.contracts import timekeeping as time_contracts
 from deskwire.contracts.mail import MailReceived
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.messaging.consumer import Handlers
+from deskwire.messaging.handling import AtOnce, Handlers
 from deskwire.messaging.replay import replaying
 from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import (
@@ -31,6 +31,15 @@ from ticket_svc.handlers import (
 )
 from ticket_svc.store import records as kinds
 from ticket_svc.store.replay import KINDS
+
+
+def at_once(signer: Signer) -> AtOnce:
+    """What one statement does, and mails that answer nothing: they mind only their sender's."""
+    return {
+        MailReceived: partial(mail.opens, signer),
+        commands.OpenTicket: lambda _command: True,
+        commands.AddEntry: entries.is_note,
+    }
 
 
 def handlers(signer: Signer) -> Handlers:

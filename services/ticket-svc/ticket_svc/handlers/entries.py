@@ -30,6 +30,11 @@ async def add_by_request(
     return await add_entry(signer, command, tx, Origin(attachments=await link_uploads(command, tx)))
 
 
+def is_note(command: commands.AddEntry) -> bool:
+    """And nothing else: it moves no status and no deadline."""
+    return command.kind == "internal" and command.status is None
+
+
 async def add_entry(
     signer: Signer, command: commands.AddEntry, tx: Transaction, origin: Origin
 ) -> TicketEntry:

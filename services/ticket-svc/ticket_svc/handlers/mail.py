@@ -10,8 +10,8 @@ from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
-from ticket_svc.domain.senders import MailPolicy, Sender
-from ticket_svc.domain.threads import Signer
+from ticket_svc.domain.senders import MailPolicy, Sender, Spent
+from ticket_svc.domain.threads import Signer, names_no_ticket
 from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
@@ -46,6 +46,11 @@ async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> N
         tx.emit(await _handle(signer, mail, tx))
 
 
+def opens(signer: Signer, mail: MailReceived) -> bool:
+    """Whether it opens a ticket if anything, whatever other mails do."""
+    return mail.kind == "person" and not mail.accepted and names_no_ticket(mail, signer)
+
+
 async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
     sender = senders.usable(mail.sender)
     if sender is not None and mail.kind == "auto-reply":
@@ -74,10 +79,22 @@ async def _reply_if_allowed(
     known: list[Sender],
     tx: Transaction,
 ) -> MailHandled:
-    spent = await tx.fetch_value(people.SPEND_ANSWER, email_key=senders.email_key(sender.email))
-    if spent > policy.answers:
+    if _spent(policy.spent, sender, tx, answers=1).answers > policy.answers:
         return left(mail, f"more than {policy.answers} answers within an hour", held=True)
     return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
+
+
+def _spent(
+    before: Spent, sender: Address, tx: Transaction, *, tickets: int = 0, answers: int = 0
+) -> Spent:
+    """By the sender so far, with this mail and those that are handled with it."""
+    key = senders.email_key(sender.email)
+    tx.append(people.SPEND, email_key=key, tickets=tickets, answers=answers)
+    now = [row for row in tx.appended(people.SPEND) if row["email_key"] == key]
+    return Spent(
+        before.tickets + sum(row["tickets"] for row in now),
+        before.answers + sum(row["answers"] for row in now),
+    )
 
 
 async def _open_if_allowed(
@@ -93,7 +110,7 @@ async def _open_if_allowed(
     stranger = not known and policy.unknown_senders == "open"
     if isinstance(opening, str) and not stranger:
         return left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
-    spent = await tx.fetch_value(people.SPEND_TICKET, email_key=senders.email_key(sender.email))
+    spent = _spent(policy.spent, sender, tx, tickets=1).tickets
     if spent > policy.tickets:
         return left(mail, f"more than {policy.tickets} new tickets within an hour", held=True)
     heard = mail.authentication == "pass" or spent <= policy.acknowledgements

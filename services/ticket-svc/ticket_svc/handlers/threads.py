@@ -1,5 +1,6 @@
 """Whose mail it is, and which ticket it answers; and what is said of it then."""
 
+import json
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,7 @@ from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
 from deskwire.messaging.outbox import Transaction
 from deskwire.pictures import with_pictures
 from ticket_svc.domain import senders
-from ticket_svc.domain.senders import MailPolicy, Sender
+from ticket_svc.domain.senders import MailPolicy, Sender, Spent
 from ticket_svc.domain.threads import (
     Signer,
     answered_ids,
@@ -28,19 +29,19 @@ async def known_senders(
     mailbox."""
     key = senders.email_key(sender.email)
     values = {"email_key": key, "domain": senders.domain_of(key), "mailbox": mail.mailbox}
-    rows = await tx.fetch(people.SENDER, **values)
-    first = rows[0]
+    row = await tx.fetch_row(people.SENDER, **values)
+    found = json.loads(row["known"] or "[]")
+    asked = {each.pop("authentication") or row["authentication"] for each in found}
     policy = MailPolicy(
-        parsing=first["email_parsing"] and first["mailbox_parsing"],
-        unknown_senders=first["unknown_senders"],
-        authentication=frozenset(row["authentication"] for row in rows),
-        tickets=first["tickets_per_sender"],
-        acknowledgements=first["acknowledgements_per_sender"],
-        assigned_to=first["assigned_to"],
+        parsing=row["email_parsing"] and row["mailbox_parsing"],
+        unknown_senders=row["unknown_senders"],
+        authentication=frozenset(asked or {row["authentication"]}),
+        tickets=row["tickets_per_sender"],
+        acknowledgements=row["acknowledgements_per_sender"],
+        assigned_to=row["assigned_to"],
+        spent=Spent(row["tickets"], row["answers"]),
     )
-    names = ("client_id", "contact_id", "archived", "client_archived", "rank")
-    known = [Sender(*(row[name] for name in names)) for row in rows if row["client_id"] is not None]
-    return policy, known
+    return policy, [Sender(**each) for each in found]
 
 
 @dataclass(frozen=True, slots=True)

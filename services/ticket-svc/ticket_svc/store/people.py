@@ -67,9 +67,10 @@ _THERE = compiled(
     """)
 )
 
-# Contacts that have the address, the client whose registered domain it is under, and the client of
-# the mailbox; a row of nulls when there are none. An archived one takes part in what it is on
-# already; it opens nothing, whatever its domain. With each what becomes of mail at all.
+# Whom the address may be of: contacts that have it, the client whose registered domain it is under,
+# and the client of the mailbox. An archived contact takes part in what it is on already; it opens
+# nothing, whatever its domain. With that what becomes of mail at all, and what the sender has
+# opened and answered within the hour. A row each, so that many are asked for in one go.
 SENDER = compiled(
     text("""
     WITH box AS (
@@ -85,40 +86,40 @@ SENDER = compiled(
            CAST(s.doc ->> 'acknowledgements_per_sender' AS integer) AS acknowledgements_per_sender,
            (SELECT a.id FROM agents a JOIN box ON a.id = box.assigned_to
             WHERE a.archived_at IS NULL) AS assigned_to,
-           coalesce(cs.overrides ->> 'sender_authentication',
-                    s.doc ->> 'sender_authentication') AS authentication,
-           known.*
-    FROM settings s LEFT JOIN (
-        SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
-               cl.archived_at IS NOT NULL AS client_archived, 0 AS rank
-        FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
-        UNION ALL
-        SELECT client_id, NULL, false, cl.archived_at IS NOT NULL, 1
-        FROM domains d JOIN clients cl ON cl.id = client_id
-        WHERE d.name = :domain AND d.archived_at IS NULL
-        UNION ALL
-        SELECT cl.id, NULL, false, cl.archived_at IS NOT NULL, 2
-        FROM box JOIN clients cl ON cl.id = box.client_id
-    ) known ON true LEFT JOIN client_settings cs ON cs.client_id = known.client_id
+           s.doc ->> 'sender_authentication' AS authentication,
+           coalesce(spent.tickets, 0) AS tickets, coalesce(spent.answers, 0) AS answers,
+           (SELECT json_agg(json_build_object(
+                'client_id', client_id, 'contact_id', contact_id, 'archived', archived,
+                'client_archived', client_archived, 'rank', rank,
+                'authentication', cs.overrides ->> 'sender_authentication'))
+            FROM (
+                SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
+                       cl.archived_at IS NOT NULL AS client_archived, 0 AS rank
+                FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
+                UNION ALL
+                SELECT client_id, NULL, false, cl.archived_at IS NOT NULL, 1
+                FROM domains d JOIN clients cl ON cl.id = client_id
+                WHERE d.name = :domain AND d.archived_at IS NULL
+                UNION ALL
+                SELECT cl.id, NULL, false, cl.archived_at IS NOT NULL, 2
+                FROM box JOIN clients cl ON cl.id = box.client_id
+            ) found LEFT JOIN client_settings cs USING (client_id)) AS known
+    FROM settings s LEFT JOIN sender_budgets spent
+        ON spent.email_key = :email_key AND spent.hour = date_trunc('hour', now())
     """)
 )
 
-# What a sender has opened within the hour, with this one; and answered.
-SPEND_TICKET = compiled(
-    text("""
-    INSERT INTO sender_budgets AS b (email_key, hour, tickets)
-    VALUES (:email_key, date_trunc('hour', now()), 1)
-    ON CONFLICT (email_key, hour) DO UPDATE SET tickets = b.tickets + 1
-    RETURNING tickets
-    """)
-)
-
-SPEND_ANSWER = compiled(
+# At the end of a batch, in one order: nobody waits for whom he holds up. Several replicas may each
+# let through what was left of a budget.
+SPEND = compiled(
     text("""
     INSERT INTO sender_budgets AS b (email_key, hour, tickets, answers)
-    VALUES (:email_key, date_trunc('hour', now()), 0, 1)
-    ON CONFLICT (email_key, hour) DO UPDATE SET answers = b.answers + 1
-    RETURNING answers
+    SELECT email_key, date_trunc('hour', now()), sum(tickets), sum(answers)
+    FROM unnest(CAST(:email_key AS text[]), CAST(:tickets AS integer[]),
+                CAST(:answers AS integer[])) AS spent (email_key, tickets, answers)
+    GROUP BY email_key ORDER BY email_key
+    ON CONFLICT (email_key, hour) DO UPDATE
+        SET tickets = b.tickets + excluded.tickets, answers = b.answers + excluded.answers
     """)
 )
 

@@ -40,8 +40,9 @@ OPEN = compiled(
     ), co AS (
         SELECT contacts.id, contacts.name, email, contacts.language, contacts.notifications
         FROM contacts JOIN cl ON cl.id = client_id
-        WHERE contacts.archived_at IS NULL AND CASE WHEN CAST(:contact_id AS bigint) IS NULL
-            THEN "primary" ELSE contacts.id = :contact_id END
+        WHERE contacts.archived_at IS NULL AND contacts.id = coalesce(
+            CAST(:contact_id AS bigint),
+            (SELECT id FROM contacts WHERE client_id = :client_id AND "primary"))
         FOR SHARE OF contacts
     ), watching AS (  -- a ticket that names no contact; its own hears of it anyway
         SELECT email FROM contacts JOIN cl ON cl.id = client_id
