@@ -85,6 +85,12 @@ class SetupError(DeskwireError):
     code = "setup"
 
 
+def check_version(there: int, if_version: int | None) -> None:
+    """Raises `StaleVersion` for another one than was seen; whoever names none wants none."""
+    if if_version not in (None, there):
+        raise StaleVersion
+
+
 _REJECTIONS = (
     NotFound,
     Invalid,

@@ -22,7 +22,7 @@ from deskwire.contracts.settings import (
     SettingsChanged,
 )
 from deskwire.contracts.ticket_commands import OpenTicket
-from deskwire.errors import Conflict, Invalid, NotFound, StaleVersion
+from deskwire.errors import Conflict, Invalid, NotFound, check_version
 from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.replay import replaying
@@ -48,8 +48,7 @@ async def create_schedule(command: CreateSchedule, tx: Transaction) -> Schedule:
 async def change_schedule(command: ChangeSchedule, tx: Transaction) -> Schedule:
     """All that is wanted, or nothing; what is so already is no change and makes no new version."""
     row, before = await _locked(command.id, command.within_client, tx)
-    if command.if_version not in (None, before.version):
-        raise StaleVersion
+    check_version(before.version, command.if_version)
     changes = command.changes.values
     paused = changes.pop("paused", before.state == "paused")
     deleted = changes.pop("deleted", False)

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from deskwire.contracts.webhooks import Webhook
 from deskwire.db import Session, compiled
-from deskwire.errors import Conflict, NotFound, StaleVersion
+from deskwire.errors import Conflict, NotFound, check_version
 
 COLUMNS = "id, url, description, events, client_id, enabled, created_at, archived_at, version"
 
@@ -78,8 +78,7 @@ async def change(
     if row is None:
         raise NotFound(f"there is no webhook {id}")
     before = document(row)
-    if if_version not in (None, before.version):
-        raise StaleVersion
+    check_version(before.version, if_version)
     if before.archived_at is not None:
         raise Conflict("this webhook is archived")
     wanted = before.model_dump(include={"url", "description", "events", "enabled"})

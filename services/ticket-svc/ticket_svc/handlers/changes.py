@@ -8,7 +8,7 @@ from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import Ticket
-from deskwire.errors import Conflict, NotFound, StaleVersion
+from deskwire.errors import Conflict, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer
@@ -22,14 +22,10 @@ TOLD_BY_MAIL = {"status", "assigned_to"}
 
 async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Transaction) -> Ticket:
     """All that is wanted, or nothing; what is so already is no change and makes no new version."""
-    there = await changes.lock(tx, [command.ticket_id], command.within_client)
-    if command.ticket_id not in there:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    row = there[command.ticket_id]
+    row = await changes.lock_one(tx, command.ticket_id, command.within_client)
     before = documents.ticket(row)
     life.check_unmerged(before)
-    if command.if_version not in (None, before.version):
-        raise StaleVersion
+    check_version(before.version, command.if_version)
     wanted = life.differences(before, command.changes.values)
     if not wanted and command.close_in_hours is None:
         if command.refuse_unchanged:
@@ -61,9 +57,7 @@ async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Tran
 
 async def stop_watching(command: commands.StopWatching, tx: Transaction) -> Ticket:
     """Raises `NotFound`. Who does not watch it has what they want."""
-    row = (await changes.lock(tx, [command.ticket_id])).get(command.ticket_id)
-    if row is None:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
+    row = await changes.lock_one(tx, command.ticket_id)
     after = await _without_watcher(documents.ticket(row), command.email, tx)
     if after.merged_into is not None:
         return await stop_watching(command.model_copy(update={"ticket_id": after.merged_into}), tx)

@@ -12,7 +12,7 @@ from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Named
 from deskwire.contracts.tickets import Entry, EntryKind, HistoryItem, Ticket, TicketEntry, TimeEntry
 from deskwire.contracts.timekeeping import TimeChanged
-from deskwire.errors import NotFound, StaleVersion
+from deskwire.errors import NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer, thread
@@ -65,8 +65,7 @@ async def add_entry(
 async def edit_entry(command: commands.EditEntry, tx: Transaction) -> TicketEntry:
     ticket, entry = await _locked(command, tx)
     life.check_editable(entry, command.actor.author)
-    if command.if_version not in (None, entry.version):
-        raise StaleVersion
+    check_version(entry.version, command.if_version)
     await discard(entry.model_copy(update={"attachments": ()}), tx)
     values = documents.body_values(command.body)
     row = await tx.fetch_row(entries.EDIT, entry_id=entry.id, **values)
@@ -132,10 +131,8 @@ async def _landing(
     command: commands.AddEntry | commands.EditEntry | commands.RedactEntry, tx: Transaction
 ) -> Ticket:
     """The ticket where what is for the command's is shown, locked."""
-    there = await changes.lock_shown(tx, command.ticket_id, command.within_client)
-    if there is None:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    return documents.ticket(there)
+    row = await changes.lock_shown(tx, command.ticket_id, command.within_client)
+    return documents.ticket(row)
 
 
 async def _locked(

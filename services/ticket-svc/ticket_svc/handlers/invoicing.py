@@ -10,7 +10,7 @@ from deskwire.contracts.people import Actor, Author
 from deskwire.contracts.settings import Settings
 from deskwire.contracts.tickets import MailSender, Ticket, TicketChanged
 from deskwire.contracts.timekeeping import TimeChanged
-from deskwire.errors import Conflict, NotFound, StaleVersion
+from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import invoicing as rules
 from ticket_svc.domain.invoicing import Billing, Line, Terms
@@ -25,10 +25,7 @@ async def invoice_ticket(command: contracts.InvoiceTicket, tx: Transaction) -> D
     draft = None
     if command.invoice_id is not None:
         draft = await _locked(command.invoice_id, tx, field="invoice_id")
-    row = await changes.lock_shown(tx, command.ticket_id)
-    if row is None:
-        raise NotFound(f"there is no ticket {command.ticket_id}")
-    ticket = documents.ticket(row)
+    ticket = documents.ticket(await changes.lock_shown(tx, command.ticket_id))
     if ticket.client is None:
         raise Conflict(f"{ticket.reference} has no client to invoice")
     billing = await _billing(ticket.client.id, tx)
@@ -135,8 +132,7 @@ async def _locked(
     row = await tx.fetch_one(store.GET, id=id)
     if row is None:
         raise NotFound(f"there is no invoice {id}", field=field)
-    if if_version not in (None, row["version"]):
-        raise StaleVersion
+    check_version(row["version"], if_version)
     return store.invoice(row)
 
 

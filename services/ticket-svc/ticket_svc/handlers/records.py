@@ -6,7 +6,7 @@ from typing import Any
 
 from deskwire.contracts import people as contracts
 from deskwire.contracts import tickets as ticket_contracts
-from deskwire.errors import Conflict, NotFound, StaleVersion
+from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import records as rules
 from ticket_svc.store import changes, documents, naming
@@ -51,8 +51,7 @@ async def change(kind: Kind[Record], command: Change, tx: Transaction) -> Record
     if row is None:
         raise NotFound(f"there is no {kind.name} {command.id}")
     before = kind.document(row)
-    if command.if_version not in (None, before.version):
-        raise StaleVersion
+    check_version(before.version, command.if_version)
     wanted = rules.differences(before, _wanted(before, command))
     if not wanted and command.refuse_unchanged:
         raise Conflict("all of it is so already")

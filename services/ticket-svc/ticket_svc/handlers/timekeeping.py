@@ -13,7 +13,7 @@ from deskwire.contracts.tickets import (
     TimeEntry,
 )
 from deskwire.contracts.timekeeping import KeptTime
-from deskwire.errors import Conflict, NotFound, StaleVersion
+from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import timekeeping as rules
 from ticket_svc.store import changes, documents, entries, history, timekeeping
@@ -41,8 +41,7 @@ async def add_time(command: contracts.AddTime, tx: Transaction) -> KeptTime:
 async def change_time(command: contracts.ChangeTime, tx: Transaction) -> KeptTime:
     """What is so already is no change and makes no new version."""
     before = await _own_time(command, tx)
-    if command.if_version not in (None, before.version):
-        raise StaleVersion
+    check_version(before.version, command.if_version)
     wanted = rules.differences(before, command.changes.values, datetime.now(UTC))
     if not wanted:
         return KeptTime(time=before)
@@ -104,10 +103,7 @@ async def _agent(asked: int | None, by: Actor, tx: Transaction) -> int:
 
 
 async def _shown_on(ticket_id: int, tx: Transaction) -> Ticket:
-    there = await changes.lock_shown(tx, ticket_id)
-    if there is None:
-        raise NotFound(f"there is no ticket {ticket_id}")
-    return documents.ticket(there)
+    return documents.ticket(await changes.lock_shown(tx, ticket_id))
 
 
 async def _own_time(

@@ -8,6 +8,7 @@ import asyncpg
 from sqlalchemy import text
 
 from deskwire.db import Session, Statement, compiled
+from deskwire.errors import NotFound
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.settings import IN_FORCE_JOIN, TOLD
 
@@ -119,12 +120,19 @@ async def lock(
     return {row["id"]: row for row in rows}
 
 
-async def lock_shown(
-    session: Session, id: int, within_client: int | None = None
-) -> asyncpg.Record | None:
-    """The ticket on which what is told of this one is shown, locked; None: there is none."""
-    while row := (await lock(session, [id], within_client)).get(id):
+async def lock_one(session: Session, id: int, within_client: int | None = None) -> asyncpg.Record:
+    """As `lock`. Raises `NotFound`."""
+    row = (await lock(session, [id], within_client)).get(id)
+    if row is None:
+        raise NotFound(f"there is no ticket {id}")
+    return row
+
+
+async def lock_shown(session: Session, id: int, within_client: int | None = None) -> asyncpg.Record:
+    """The ticket on which what is told of this one is shown, locked. Raises `NotFound`."""
+    at = id
+    while row := (await lock(session, [at], within_client)).get(at):
         if row["merged_into"] is None:
             return row
-        id = row["merged_into"]
-    return None
+        at = row["merged_into"]
+    raise NotFound(f"there is no ticket {id}")
