@@ -27,7 +27,7 @@ from gateway.readmodel.lists import (
     shapes_of,
     values_of,
 )
-from gateway.readmodel.tables import TICKETS as TABLE
+from gateway.readmodel.tables import tickets as table
 from gateway.readmodel.terms import Search, parse
 
 TICKETS = 20_000
@@ -243,7 +243,7 @@ async def wrong_searches(database: Database) -> AsyncIterator[object]:
 
 
 async def ids(database: Database, filters: Sequence[Filter]) -> list[int]:
-    statement = compiled(select(TABLE.c.id).where(*conditions(TABLE, shapes_of(filters))))
+    statement = compiled(select(table.c.id).where(*conditions(table, shapes_of(filters))))
     return [row["id"] for row in await database.fetch(statement, **values_of(filters))]
 
 

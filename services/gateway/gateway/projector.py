@@ -17,26 +17,19 @@ from deskwire.contracts.webhooks import WebhookChanged
 from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
+from gateway.readmodel.deliveries import KEEP_DELIVERIES, delivery_row
+from gateway.readmodel.history import (
+    KEEP_HISTORY,
+    KEEP_SETTING_HISTORY,
+    history_row,
+    setting_history_row,
+)
 from gateway.readmodel.inbound import KEEP_INBOUND, inbound_row
 from gateway.readmodel.invoices import KEEP_INVOICES, invoice_row
+from gateway.readmodel.records import IS_EMPTY, KEEP_RECORDS, Record, record_row
 from gateway.readmodel.texts import KEEP_TEXTS_OF_ENTRIES, KEEP_TEXTS_OF_TICKETS
 from gateway.readmodel.timekeeping import KEEP_TIMES, time_row
-from gateway.readmodel.writing import (
-    IS_EMPTY,
-    KEEP_DELIVERIES,
-    KEEP_ENTRIES,
-    KEEP_HISTORY,
-    KEEP_RECORDS,
-    KEEP_SETTING_HISTORY,
-    KEEP_TICKETS,
-    Record,
-    delivery_row,
-    entry_row,
-    history_row,
-    record_row,
-    setting_history_row,
-    ticket_row,
-)
+from gateway.readmodel.writing import KEEP_ENTRIES, KEEP_TICKETS, entry_row, ticket_row
 from gateway.repeats import TIDY_REPEATS
 
 TicketAndEntry = events.TicketOpened | events.TicketReplied | events.TicketNoted

@@ -20,7 +20,8 @@ from gateway.api.auth import caller
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.invoices import keep_invoice
-from gateway.readmodel.writing import Record, keep_both, keep_record, keep_tickets, keep_time
+from gateway.readmodel.records import Record, keep_record
+from gateway.readmodel.writing import keep_both, keep_tickets, keep_time
 
 Created = TypeVar(
     "Created",

@@ -12,9 +12,9 @@ from gateway.api.commands import changed, perform
 from gateway.api.fields import Note
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.services import services
+from gateway.readmodel.deliveries import keep_delivery
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, OF_MAILS, among
-from gateway.readmodel.writing import keep_delivery
 
 routes = router("/mail", "mail")
 

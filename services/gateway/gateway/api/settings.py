@@ -38,7 +38,7 @@ from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import version_seen
 from gateway.api.records import require
 from gateway.readmodel.lists import SETTING_HISTORY_LIST, among
-from gateway.readmodel.writing import SETTINGS_ID
+from gateway.readmodel.records import SETTINGS_ID
 
 routes = router("/settings", "settings")
 

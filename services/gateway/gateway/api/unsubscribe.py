@@ -13,7 +13,8 @@ from deskwire.links import PURPOSES, AnyLink, DigestLink, WatcherLink
 from gateway.api import linked
 from gateway.api.services import services
 from gateway.linked.page import Page, said, spoken
-from gateway.readmodel.writing import keep_record, keep_tickets
+from gateway.readmodel.records import keep_record
+from gateway.readmodel.writing import keep_tickets
 
 
 async def stop_watching(request: Request, link: WatcherLink) -> Response:

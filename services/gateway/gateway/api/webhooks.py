@@ -26,7 +26,7 @@ from gateway.api.records import OfClients, list_records, read_record, require
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, Filter, among
-from gateway.readmodel.writing import keep_record
+from gateway.readmodel.records import keep_record
 
 routes = router("/webhooks", "webhooks")
 

@@ -1,5 +1,6 @@
 """Documents as they are stored and go out: JSON text, without what only the services need."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -7,6 +8,7 @@ from pydantic import BaseModel
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import Entry, Ticket
+from deskwire.db import Database, Statement
 from deskwire.pictures import with_pictures
 
 _OF_MAILS = {"blob_id", "quoted", "signature"}
@@ -54,3 +56,9 @@ def with_body(doc: str, body: Body) -> str:
     shown_fields = values["body"].keys() - {"truncated"}
     values["body"] = with_pictures(body, files).model_dump(include=shown_fields)
     return orjson.dumps(values).decode()
+
+
+async def keep(database: Database, statement: Statement, *rows: Mapping[str, Any]) -> None:
+    """By a statement that takes one array per column: before a write is answered, so that whoever
+    reads next finds what it was answered with."""
+    await database.execute(statement, **{name: [row[name] for row in rows] for name in rows[0]})

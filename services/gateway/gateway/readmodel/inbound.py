@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from deskwire.contracts.mail import InboundMail
 from deskwire.db import Database, compiled
-from gateway.readmodel.documents import text_of
+from gateway.readmodel.documents import keep, text_of
 from gateway.readmodel.reading import LARGEST_ID
 
 KEEP_INBOUND = compiled(
@@ -51,9 +51,7 @@ def sender_key(address: str) -> str:
 
 
 async def keep_inbound(database: Database, mail: InboundMail) -> None:
-    """What a write was answered with, so that whoever reads next finds it."""
-    row = inbound_row(mail)
-    await database.execute(KEEP_INBOUND, **{name: [value] for name, value in row.items()})
+    await keep(database, KEEP_INBOUND, inbound_row(mail))
 
 
 async def inbound_mail(database: Database, id: int) -> asyncpg.Record | None:

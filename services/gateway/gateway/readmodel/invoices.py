@@ -7,7 +7,7 @@ from sqlalchemy import text
 
 from deskwire.contracts.invoices import Invoice
 from deskwire.db import Database, compiled
-from gateway.readmodel.documents import text_of
+from gateway.readmodel.documents import keep, text_of
 from gateway.readmodel.lists import Filter
 from gateway.readmodel.reading import LARGEST_ID
 
@@ -51,8 +51,7 @@ def invoice_row(invoice: Invoice) -> dict[str, Any]:
 
 
 async def keep_invoice(database: Database, invoice: Invoice) -> None:
-    row = invoice_row(invoice)
-    await database.execute(KEEP_INVOICES, **{name: [value] for name, value in row.items()})
+    await keep(database, KEEP_INVOICES, invoice_row(invoice))
 
 
 async def invoice(database: Database, id: int, within: int | None) -> asyncpg.Record | None:

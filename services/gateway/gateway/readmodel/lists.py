@@ -25,19 +25,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.db import Database, Statement, compiled
+from gateway.readmodel import tables
 from gateway.readmodel.mails import MAILS_OF_TICKETS
-from gateway.readmodel.tables import (
-    API_KEYS,
-    DELIVERIES,
-    ENTRIES,
-    HISTORY,
-    INBOUND,
-    INVOICES,
-    RECORDS,
-    SETTING_HISTORY,
-    TICKETS,
-    TIME_ENTRIES,
-)
 
 COUNTED = 10_000
 """So many rows are counted; more are not, whatever the list."""
@@ -71,20 +60,20 @@ class Listing:
 
 
 TICKET_LIST = Listing(
-    TICKETS,
-    {name: TICKETS.c[name] for name in ("number", "created_at", "updated_at", "due_at")},
+    tables.tickets,
+    {name: tables.tickets.c[name] for name in ("number", "created_at", "updated_at", "due_at")},
     {"priority": get_args(Priority), "status": get_args(Status)},
     covered=True,
 )
-TIMELINE = Listing(ENTRIES, {"created_at": ENTRIES.c.created_at})
-TIME_LIST = Listing(TIME_ENTRIES, {"started_at": TIME_ENTRIES.c.started_at})
-HISTORY_LIST = Listing(HISTORY, {"id": HISTORY.c.id})
-SETTING_HISTORY_LIST = Listing(SETTING_HISTORY, {"id": SETTING_HISTORY.c.id})
-RECORD_LIST = Listing(RECORDS, {"id": RECORDS.c.id, "name": RECORDS.c.name})
-INVOICE_LIST = Listing(INVOICES, {"number": INVOICES.c.number})
-KEY_LIST = Listing(API_KEYS, {"id": API_KEYS.c.id})
-DELIVERY_LIST = Listing(DELIVERIES, {"id": DELIVERIES.c.id})
-INBOUND_LIST = Listing(INBOUND, {"seen_at": INBOUND.c.seen_at})
+TIMELINE = Listing(tables.entries, {"created_at": tables.entries.c.created_at})
+TIME_LIST = Listing(tables.time_entries, {"started_at": tables.time_entries.c.started_at})
+HISTORY_LIST = Listing(tables.history, {"id": tables.history.c.id})
+SETTING_HISTORY_LIST = Listing(tables.setting_history, {"id": tables.setting_history.c.id})
+RECORD_LIST = Listing(tables.records, {"id": tables.records.c.id, "name": tables.records.c.name})
+INVOICE_LIST = Listing(tables.invoices, {"number": tables.invoices.c.number})
+KEY_LIST = Listing(tables.api_keys, {"id": tables.api_keys.c.id})
+DELIVERY_LIST = Listing(tables.deliveries, {"id": tables.deliveries.c.id})
+INBOUND_LIST = Listing(tables.inbound, {"seen_at": tables.inbound.c.seen_at})
 MAIL_LIST = Listing(MAILS_OF_TICKETS, {"at": MAILS_OF_TICKETS.c.at})
 
 

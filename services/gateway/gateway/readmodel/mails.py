@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, Select, Table, cast, func, literal, select, union_all
 
 from deskwire.columns import TIME
-from gateway.readmodel.tables import DELIVERIES, INBOUND
+from gateway.readmodel.tables import deliveries, inbound
 
 
 def _mails(direction: str, id: Any, at: ColumnElement[Any], table: Table) -> Select[Any]:
@@ -13,13 +13,13 @@ def _mails(direction: str, id: Any, at: ColumnElement[Any], table: Table) -> Sel
     return select(id.label("id"), table.c.ticket_id, at.label("at"), doc.label("doc"))
 
 
-_QUEUED_AT = cast(cast(DELIVERIES.c.doc, JSON)["created_at"].as_string(), TIME)
+_QUEUED_AT = cast(cast(deliveries.c.doc, JSON)["created_at"].as_string(), TIME)
 
 # An expression that no index has: the few of a ticket are found, and not looked for in their order.
-_SEEN_AT = func.greatest(INBOUND.c.seen_at)
+_SEEN_AT = func.greatest(inbound.c.seen_at)
 
 # What came in has its id below zero, so that no two have the same.
 MAILS_OF_TICKETS = union_all(
-    _mails("in", -INBOUND.c.id, _SEEN_AT, INBOUND),
-    _mails("out", DELIVERIES.c.id, _QUEUED_AT, DELIVERIES).where(DELIVERIES.c.channel == "mail"),
+    _mails("in", -inbound.c.id, _SEEN_AT, inbound),
+    _mails("out", deliveries.c.id, _QUEUED_AT, deliveries).where(deliveries.c.channel == "mail"),
 ).subquery("mails")

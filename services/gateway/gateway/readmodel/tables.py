@@ -27,7 +27,7 @@ messaging_tables(metadata)
 
 CURRENT_TRANSACTION = text("CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
 
-API_KEYS = Table(
+api_keys = Table(
     "api_keys",
     metadata,
     id_column(),
@@ -48,7 +48,7 @@ API_KEYS = Table(
 _NARROWED_BY = ["status", "priority", "source", "client_id", "assigned_to"]
 _TIMES = ["created_at", "updated_at"]
 
-TICKETS = Table(
+tickets = Table(
     "tickets",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -124,7 +124,7 @@ TICKETS = Table(
 
 # What is searched: an entry's text has the entry's id, what is on the ticket itself has the id of
 # the ticket below zero.
-TEXTS = Table(
+texts = Table(
     "texts",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -145,7 +145,7 @@ TEXTS = Table(
     ),
 )
 
-ENTRIES = Table(
+entries = Table(
     "entries",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -172,7 +172,7 @@ ENTRIES = Table(
 )
 
 # Which body a request had that is many commands, by the id that its Idempotency-Key gives it.
-BULK_REQUESTS = Table(
+bulk_requests = Table(
     "bulk_requests",
     metadata,
     Column("id", UUID, primary_key=True),
@@ -181,7 +181,7 @@ BULK_REQUESTS = Table(
     Index("bulk_requests_at", "at"),
 )
 
-HISTORY = Table(
+history = Table(
     "history",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -199,7 +199,7 @@ def _covering(*columns: str) -> dict[str, Any]:
     }
 
 
-TIME_ENTRIES = Table(
+time_entries = Table(
     "time_entries",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -225,7 +225,7 @@ TIME_ENTRIES = Table(
     ),
 )
 
-INVOICES = Table(
+invoices = Table(
     "invoices",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -242,7 +242,7 @@ INVOICES = Table(
     Index("invoices_draft", "number", postgresql_where=text("state = 'draft'")),  # state=draft
 )
 
-SETTING_HISTORY = Table(
+setting_history = Table(
     "setting_history",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),  # GET /settings/history
@@ -251,7 +251,7 @@ SETTING_HISTORY = Table(
     Index("setting_history_client", "client_id", "id"),  # the same, client_id=
 )
 
-RECORDS = Table(
+records = Table(
     "records",
     metadata,
     Column("kind", Text, primary_key=True),
@@ -282,7 +282,7 @@ RECORDS = Table(
     ),
 )
 
-DELIVERIES = Table(
+deliveries = Table(
     "deliveries",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -299,7 +299,7 @@ DELIVERIES = Table(
     Index("deliveries_recipient", "recipient", "id"),  # GET /mail/outbound?recipient=
 )
 
-INBOUND = Table(
+inbound = Table(
     "inbound",
     metadata,
     Column("id", BigInteger, primary_key=True, autoincrement=False),
@@ -318,7 +318,7 @@ INBOUND = Table(
     Index("inbound_seen", "seen_at", "id"),  # GET /mail/inbound
 )
 
-CHANGES = Table(
+changes = Table(
     "changes",
     metadata,
     # GET /events goes on from a place in this order

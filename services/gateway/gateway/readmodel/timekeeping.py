@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from deskwire.contracts.tickets import TimeEntry
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel.documents import text_of
+from gateway.readmodel.documents import keep, text_of
 from gateway.readmodel.reading import LARGEST_ID
 
 # As those of `writing.py`: one array per column, the newest version wins.
@@ -145,8 +145,7 @@ def time_row(time: TimeEntry) -> dict[str, Any]:
 
 
 async def keep_times(database: Database, *times: TimeEntry) -> None:
-    rows = [time_row(time) for time in times]
-    await database.execute(KEEP_TIMES, **{name: [row[name] for row in rows] for name in rows[0]})
+    await keep(database, KEEP_TIMES, *map(time_row, times))
 
 
 async def time_entry(database: Database, id: int, ticket_id: int) -> asyncpg.Record | None:

@@ -1,4 +1,5 @@
-"""Keeping documents: by the projector, and by a write before it is answered. The newest wins.
+"""Keeping tickets and entries, as all documents are: by the projector, and by a write before it is
+answered. The newest wins.
 
 Each statement takes one array per column, whatever order and however often a document comes in it.
 A document that is there already, in this version or a later one, costs a look and no write.
@@ -9,49 +10,12 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from deskwire.contracts.notifications import AgentNotifications, Delivery, Suppression
-from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
-from deskwire.contracts.schedules import Schedule
-from deskwire.contracts.settings import ClientSettings, SettingHistoryItem, Settings
-from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TicketEntry
+from deskwire.contracts.tickets import Entry, Ticket, TicketEntry
 from deskwire.contracts.timekeeping import KeptTime
-from deskwire.contracts.webhooks import Webhook
 from deskwire.db import Database, compiled
-from gateway.readmodel.documents import shown, text_of
+from gateway.readmodel.documents import keep, shown
 from gateway.readmodel.lookups import lookups
 from gateway.readmodel.timekeeping import keep_times
-from gateway.readmodel.words import sort_key, words
-
-Record = (
-    Client
-    | Contact
-    | Domain
-    | Agent
-    | Asset
-    | Location
-    | Settings
-    | ClientSettings
-    | Schedule
-    | AgentNotifications
-    | Suppression
-    | Webhook
-)
-
-KINDS: dict[type[Record], str] = {
-    Client: "client",
-    Contact: "contact",
-    Domain: "domain",
-    Agent: "agent",
-    Asset: "asset",
-    Location: "location",
-    Settings: "settings",
-    ClientSettings: "client_settings",
-    Schedule: "schedule",
-    AgentNotifications: "notifications",
-    Suppression: "suppression",
-    Webhook: "webhook",
-}
-SETTINGS_ID = 1
 
 _TICKETS = """
     INSERT INTO tickets AS target (
@@ -115,67 +79,6 @@ KEEP_ENTRIES = compiled(text(_ENTRIES.format(**_OF_MANY)))
 # projector's batches. The other way round the two would wait for each other.
 KEEP_BOTH = compiled(text(f"WITH kept AS ({_ENTRIES}) {_TICKETS}".format(**_OF_ONE)))
 
-KEEP_RECORDS = compiled(
-    text("""
-    INSERT INTO records AS target (
-        kind, id, client_id, version, doc, archived, lookups, name, words)
-    SELECT DISTINCT ON (kind, id)
-        kind, id, client_id, version, doc, archived, string_to_array(lookups, E'\\n'), name,
-        array_to_tsvector(string_to_array(words, E'\\n'))
-    FROM unnest(
-        CAST(:kind AS text[]), CAST(:id AS bigint[]), CAST(:client_id AS bigint[]),
-        CAST(:version AS integer[]), CAST(:doc AS text[]), CAST(:archived AS boolean[]),
-        CAST(:lookups AS text[]), CAST(:name AS text[]), CAST(:words AS text[])
-    ) AS new (kind, id, client_id, version, doc, archived, lookups, name, words)
-    WHERE NOT EXISTS (SELECT FROM records r
-                      WHERE r.kind = new.kind AND r.id = new.id AND r.version >= new.version)
-    ORDER BY kind, id, version DESC
-    ON CONFLICT (kind, id) DO UPDATE SET
-        client_id = excluded.client_id, version = excluded.version, doc = excluded.doc,
-        archived = excluded.archived, lookups = excluded.lookups, name = excluded.name,
-        words = excluded.words
-    WHERE target.version < excluded.version
-    """)
-)
-
-KEEP_DELIVERIES = compiled(
-    text("""
-    INSERT INTO deliveries AS target (
-        id, channel, ticket_id, state, template, recipient, version, doc)
-    SELECT DISTINCT ON (id) * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:channel AS text[]), CAST(:ticket_id AS bigint[]),
-        CAST(:state AS text[]), CAST(:template AS text[]), CAST(:recipient AS text[]),
-        CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (id, channel, ticket_id, state, template, recipient, version, doc)
-    WHERE NOT EXISTS (SELECT FROM deliveries d WHERE d.id = new.id AND d.version >= new.version)
-    ORDER BY id, version DESC
-    ON CONFLICT (id) DO UPDATE SET
-        ticket_id = excluded.ticket_id, state = excluded.state, version = excluded.version,
-        doc = excluded.doc
-    WHERE target.version < excluded.version
-    """)
-)
-
-KEEP_HISTORY = compiled(
-    text("""
-    INSERT INTO history (id, ticket_id, doc)
-    SELECT * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:doc AS text[]))
-    ON CONFLICT (id) DO NOTHING
-    """)
-)
-
-KEEP_SETTING_HISTORY = compiled(
-    text("""
-    INSERT INTO setting_history (id, client_id, doc)
-    SELECT * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:client_id AS bigint[]), CAST(:doc AS text[]))
-    ON CONFLICT (id) DO NOTHING
-    """)
-)
-
-IS_EMPTY = compiled(text("SELECT NOT EXISTS (SELECT FROM records WHERE kind = 'settings')"))
-
 
 def ticket_row(ticket: Ticket) -> dict[str, Any]:
     return {
@@ -225,69 +128,6 @@ def _opened(entry: Entry) -> bool:
     return entry.opening and entry.origin_ticket_id == entry.ticket_id
 
 
-def history_row(item: HistoryItem) -> dict[str, Any]:
-    return {"id": item.id, "ticket_id": item.ticket_id, "doc": item.model_dump_json()}
-
-
-def setting_history_row(item: SettingHistoryItem) -> dict[str, Any]:
-    return {"id": item.id, "client_id": item.client_id, "doc": item.model_dump_json()}
-
-
-def record_row(record: Record) -> dict[str, Any]:
-    kind = KINDS[type(record)]
-    return {
-        "kind": kind,
-        "id": _id_of(record),
-        "client_id": _client_of(record),
-        "version": record.version,
-        "doc": text_of(record),
-        "archived": _is_gone(record),
-        "lookups": lookups(record),
-        "name": sort_key(getattr(record, "name", "")),
-        "words": words(kind, record),
-    }
-
-
-def _is_gone(record: Record) -> bool:
-    gone = record.deleted_at if isinstance(record, Schedule) else None
-    return (gone or getattr(record, "archived_at", None)) is not None
-
-
-def _id_of(record: Record) -> int:
-    match record:
-        case Settings():
-            return SETTINGS_ID
-        case ClientSettings():
-            return record.client_id
-        case AgentNotifications():
-            return record.agent_id
-    return record.id
-
-
-def _client_of(record: Record) -> int | None:
-    match record:
-        case Client():
-            return record.id
-        case Contact() | Domain() | Asset() | Location() | ClientSettings() | Webhook():
-            return record.client_id
-        case Schedule():
-            return record.ticket.client_id
-    return None
-
-
-def delivery_row(delivery: Delivery) -> dict[str, Any]:
-    return {
-        "id": delivery.id,
-        "channel": delivery.channel,
-        "ticket_id": delivery.ticket_id,
-        "state": delivery.state,
-        "template": delivery.template,
-        "recipient": delivery.recipient.casefold(),
-        "version": delivery.version,
-        "doc": text_of(delivery),
-    }
-
-
 async def keep_both(database: Database, both: TicketEntry) -> None:
     """What a write on a ticket was answered with, so that whoever reads next finds it."""
     row = ticket_row(both.ticket) | entry_row(both.entry)
@@ -297,8 +137,7 @@ async def keep_both(database: Database, both: TicketEntry) -> None:
 
 
 async def keep_tickets(database: Database, *tickets: Ticket) -> None:
-    rows = [ticket_row(ticket) for ticket in tickets]
-    await database.execute(KEEP_TICKETS, **{name: [row[name] for row in rows] for name in rows[0]})
+    await keep(database, KEEP_TICKETS, *map(ticket_row, tickets))
 
 
 async def keep_time(database: Database, kept: KeptTime) -> None:
@@ -307,15 +146,4 @@ async def keep_time(database: Database, kept: KeptTime) -> None:
     if kept.tickets:
         await keep_tickets(database, *kept.tickets)
     if kept.entry is not None:
-        row = {name: [value] for name, value in entry_row(kept.entry).items()}
-        await database.execute(KEEP_ENTRIES, **row)
-
-
-async def keep_delivery(database: Database, delivery: Delivery) -> None:
-    row = {name: [value] for name, value in delivery_row(delivery).items()}
-    await database.execute(KEEP_DELIVERIES, **row)
-
-
-async def keep_record(database: Database, record: Record) -> None:
-    row = record_row(record)
-    await database.execute(KEEP_RECORDS, **{name: [value] for name, value in row.items()})
+        await keep(database, KEEP_ENTRIES, entry_row(kept.entry))
