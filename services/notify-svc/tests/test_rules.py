@@ -421,3 +421,21 @@ def test_a_contact_can_do_without_what_is_no_reply(name: str) -> None:
         del expected[PEOPLE["contact"]]
     told = sent(event.model_copy(update={"thread": quiet}))
     assert {mail.recipient: mail.template for mail in told} == expected
+
+
+def test_what_came_back_on_a_ticket_of_nobody_is_told_to_the_team() -> None:
+    back = {"kind": "internal", "via": "email", "body": Body(text="It came back.")}
+    noted = added(TicketNoted, **back)(ACTORS["system"], True)
+    unassigned = noted.ticket.model_copy(update={"assigned_to": None})
+    told = {"team": (PEOPLE["team"],), "ticket": unassigned}
+    (mail,) = sent(noted.model_copy(update=told))
+    assert (mail.recipient, mail.template) == (PEOPLE["team"], "note")
+
+
+@pytest.mark.parametrize(("through", "variant"), [("system", "unanswered"), ("key", "")])
+def test_only_what_is_closed_by_itself_was_not_answered(through: str, variant: str) -> None:
+    event = changed(status=("auto-close", "closed"))(ACTORS["system"], True)
+    by = Through.model_validate({"type": through, "id": None})
+    items = tuple(item.model_copy(update={"through": by}) for item in event.history)
+    said = [m.notice for m in sent(event.model_copy(update={"history": items}))]
+    assert {n.variant for n in said if isinstance(n, Notice) and n.asked is None} == {variant, ""}

@@ -185,9 +185,7 @@ async def test_who_wants_no_more_digests_gets_none_not_even_the_next(desk: Desk)
 async def test_an_agent_hears_of_a_mail_that_their_client_did_not_get(
     desk: Desk, smtp_server: Smtp
 ) -> None:
-    smtp_server.script = lambda command, address: (
-        "550 5.1.1 unknown" if (command, address) == ("RCPT", "alice@client.test") else None
-    )
+    smtp_server.script = _refused
     event = replied(2)
     about = event.ticket.model_copy(update={"assigned_to": BOB})
     await desk.tell(event.model_copy(update={"ticket": about}))
@@ -197,6 +195,33 @@ async def test_an_agent_hears_of_a_mail_that_their_client_did_not_get(
     )
     assert "did not reach alice@client.test" in part(mail, "plain")
     assert "550 5.1.1 unknown" in part(mail, "plain")
+
+
+async def test_it_is_told_to_them_in_the_language_that_they_chose(
+    desk: Desk, smtp_server: Smtp
+) -> None:
+    smtp_server.script = _refused
+    await desk.tell(agent())
+    await wants(desk, language="de")
+    event = replied(2)
+    about = event.ticket.model_copy(update={"assigned_to": BOB})
+    await desk.tell(event.model_copy(update={"ticket": about}))
+    await desk.heard(lambda told: told.template == "undelivered" and told.state == "sent")
+    subjects = [parsed(mail.raw)["Subject"] for mail in smtp_server.mails]
+    assert "Mail nicht zugestellt - [TCK-12] - Printer on fire" in subjects
+
+
+async def test_the_team_hears_of_it_where_nobody_has_the_ticket(
+    desk: Desk, smtp_server: Smtp
+) -> None:
+    smtp_server.script = _refused
+    await desk.tell(opened(team=["team@example.com"]))
+    told = await desk.heard(lambda told: told.template == "undelivered" and told.state == "sent")
+    assert told.recipient == "team@example.com"
+
+
+def _refused(command: str, address: str) -> str | None:
+    return "550 5.1.1 unknown" if (command, address) == ("RCPT", "alice@client.test") else None
 
 
 async def test_preferences_are_kept_and_told(desk: Desk) -> None:

@@ -13,12 +13,10 @@ from deskwire.contracts.tickets import (
     TicketDeadline,
     TicketMerged,
     TicketNoted,
-    TicketOpened,
-    TicketRated,
     TicketReplied,
 )
 from notify_svc.domain.agents import Agent, Agents, mentioned
-from notify_svc.domain.mails import Told, actor, change, entry_of
+from notify_svc.domain.mails import Told, actor, change, entry_of, team_of
 
 _ROBOT = re.compile(r"(?:mailer-daemon|postmaster|no-?reply|do-?not-?reply)\b", re.IGNORECASE)
 
@@ -73,6 +71,11 @@ def verified(event: Told) -> bool:
     return not unverified(event)
 
 
+def of_bounce(event: Told) -> bool:
+    """A mail of ours came back."""
+    return actor(event).type == "system" and (e := entry_of(event)) is not None and e.via == "email"
+
+
 def closes(event: Told) -> bool:
     return _status(event)[1] == "closed"
 
@@ -102,13 +105,12 @@ def put_on_hold(event: Told) -> bool:
 
 def made_to_wait(event: Told) -> bool:
     """By somebody: of what comes by itself the reminder is enough."""
-    by_itself = all(item.through.type == "system" for item in event.history)
-    return waits_for_answer(event) and not by_itself
+    return waits_for_answer(event) and not _by_itself(event)
 
 
 def unanswered(event: Told) -> bool:
     """It was waited for an answer long enough."""
-    return _status(event)[0] == "auto-close" and actor(event).type == "system"
+    return _status(event)[0] == "auto-close" and _by_itself(event)
 
 
 def overdue(event: Told) -> bool:
@@ -125,6 +127,10 @@ def went_badly(event: Told) -> bool:
 
 def closes_source(event: Told) -> bool:
     return isinstance(event, TicketMerged) and event.closed
+
+
+def _by_itself(event: Told) -> bool:
+    return all(item.through.type == "system" for item in event.history)
 
 
 def _status(event: Told) -> tuple[object, object]:
@@ -158,9 +164,7 @@ def source_side(event: Told, _agents: Agents) -> list[Recipient]:
 
 
 def team(event: Told, _agents: Agents) -> list[Recipient]:
-    if isinstance(event, TicketOpened | TicketReplied | TicketNoted | TicketDeadline | TicketRated):
-        return [Recipient(email) for email in event.team]
-    return []
+    return [Recipient(email) for email in team_of(event)]
 
 
 def responsible(event: Told, agents: Agents) -> list[Recipient]:

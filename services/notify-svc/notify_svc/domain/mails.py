@@ -56,7 +56,7 @@ class Notice(Document):
     ticket that this one was merged into; ``answer`` what a server said of a mail to ``failed``;
     ``lead`` what the desk says in place of the first sentence; ``asked`` the contact that is asked
     how it went; ``watches``: the recipient can stop watching the ticket;
-    ``quotes`` stands below.
+    ``team`` hears of what nobody has; ``quotes`` stands below.
     """
 
     ticket_id: int
@@ -65,6 +65,7 @@ class Notice(Document):
     client: str = ""
     contact: str = ""
     assignee: Person | None = None
+    team: tuple[str, ...] = ()
     priority: str
     source: str
     author: str = ""
@@ -166,6 +167,12 @@ def change(event: Told, field: str) -> HistoryItem | None:
     return next((item for item in event.history if item.field == field), None)
 
 
+def team_of(event: Told) -> tuple[str, ...]:
+    if isinstance(event, TicketOpened | TicketReplied | TicketNoted | TicketDeadline | TicketRated):
+        return event.team
+    return ()
+
+
 def about(event: Told) -> str:
     if entry := entry_of(event):
         return f"entry:{entry.id}"
@@ -182,6 +189,7 @@ def notice(event: Told, thread: MailThread) -> Notice:
         client=ticket.client.name if ticket.client else "",
         contact=ticket.contact.name if ticket.contact else "",
         assignee=event.ticket.assigned_to,
+        team=team_of(event),
         priority=ticket.priority,
         source=ticket.source,
         author=actor(event).name,

@@ -47,6 +47,7 @@ from notify_svc.domain.events import (
     mentioned_agents,
     not_by_stranger,
     nothing,
+    of_bounce,
     of_response,
     opening,
     opening_unless_mailed,
@@ -145,6 +146,7 @@ RULES = (
     # a note is written
     Rule(TicketNoted, (verified,), "mention", mentioned_agents, entry),
     Rule(TicketNoted, (unverified,), "client-reply", assignee_or_team, entry, "unverified"),
+    Rule(TicketNoted, (of_bounce,), "note", assignee_or_team, entry),
     Rule(TicketNoted, (), "note", assignee, entry),
     Rule(TicketNoted, (closes, client_hears), "ticket-closed", client_side, nothing),
     # it is somebody else's, closed, or open again
@@ -270,16 +272,21 @@ def undelivered(mail: Mail, delivery: Delivery) -> Iterator[Mail]:
 
 
 def _concerned(mail: Mail) -> Iterator[tuple[Recipient, Template, Notice | Bill]]:
-    """Whose matter it is: the ticket's agent, or those whom the invoice names for it."""
+    """Whose matter it is: the ticket's agent, else the team; or those whom the invoice names."""
     notice = mail.notice
     if isinstance(notice, Notice) and mail.template in CLIENT_TEMPLATES:
-        agent = notice.assignee
-        if agent and agent.email:
-            said = {"body": Body(text=""), "language": notice.team_language}
-            recipient = Recipient(agent.email, agent.name, agent.id)
-            yield recipient, "undelivered", notice.model_copy(update=said)
+        told = {"body": Body(text=""), "language": notice.team_language}
+        for recipient in _answerable(notice):
+            yield recipient, "undelivered", notice.model_copy(update=told)
     if isinstance(notice, Bill) and mail.template == "invoice":
         for reader in notice.responsible:
             recipient = Recipient(reader.email, reader.name, reader.agent_id)
             said = {"language": reader.language}
             yield recipient, "invoice-undelivered", notice.model_copy(update=said)
+
+
+def _answerable(notice: Notice) -> list[Recipient]:
+    agent = notice.assignee
+    if agent and agent.email:
+        return [Recipient(agent.email, agent.name, agent.id)]
+    return [Recipient(email) for email in notice.team]

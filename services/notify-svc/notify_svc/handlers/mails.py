@@ -36,10 +36,12 @@ def queue_bills(event: InvoiceChanged, tx: Transaction) -> None:
 
 
 async def queue_for_agents(mails: Sequence[Mail], tx: Transaction) -> None:
-    """As they want them."""
+    """As they want them, in the language that they chose."""
     known = await agents.agents(tx, sorted({mail.agent_id for mail in mails if mail.agent_id}), [])
     for mail in mails:
-        await queue(mail, known, tx)
+        agent = known.get(mail.agent_id or 0)
+        language = agent and agent.wants.language
+        await queue(mail.saying(language=language) if language else mail, known, tx)
 
 
 async def queue(mail: Mail, known: Agents, tx: Transaction) -> None:
