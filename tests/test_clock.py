@@ -45,7 +45,7 @@ REFUSED: tuple[tuple[dict[str, Any], str, str], ...] = (
     ({"cron": "* * * * * *"}, "cron", "five fields"),
     (from_2030(rrule="FREQ=SECONDLY"), "rrule", "FREQ must be DAILY"),
     (from_2030(rrule="FREQ=DAILY;BYMINUTE=0,1"), "rrule", "more often than every five minutes"),
-    (from_2030(rrule="FREQ=DAILY;" * 1000), "rrule", "500 characters at most"),
+    (from_2030(rrule="FREQ=DAILY;" * 1000), "rrule", "at most 500 characters"),
     (from_2030(rrule="DTSTART:20300101\nRRULE:FREQ=DAILY"), "rrule", "DTSTART has no place here"),
     (from_2030(every="daily"), "every", "must be weekly"),
     ({"every": "weekly"}, "starts_at", "the first time"),

@@ -320,3 +320,10 @@ async def test_keys_are_stored_as_hashes(lonely_desk: Desk) -> None:
         await create_key(lonely_desk.database, "k", scopes=[])
     with pytest.raises(NotFound):
         await revoke_key(lonely_desk.database, 99)
+
+
+async def test_a_wrong_scope_is_one_mistake(desk: Desk) -> None:
+    refused = await desk.api.post("/api/v1/keys", {"name": "Eve", "scopes": ["mail:eat"]})
+    assert [error["field"] for error in refused.json["errors"]] == ["scopes.0"]
+    refused = await desk.api.post("/api/v1/keys", {"name": "Eve", "scopes": []})
+    assert refused.json["errors"] == [{"field": "scopes", "message": "must not be empty"}]

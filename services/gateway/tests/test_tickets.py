@@ -429,7 +429,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"due_at": "2026-01-01T00:00:00"},
         "must have a time zone, as the Z of 2026-03-02T09:00:00Z",
     ),
-    ({"subject": "x" * 501}, "must have 500 characters at most"),
+    ({"subject": "x" * 501}, "must have at most 500 characters"),
+    ({"subject": ""}, "must not be empty"),
+    ({"due_at": "tomorrow"}, "must be written as 2026-03-02T09:00:00Z"),
     ({"contact_id": 99}, "there is no contact 99"),
     ({"asset_ids": [99]}, "there is no asset 99"),
     ({"colour": "red"}, "unknown field"),
@@ -442,6 +444,9 @@ async def test_refusals_say_in_words_what_is_wrong(desk: Desk) -> None:
     for wrong, message in WRONG:
         refused = await desk.api.post(TICKETS, good | wrong)
         assert refused.json["errors"] == [{"field": next(iter(wrong)), "message": message}]
+    refused = await desk.api.post(TICKETS, None)
+    message = "the request must have a JSON object as its body"
+    assert refused.json["errors"] == [{"field": "body", "message": message}]
     for action, field, message in (
         ({}, "action", "is required"),
         ({"action": "x"}, "action", "must be one of assign, close, reopen"),

@@ -83,7 +83,7 @@ class UnsupportedMediaType(Rejected):
 
 
 class PreconditionRequired(Rejected):
-    """Send `If-Match` with the ETag of what you change."""
+    """Send `If-Match` with the ETag of what you change; `*` names no version."""
 
     code = "precondition_required"
 
@@ -136,7 +136,7 @@ async def not_valid(request: Request, error: RequestValidationError) -> Response
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return problem(request.scope, "malformed", "the body is not JSON")
-    errors = [{"field": wording.field(each), "message": wording.message(each)} for each in found]
+    errors = wording.told(found)
     detail = "; ".join(f"{each['field']}: {each['message']}" for each in errors[:5])
     return problem(request.scope, "invalid", detail, errors=errors)
 

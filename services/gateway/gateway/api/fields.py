@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
@@ -144,11 +145,15 @@ def _currencies() -> frozenset[str]:
     return frozenset(code for code, _, until, tender in used if tender and until is None)
 
 
-def written(moment: Any) -> Any:
+def written(example: str) -> Callable[[Any], Any]:
     """Raises `ValueError` for numbers, which could be seconds or milliseconds since any year."""
-    if (isinstance(moment, str) and _TIME.match(moment)) or isinstance(moment, date):
-        return moment
-    raise ValueError("must be written as in RFC 3339")
+
+    def check(moment: Any) -> Any:
+        if (isinstance(moment, str) and _TIME.match(moment)) or isinstance(moment, date):
+            return moment
+        raise ValueError(f"must be written as {example}")
+
+    return check
 
 
 def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
@@ -181,8 +186,10 @@ Name = Annotated[
 ]
 Ids = Annotated[tuple[Id, ...], Field(max_length=50), AfterValidator(each_once)]
 Attachments = Annotated[tuple[Id, ...], Field(max_length=20), AfterValidator(each_once)]
-Moment = Annotated[AwareDatetime, BeforeValidator(written), AfterValidator(in_utc)]
-Day = Annotated[date, BeforeValidator(written)]
+Moment = Annotated[
+    AwareDatetime, BeforeValidator(written("2026-03-02T09:00:00Z")), AfterValidator(in_utc)
+]
+Day = Annotated[date, BeforeValidator(written("2026-03-02"))]
 Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1, json_schema_extra=VISIBLE), AfterValidator(not_empty)]
 Address = Annotated[str, Field(max_length=320, json_schema_extra=MAILBOX), AfterValidator(address)]

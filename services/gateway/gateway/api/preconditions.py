@@ -41,5 +41,5 @@ def version_if_given(request: Request) -> int | None:
         return None
     tag = _ETAG.fullmatch(given)
     if tag is None:
-        raise StaleVersion("If-Match names no version that there ever was")
+        raise StaleVersion('If-Match names no version: an ETag has its quotation marks, as "2"')
     return int(tag[1])
