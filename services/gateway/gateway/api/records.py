@@ -56,11 +56,22 @@ class OfClients(RecordPaging):
         return [*found, among("client_id", self.client_id)] if self.client_id else found
 
 
-class NamedPaging(RecordPaging):
-    """Of records with a name, which can be archived."""
+class ArchivedPaging(RecordPaging):
+    """Of records that can be archived."""
+
+    archived: Literal["true", "false", "any"] = "false"
+
+    def filters(self, kind: str) -> list[Filter]:
+        found = super().filters(kind)
+        if self.archived != "any":
+            found.append(Filter("archived", "one", self.archived == "true"))
+        return found
+
+
+class NamedPaging(ArchivedPaging):
+    """Of those that have a name, too."""
 
     sort: Literal["id", "-id", "name", "-name"] = "id"  # type: ignore[assignment]  # more of them
-    archived: Literal["true", "false", "any"] = "false"
     name: Note | None = Field(None, max_length=200, description="all of it, whatever its case")
     q: Note | None = Field(
         None, max_length=200, description="words of the name or address, or how they begin"
@@ -68,8 +79,6 @@ class NamedPaging(RecordPaging):
 
     def filters(self, kind: str) -> list[Filter]:
         found = super().filters(kind)
-        if self.archived != "any":
-            found.append(Filter("archived", "one", self.archived == "true"))
         for field in ("name", "email"):
             value = getattr(self, field, None)
             if value is not None:

@@ -1,6 +1,6 @@
 """Addresses that get no mail."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import Query, Request, Response
 from pydantic import Field
@@ -10,7 +10,7 @@ from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record, write_record
 from gateway.api.fields import Address, Line, Note, RequestBody
 from gateway.api.pages import Page
-from gateway.api.records import RecordPaging, list_records, read_record
+from gateway.api.records import ArchivedPaging, list_records, read_record
 from gateway.readmodel.lists import Filter
 from gateway.readmodel.lookups import lookup
 
@@ -22,14 +22,11 @@ class NewSuppression(RequestBody):
     reason: Line
 
 
-class SuppressionQuery(RecordPaging):
-    archived: Literal["true", "false", "any"] = "false"
+class SuppressionQuery(ArchivedPaging):
     email: Note | None = Field(None, max_length=320, description="all of it, whatever its case")
 
     def filters(self, kind: str) -> list[Filter]:
         found = super().filters(kind)
-        if self.archived != "any":
-            found.append(Filter("archived", "one", self.archived == "true"))
         if self.email is not None:
             found.append(Filter("lookups", "any of", [lookup("email", self.email)]))
         return found

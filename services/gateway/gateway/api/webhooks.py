@@ -22,7 +22,7 @@ from gateway.api.commands import changed, created, perform, write_record
 from gateway.api.fields import Id, Line, Link, Moment, RequestBody, each_once
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.preconditions import IF_SEEN, version_if_given
-from gateway.api.records import OfClients, list_records, read_record, require
+from gateway.api.records import ArchivedPaging, OfClients, list_records, read_record, require
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, Filter, among
@@ -58,14 +58,8 @@ class Replay(RequestBody):
     failed_only: bool = Field(default=False, description="not what has arrived")
 
 
-class WebhookQuery(OfClients):
-    archived: Literal["true", "false", "any"] = "false"
-
-    def filters(self, kind: str) -> list[Filter]:
-        found = super().filters(kind)
-        if self.archived != "any":
-            found.append(Filter("archived", "one", self.archived == "true"))
-        return found
+class WebhookQuery(ArchivedPaging, OfClients):
+    pass
 
 
 class WebhookDeliveryQuery(Paging):

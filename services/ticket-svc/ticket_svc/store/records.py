@@ -1,8 +1,8 @@
 """Clients, contacts, domains, agents, assets and locations: how each kind is kept and told of."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any, Generic, TypeVar
 
 import asyncpg
@@ -37,32 +37,27 @@ class Kind(Generic[Record]):
     columns: Callable[[Mapping[str, Any]], dict[str, Any]] = dict
     client: str = "client_id"
     shown: frozenset[str] = frozenset()
-    lock: Statement = field(init=False)
-    demote: Statement = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "lock", _lock(self.table, self.client))
-        object.__setattr__(self, "demote", _demote(self.table))
+    @cached_property
+    def lock(self) -> Statement:
+        return compiled(
+            text(f"""
+            SELECT * FROM {self.table.name}
+            WHERE id = :id AND (CAST(:within AS bigint) IS NULL OR {self.client} = :within)
+            FOR NO KEY UPDATE
+            """)
+        )
 
-
-def _lock(table: Table, client: str) -> Statement:
-    return compiled(
-        text(f"""
-        SELECT * FROM {table.name}
-        WHERE id = :id AND (CAST(:within AS bigint) IS NULL OR {client} = :within)
-        FOR NO KEY UPDATE
-        """)
-    )
-
-
-def _demote(table: Table) -> Statement:
-    """Whichever is a client's primary one no longer is."""
-    return compiled(
-        text(f"""
-        UPDATE {table.name} SET "primary" = false, version = version + 1, updated_at = now()
-        WHERE client_id = :client_id AND "primary" RETURNING *
-        """)
-    )
+    @cached_property
+    def demote(self) -> Statement:
+        """Whichever is a client's primary one no longer is."""
+        return compiled(
+            text(f"""
+            UPDATE {self.table.name}
+            SET "primary" = false, version = version + 1, updated_at = now()
+            WHERE client_id = :client_id AND "primary" RETURNING *
+            """)
+        )
 
 
 # Whoever names a client waits for those who change it, so that none is added to an archived one;
