@@ -43,10 +43,10 @@ SELECT id, id, 'public', created_at, 1, replace($3, $2, id::text) FROM made
 """
 
 
-async def seed(rig: Rig, count: int = TICKETS) -> None:
+async def seed(rig: Rig) -> None:
     ticket, entry = documents()
-    await rig.query("ticket-svc", OWNER % (count, count, count))
-    await rig.query("gateway", READ_MODEL, ticket, str(NUMBER), entry, count)
+    await rig.query("ticket-svc", OWNER % (TICKETS, TICKETS, TICKETS))
+    await rig.query("gateway", READ_MODEL, ticket, str(NUMBER), entry, TICKETS)
     for service in ("ticket-svc", "gateway"):
         await rig.query(service, "ANALYZE")
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 
 import structlog
 import uvloop
@@ -14,6 +14,7 @@ import uvloop
 from deskwire import logs
 from deskwire.errors import SetupError
 from deskwire.metrics import LOOP_LAG
+from deskwire.repeating import in_background
 from deskwire.settings import S, load
 
 log = structlog.get_logger()
@@ -41,15 +42,11 @@ async def until_signalled(service: str, running: AbstractAsyncContextManager[obj
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    lag = asyncio.create_task(_measure_lag(service))
-    async with running:
+    async with in_background(_measure_lag(service)), running:
         settle_memory()
         log.info("started")
         await stop.wait()
         log.info("stopping")
-    lag.cancel()
-    with suppress(asyncio.CancelledError):
-        await lag
     log.info("stopped")
 
 

@@ -3,11 +3,11 @@
 import asyncio
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 
 from deskwire.db import Database
-from deskwire.repeating import Survived, in_background
+from deskwire.repeating import Survived, in_background, wait_at_most
 from gateway.readmodel import changes
 from gateway.readmodel.changes import Change, Page, Place
 
@@ -20,7 +20,6 @@ PAUSE_SECONDS = 0.02
 KEPT_CHANGES = 2_000
 KEPT_BYTES = 16 * 1024 * 1024
 TOGETHER = 64
-
 
 STREAMS_PER_KEY = 20
 STREAMS = 1_000
@@ -101,9 +100,7 @@ class Feed:
                 again = await self._try_read(self.upto)
                 await asyncio.sleep(PAUSE_SECONDS)
             if not again:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._woken.wait()
+                await wait_at_most(self._woken, POLL_SECONDS)
 
     async def _try_read(self, after: Place) -> bool:
         """Whether there is more to be read at once."""
@@ -137,9 +134,7 @@ class Feed:
 
     async def wait(self, seconds: float) -> None:
         """Until there are changes, at most so long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._news.wait()
+        await wait_at_most(self._news, seconds)
 
 
 class Listener:

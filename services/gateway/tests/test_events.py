@@ -46,8 +46,8 @@ def changed(client_id: int | None, version: int = 1, *, id: int = 1) -> Event:
     return TicketChanged(ticket=of_client(client_id, version, id=id))
 
 
-def replied(version: int, *, id: int = 1) -> Event:
-    given = {"ticket": of_client(5, version, id=id), "entry": entry(), "thread": THREAD}
+def replied(version: int) -> Event:
+    given = {"ticket": of_client(5, version), "entry": entry(), "thread": THREAD}
     return TicketReplied.model_validate(given)
 
 

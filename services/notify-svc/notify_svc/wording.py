@@ -9,7 +9,7 @@ before: it may have some sentences, other languages, or `templates/<mail>/` for 
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -42,22 +42,16 @@ def audience(template: Template) -> str:
     return "digest" if template == "digest" else "agent"
 
 
-@dataclass(frozen=True)
 class Wording:
-    """``folder`` is the operator's. Raises `SetupError` when a file of it cannot be read."""
-
-    folder: Path | None = None
-    languages: Mapping[str, Catalogue] = field(init=False)
-    _environment: SandboxedEnvironment = field(init=False)
-    _found: dict[tuple[str, str], JinjaTemplate] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.folder and not self.folder.is_dir():
-            raise SetupError(f"DESKWIRE_TEMPLATES: there is no folder {self.folder}")
-        folders = [self.folder, PACKAGE] if self.folder else [PACKAGE]
-        loader = ChoiceLoader([FileSystemLoader(folder / "templates") for folder in folders])
-        object.__setattr__(self, "languages", _catalogues(folders))
-        object.__setattr__(self, "_environment", _environment(loader))
+    def __init__(self, folder: Path | None = None) -> None:
+        """``folder`` is the operator's. Raises `SetupError` when a file of it cannot be read."""
+        if folder and not folder.is_dir():
+            raise SetupError(f"DESKWIRE_TEMPLATES: there is no folder {folder}")
+        folders = [folder, PACKAGE] if folder else [PACKAGE]
+        loader = ChoiceLoader([FileSystemLoader(each / "templates") for each in folders])
+        self.languages: Mapping[str, Catalogue] = _catalogues(folders)
+        self._environment = _environment(loader)
+        self._found: dict[tuple[str, str], JinjaTemplate] = {}
 
     def of(self, template: Template, language: str) -> "Sentences":
         """In that language, in ``de`` for ``de-AT``, or in English."""

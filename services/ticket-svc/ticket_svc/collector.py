@@ -5,15 +5,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 
 import asyncpg
-import structlog
 
 from deskwire.blobs import Blobs, day_folder
 from deskwire.db import Database
 from deskwire.messaging.housekeeping import EVERY_SECONDS
 from deskwire.repeating import for_ever, in_background
 from ticket_svc.store import attachments
-
-log = structlog.get_logger()
 
 LATENCY = timedelta(days=3)
 """No command comes so long after its blobs were written: it expires with its caller's deadline."""

@@ -17,7 +17,6 @@ from deskwire.contracts.people import Money
 _WORDS: dict[str, dict[str, str]] = tomllib.loads(
     files("gateway.invoicing").joinpath("words.toml").read_text(encoding="utf-8")
 )
-LANGUAGES = tuple(_WORDS)
 
 _ADJACENT = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
 """Where a letter of a currency and a digit touch: CLDR has a blank there."""

@@ -31,7 +31,6 @@ class Mailbox:
 @dataclass(slots=True)
 class _Draft:
     phrase: list[str] = field(default_factory=list)
-    quoted_name: list[str] = field(default_factory=list)
     comment: list[str] = field(default_factory=list)
     angle: list[str] | None = None
     odd: bool = False

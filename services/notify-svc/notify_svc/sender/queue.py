@@ -17,7 +17,7 @@ from deskwire.blobs import BlobError
 from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
-from deskwire.repeating import Survived
+from deskwire.repeating import Survived, wait_at_most
 from notify_svc.domain.attempts import (
     NotTried,
     Result,
@@ -135,9 +135,7 @@ class Sender:
             self._in_hand[claimed.id] = claimed
             self._unsent.put_nowait(claimed)
         if (not room or len(claims) < room) and not self._closing.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(POLL_SECONDS):
-                    await self._wake.wait()
+            await wait_at_most(self._wake, POLL_SECONDS)
 
     def _most_in_hand(self) -> int:
         """What will be sent soon, by the pace so far: of what a killed sender had in hand nobody
@@ -238,9 +236,7 @@ class Sender:
             await self._judged.wait()
         if not self._half_is_judged():
             self._enough.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(GATHER_SECONDS):
-                    await self._enough.wait()
+            await wait_at_most(self._enough, GATHER_SECONDS)
 
     async def _tell_agents(
         self, claims: Sequence[Claimed], settled: Sequence[Delivery], tx: Transaction

@@ -7,7 +7,7 @@ and begins anew when it is opened again. A due time that somebody set stays as i
 
 from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 from deskwire.contracts.settings import Target
 from deskwire.contracts.tickets import Deadline, Status, Ticket
@@ -24,7 +24,7 @@ RUNNING: tuple[Status, ...] = ("open", "working")
 Changed = Literal["priority", "due_at", "calendar"]
 """What deadlines follow from besides status and replies; ``calendar``: targets, hours, holidays."""
 
-CHANGES: frozenset[Changed] = frozenset({"priority", "due_at", "calendar"})
+CHANGES: frozenset[Changed] = frozenset(get_args(Changed))
 
 _NAMES: dict[Deadline, tuple[Name, Name]] = {
     "first_response": ("response-warning", "response-breach"),

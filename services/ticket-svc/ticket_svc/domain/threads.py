@@ -89,7 +89,7 @@ def returned_ids(mail: MailReceived, signer: Signer) -> list[int]:
 
 def foreign_references(mail: MailReceived) -> list[str]:
     """Message-IDs that may be those of mails we took in."""
-    return list(dict.fromkeys((*mail.in_reply_to, *mail.references)))[-50:]
+    return list(dict.fromkeys((*mail.in_reply_to, *mail.references)))[-REFERENCES_READ:]
 
 
 def subject_references(subject: str) -> list[tuple[str, int]]:
