@@ -106,6 +106,27 @@ async def test_status_and_assignment(desk: Desk) -> None:
     assert (last["old"], last["new"], last["through"]["type"]) == ("closed", "open", "key")
 
 
+async def test_a_ticket_of_nobody_is_given_to_a_client_and_an_agent(desk: Desk) -> None:
+    api, agent = desk.api, await agents(desk.api)
+    client = await api.made("/api/v1/clients", {"name": "Acme"})
+    bound = await desk.key("tickets:read", client_id=client["id"])
+    path = f"/api/v1/tickets/{(await opened(api))['id']}"
+    await api.made(f"{path}/entries", {"kind": "internal", "body": "Who is it?"})
+    assert (await bound.get(path)).status == 404
+    given = {"client_id": client["id"], "assigned_to": agent["id"]}
+    changed = await patch(api, path, given, If_Match="*")
+    assert changed.status == 428
+    version = (await api.get(path)).headers["ETag"]
+    changed = await patch(api, path, given, If_Match=version)
+    assert (changed.json["client"]["name"], changed.json["assigned_to"]["name"]) == ("Acme", "Ann")
+    assert (await bound.get(path)).json["client"] == changed.json["client"]
+    found = f"/api/v1/clients/{client['id']}/tickets?q=printer"
+    await eventually(lambda: bound.get(found), lambda a: len(a.json["data"]) == 1)
+    assert [e["kind"] for e in (await bound.get(f"{path}/entries")).json["data"]] == ["public"]
+    refused = await patch(api, path, {"client_id": 99}, If_Match=changed.headers["ETag"])
+    assert (refused.status, refused.json["errors"][0]["field"]) == (409, "client_id")
+
+
 async def test_the_closing_is_put_off(desk: Desk) -> None:
     path = f"/api/v1/tickets/{(await opened(desk.api))['id']}/auto-close"
     begun = (await desk.api.post(path, None)).json["auto_close"]

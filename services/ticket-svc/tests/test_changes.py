@@ -7,8 +7,17 @@ import pytest
 from ticket_desk import AGENT, Desk
 
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Actor, Author, CreateAgent, CreateContact, Through
+from deskwire.contracts.people import (
+    Actor,
+    Author,
+    ChangeClient,
+    ClientChanges,
+    CreateAgent,
+    CreateContact,
+    Through,
+)
 from deskwire.contracts.replay import ReplayDocuments
+from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
 from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
@@ -24,6 +33,7 @@ from deskwire.contracts.tickets import (
     TicketChanged,
     TicketReplied,
 )
+from deskwire.contracts.timekeeping import AddTime, TimeChanged
 from deskwire.errors import Conflict, Forbidden, NotFound, StaleVersion
 from deskwire.messaging.envelope import wrap
 
@@ -117,6 +127,49 @@ async def test_a_contact_of_another_client_is_not_there(desk: Desk) -> None:
         await change(desk, opened.id, contact_id=contact.id)
     with pytest.raises(NotFound):
         await change(desk, opened.id, subject="x", within_client=other)
+
+
+async def test_a_ticket_of_nobody_is_given_to_a_client(desk: Desk) -> None:
+    client_id = await desk.client()
+    contact = await desk.ask(CreateContact(client_id=client_id, name="Cy", email="cy@acme.test"))
+    opened = (await desk.open(None)).ticket
+    agent = await desk.ask(CreateAgent(name="Ben", email="ben@example.com"))
+    worked = AddTime(ticket_id=opened.id, agent_id=agent.id, seconds=60, actor=ACTOR)
+    assert (await desk.ask(worked)).time.client is None
+    given = await change(desk, opened.id, client_id=client_id, contact_id=contact.id)
+    assert given.client is not None
+    assert (given.client.id, given.contact and given.contact.id) == (client_id, contact.id)
+    told = await desk.next(TicketChanged, where=lambda event: event.ticket.client is not None)
+    assert [item.new for item in told.history if item.field == "client_id"] == [
+        {"id": client_id, "name": given.client.name}
+    ]
+    time = await desk.next(TimeChanged, where=lambda event: event.time.client is not None)
+    assert (time.time.client, time.time.seconds) == (given.client, 60)
+
+
+async def test_a_ticket_stays_its_clients(desk: Desk) -> None:
+    mine, other = await desk.client(), await desk.client("Other", "other.test")
+    opened = (await desk.open(mine)).ticket
+    with pytest.raises(Conflict, match="already") as refused:
+        await change(desk, opened.id, client_id=other)
+    assert refused.value.field == "client_id"
+    assert await change(desk, opened.id, client_id=mine) == opened
+    await desk.ask(ChangeClient(id=other, changes=ClientChanges(archived=True)))
+    nobodys = (await desk.open(None)).ticket
+    for gone in (other, 99):
+        with pytest.raises(NotFound):
+            await change(desk, nobodys.id, client_id=gone)
+
+
+async def test_what_a_client_is_promised_counts_from_then_on(desk: Desk) -> None:
+    client_id = await desk.client()
+    wanted = PolicyChanges.model_validate({"targets": {"low": {"resolution": 600}}})
+    await desk.ask(
+        UpdateClientSettings(client_id=client_id, changes=wanted, if_version=1, actor=ACTOR)
+    )
+    opened = (await desk.open(None)).ticket
+    assert opened.due_at is None
+    assert (await change(desk, opened.id, client_id=client_id)).due_at is not None
 
 
 async def test_closing_and_reopening(desk: Desk) -> None:

@@ -92,10 +92,13 @@ class RedactEntry(Command[TicketEntry], name="ticket.redact_entry.v1"):
 
 
 class TicketChanges(Changes):
+    """``client_id``: whose it is from now on, of a ticket that was nobody's."""
+
     subject: str = ""
     status: Status = "open"
     priority: Priority = "low"
     category: str | None = None
+    client_id: int | None = None
     contact_id: int | None = None
     assigned_to: int | None = None
     asset_ids: tuple[int, ...] = ()

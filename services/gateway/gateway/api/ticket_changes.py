@@ -28,7 +28,9 @@ class TicketChange(RequestBody):
     status: Literal["open", "working", "hold", "auto-close"] | None = None
     priority: Priority | None = None
     category: Name | None = None
+    client_id: Id | None = Field(None, description="For a ticket that is of no client yet")
     contact_id: Id | None = None
+    assigned_to: Id | None = None
     asset_ids: Ids | None = None
     tags: Tags | None = None
     billable: bool | None = None
@@ -37,7 +39,7 @@ class TicketChange(RequestBody):
     def changes(self) -> TicketChanges:
         """What is always there cannot be taken back: its null is as left out."""
         given = {name: getattr(self, name) for name in self.model_fields_set}
-        kept = {"subject", "status", "priority", "asset_ids", "tags", "billable"}
+        kept = {"subject", "status", "priority", "client_id", "asset_ids", "tags", "billable"}
         return TicketChanges(**{n: v for n, v in given.items() if v is not None or n not in kept})
 
 

@@ -34,6 +34,8 @@ def differences(ticket: Ticket, wanted: Mapping[str, Any]) -> dict[str, Any]:
     changed = {name: value for name, value in wanted.items() if now[name] != value}
     if "status" in changed:
         check_move(ticket.status, changed["status"])
+    if "client_id" in changed and ticket.client is not None:
+        raise Conflict(f"the ticket is of {ticket.client.name} already", field="client_id")
     return changed
 
 
@@ -51,6 +53,7 @@ def current_values(ticket: Ticket) -> dict[str, Any]:
         "status": ticket.status,
         "priority": ticket.priority,
         "category": ticket.category,
+        "client_id": ticket.client and ticket.client.id,
         "contact_id": ticket.contact and ticket.contact.id,
         "assigned_to": ticket.assigned_to and ticket.assigned_to.id,
         "asset_ids": tuple(asset.id for asset in ticket.assets),
@@ -69,7 +72,11 @@ def stamps(status: Status, by: Author, at: datetime) -> dict[str, Any]:
 
 def shown(ticket: Ticket, field: str) -> Any:
     """A value as history tells it: what has a name with its name."""
-    named = {"contact_id": ticket.contact, "assigned_to": ticket.assigned_to}
+    named = {
+        "client_id": ticket.client,
+        "contact_id": ticket.contact,
+        "assigned_to": ticket.assigned_to,
+    }
     if field in named:
         it = named[field]
         return it and {"id": it.id, "name": it.name}

@@ -4,17 +4,20 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import asyncpg
+
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import Ticket
+from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life
 from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import clock
 from ticket_svc.handlers.tickets import opening_thread
-from ticket_svc.store import changes, documents, history, people
+from ticket_svc.store import changes, documents, history, people, timekeeping
 from ticket_svc.store.history import Change
 
 TOLD_BY_MAIL = {"status", "assigned_to"}
@@ -36,8 +39,11 @@ async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Tran
     if life.adds_readers(before, wanted):
         values["quotable"] = False
     after = documents.ticket(await changes.update(tx, before.id, values))
+    causes = set(wanted)
+    if "client_id" in wanted:
+        row, causes = await _of_its_client(after.id, tx), causes | {"calendar"}
     hours = command.close_in_hours
-    after = await clock.follow(row, before.status, after, tx, hours=hours, changed=wanted)
+    after = await clock.follow(row, before.status, after, tx, hours=hours, changed=causes)
     fields = wanted if hours is None else [*wanted, "auto_close"]
     told = [
         Change(after.id, field, life.shown(before, field), life.shown(after, field))
@@ -53,6 +59,13 @@ async def change_ticket(signer: Signer, command: commands.ChangeTicket, tx: Tran
         )
     )
     return after
+
+
+async def _of_its_client(ticket_id: int, tx: Transaction) -> asyncpg.Record:
+    """Its time is told as the client's; its row with the settings of the client."""
+    for row in await tx.fetch(timekeeping.RETELL, ticket_id=ticket_id):
+        tx.emit(TimeChanged(time=timekeeping.time_entry(row)))
+    return await changes.lock_one(tx, ticket_id)
 
 
 async def stop_watching(command: commands.StopWatching, tx: Transaction) -> Ticket:
@@ -87,13 +100,16 @@ def stored(wanted: Mapping[str, Any], by: Author) -> dict[str, Any]:
 
 
 async def _check_references(ticket: Ticket, wanted: Mapping[str, Any], tx: Transaction) -> None:
-    """Raises `NotFound` for a contact, agent or asset that the ticket cannot have."""
+    """Raises `NotFound` for a client, contact, agent or asset that the ticket cannot have."""
+    client_id = wanted.get("client_id", ticket.client and ticket.client.id)
+    if "client_id" in wanted:
+        await people.require_live_client(tx, wanted["client_id"])
     if not wanted.keys() & {"contact_id", "assigned_to", "asset_ids"}:
         return
     known = {asset.id for asset in ticket.assets}
     missing = await people.missing(
         tx,
-        ticket.client.id if ticket.client else None,
+        client_id,
         wanted.get("contact_id"),
         wanted.get("assigned_to"),
         [id for id in wanted.get("asset_ids", ()) if id not in known],

@@ -75,6 +75,7 @@ COLUMNS = {
     "status": "text",
     "priority": "text",
     "category": "text",
+    "client_id": "bigint",
     "contact_id": "bigint",
     "assigned_to": "bigint",
     "asset_ids": "bigint[]",

@@ -173,3 +173,8 @@ async def missing(
 async def require_client(session: Session, client_id: int) -> None:
     if not await session.fetch_value(CLIENT_EXISTS, client_id=client_id):
         raise NotFound(f"there is no client {client_id}", field="client_id")
+
+
+async def require_live_client(session: Session, client_id: int) -> None:
+    if not await session.fetch_value(LIVE_CLIENT, client_id=client_id):
+        raise NotFound(f"there is no client {client_id}", field="client_id")

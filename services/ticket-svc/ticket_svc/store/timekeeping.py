@@ -109,6 +109,17 @@ REMOVE = compiled(
 )
 
 
+# Of a ticket that is another client's now.
+RETELL = compiled(
+    text(f"""
+    WITH ti AS (
+        UPDATE time_entries SET version = version + 1 WHERE ticket_id = :ticket_id RETURNING *
+    )
+    SELECT {TIME} FROM ti {TIME_JOINS}
+    """)
+)
+
+
 def time_entry(row: asyncpg.Record) -> TimeEntry:
     return TimeEntry(
         id=row["id"],
