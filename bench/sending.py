@@ -30,8 +30,8 @@ from deskwire.local import free_port, postgres, rabbitmq, rabbitmq_available
 from deskwire.messaging.broker import connect
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.rabbit import apply_topology
-from notify_svc.mail import Letter, Letterhead, render
-from notify_svc.samples import NOW, samples
+from notify_svc.rendering.letter import Letter, Letterhead, render
+from notify_svc.rendering.samples import NOW, samples
 from notify_svc.sender.smtp import SmtpServer
 
 MAILS = 10_000

@@ -13,10 +13,10 @@ from test_docs_page import browse
 from mail_ingest_svc.parse import parse
 from mail_ingest_svc.parse.reply import Reply, read_reply
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Mail, Notice
-from notify_svc.mail import Letterhead, render
-from notify_svc.previews import previews
-from notify_svc.samples import NOW, REPLY, TOKEN, samples
-from notify_svc.wording import Wording
+from notify_svc.rendering.letter import Letterhead, render
+from notify_svc.rendering.previews import previews
+from notify_svc.rendering.samples import NOW, REPLY, TOKEN, samples
+from notify_svc.rendering.wording import Wording
 
 SUPPORT = "support@example.com"
 HEAD = Letterhead("Example Support", SUPPORT, SUPPORT)

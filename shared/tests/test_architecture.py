@@ -25,6 +25,7 @@ VIOLATIONS = [
     ("layers", "ticket_svc.store", "from ticket_svc import handlers"),
     ("layers", "mail_ingest_svc.store", "from mail_ingest_svc import mailbox"),
     ("layers", "notify_svc.store", "from notify_svc import sender"),
+    ("layers", "notify_svc.rendering", "from notify_svc import store"),
     ("layers", "scheduler_svc.handlers", "from scheduler_svc import clock"),
     ("layers", "gateway.projector", "from gateway import api"),
     ("layers", "gateway.readmodel", "from gateway import projector"),

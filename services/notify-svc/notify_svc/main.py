@@ -13,10 +13,10 @@ from deskwire.service import serve
 from deskwire.topology import NOTIFY_REQUESTS, NOTIFY_SVC
 from notify_svc.handlers import handlers
 from notify_svc.handlers.agents import ask_for_agents
-from notify_svc.previews import check
+from notify_svc.rendering.previews import check
+from notify_svc.rendering.wording import Wording
 from notify_svc.sender import Wakes, sending
 from notify_svc.settings import Settings
-from notify_svc.wording import Wording
 
 NAME = "notify-svc"
 

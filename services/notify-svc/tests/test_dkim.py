@@ -21,8 +21,8 @@ from deskwire.local import Smtp
 from deskwire.settings import load
 from notify_svc.dkim import SigningKey, signed
 from notify_svc.domain.rules import mails
-from notify_svc.mail import Letterhead, render
 from notify_svc.mime import File
+from notify_svc.rendering.letter import Letterhead, render
 from notify_svc.settings import Settings
 
 RSA = rsa.generate_private_key(65537, 2048)

@@ -19,8 +19,8 @@ from deskwire.contracts.tickets import LastMessage, MailSender, TicketReplied
 from deskwire.errors import SetupError
 from notify_svc.domain.mails import Told
 from notify_svc.domain.rules import mails
-from notify_svc.mail import CannotRender, Letterhead, ascii_domain, render
 from notify_svc.mime import File
+from notify_svc.rendering.letter import CannotRender, Letterhead, ascii_domain, render
 from notify_svc.settings import Settings
 
 DELIMITER = "##- Please type your reply above this line -##"

@@ -17,7 +17,7 @@ from shutil import which
 import pytest
 
 from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable
-from notify_svc.mail import Letter
+from notify_svc.rendering.letter import Letter
 from notify_svc.sender import session, smtp
 from notify_svc.sender.smtp import SmtpServer
 

@@ -24,7 +24,7 @@ from deskwire.contracts.tickets import HistoryItem, TicketChanged, TicketNoted
 from deskwire.errors import Invalid, StaleVersion
 from deskwire.local import Smtp
 from deskwire.messaging.requests import ask
-from notify_svc.mail import Letterhead
+from notify_svc.rendering.letter import Letterhead
 from notify_svc.sender.letters import Writer
 from notify_svc.settings import Settings
 from notify_svc.store.deliveries import Claimed

@@ -10,9 +10,9 @@ from babel import Locale
 from notify_desk import desk_of, settings
 
 from deskwire.errors import SetupError
-from notify_svc.contents import Contents
-from notify_svc.previews import check, previews, write
-from notify_svc.wording import PACKAGE, Wording
+from notify_svc.rendering.contents import Contents
+from notify_svc.rendering.previews import check, previews, write
+from notify_svc.rendering.wording import PACKAGE, Wording
 
 OURS = Wording()
 LANGUAGES = sorted(OURS.languages)

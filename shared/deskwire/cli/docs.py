@@ -38,10 +38,10 @@ def _documents() -> dict[str, str]:
     from deskwire.asyncapi import asyncapi_document
     from deskwire.messages import messages_page
 
-    wording = NOTIFY_SVC.module("wording").Wording()
+    wording = NOTIFY_SVC.module("rendering.wording").Wording()
     return {
         "asyncapi.json": _json(asyncapi_document()),
-        "mails.html": NOTIFY_SVC.module("previews").page(wording, "en"),
+        "mails.html": NOTIFY_SVC.module("rendering.previews").page(wording, "en"),
         "messages.md": messages_page(),
         "openapi.json": _json(GATEWAY.module("api").openapi_document()),
     }

@@ -22,7 +22,7 @@ Templates = Annotated[
 def check(*, templates: Templates = None) -> None:
     """Write every mail in every language with sample data; what is wrong is told in one line."""
     wording = _wording(templates)
-    mails = NOTIFY_SVC.module("previews").check(wording)
+    mails = NOTIFY_SVC.module("rendering.previews").check(wording)
     say(f"{mails} mails in {', '.join(sorted(wording.languages))} can be written")
 
 
@@ -33,11 +33,11 @@ def preview(folder: Path, *, language: str = "en", templates: Templates = None) 
     if language.casefold() not in wording.languages:
         known = ", ".join(sorted(wording.languages))
         raise SetupError(f"there is no language {language}: choose among {known}")
-    index, *_ = NOTIFY_SVC.module("previews").write(wording, language, folder)
+    index, *_ = NOTIFY_SVC.module("rendering.previews").write(wording, language, folder)
     say(f"wrote {index}")
 
 
 def _wording(templates: Path | None) -> Any:
     told = variable("TEMPLATES")
     folder = templates or (Path(told) if told else None)
-    return NOTIFY_SVC.module("wording").Wording(folder)
+    return NOTIFY_SVC.module("rendering.wording").Wording(folder)

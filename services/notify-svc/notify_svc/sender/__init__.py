@@ -8,7 +8,7 @@ from deskwire.blobs import open_blobs
 from deskwire.contracts.notifications import Channel
 from deskwire.messaging.outbox import Outbox
 from deskwire.oauth import Tokens
-from notify_svc.mail import Letterhead
+from notify_svc.rendering.letter import Letterhead
 from notify_svc.sender.letters import Writer
 from notify_svc.sender.queue import Sender
 from notify_svc.sender.transport import open_server

@@ -11,8 +11,8 @@ from deskwire.contracts.tickets import StoredFile
 from deskwire.db import Database
 from deskwire.errors import NotFound
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, Mail, Notice
-from notify_svc.mail import Letter, Letterhead, render
 from notify_svc.mime import File
+from notify_svc.rendering.letter import Letter, Letterhead, render
 from notify_svc.store import digests
 from notify_svc.store.deliveries import Claimed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from deskwire.errors import SetupError
 from notify_svc.domain.attempts import Result, Sent, Unreachable
-from notify_svc.mail import Letter
+from notify_svc.rendering.letter import Letter
 
 
 class Maildir:

@@ -27,7 +27,7 @@ from notify_svc.domain.attempts import (
     judge,
 )
 from notify_svc.handlers.mails import suppress_addresses, tell_of_undelivered
-from notify_svc.mail import CannotRender
+from notify_svc.rendering.letter import CannotRender
 from notify_svc.sender.transport import Line, Server, Writes
 from notify_svc.store import deliveries
 from notify_svc.store.deliveries import Claimed

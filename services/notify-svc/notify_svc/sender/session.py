@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import aiosmtplib
 from aiosmtplib.protocol import normalize_message_line_endings
 
-from notify_svc.mail import Letter
+from notify_svc.rendering.letter import Letter
 
 COMMAND_SECONDS = 300  # RFC 5321 section 4.5.3.2 asks for five minutes
 DATA_SECONDS = 600  # and for ten at the end of the data: shorter ones make duplicates

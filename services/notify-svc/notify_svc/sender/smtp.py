@@ -12,7 +12,7 @@ import structlog
 from deskwire.errors import DeskwireError, SetupError
 from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import Ambiguous, Refused, Result, Sent, Unreachable, Unsendable
-from notify_svc.mail import Letter
+from notify_svc.rendering.letter import Letter
 from notify_svc.sender.session import COMMAND_SECONDS, GO_ON, Answer, Lost, Session
 
 log = structlog.get_logger()

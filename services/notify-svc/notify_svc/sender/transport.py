@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from deskwire.errors import SetupError
 from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import Result
-from notify_svc.mail import Letter
+from notify_svc.rendering.letter import Letter
 from notify_svc.store.deliveries import Claimed
 
 

@@ -8,8 +8,8 @@ from deskwire import db
 from deskwire.errors import Invalid, Unavailable
 from deskwire.oauth import Tokens
 from notify_svc.domain.attempts import Result, judge
-from notify_svc.mail import CannotRender, Letter, Letterhead, render
-from notify_svc.samples import samples
+from notify_svc.rendering.letter import CannotRender, Letter, Letterhead, render
+from notify_svc.rendering.samples import samples
 from notify_svc.sender.transport import open_server
 from notify_svc.settings import Settings
 

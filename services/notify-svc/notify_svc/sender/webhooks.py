@@ -11,7 +11,7 @@ import httpx2
 from deskwire.db import Database
 from notify_svc.domain.attempts import Deferred, Result, Sent, Unsendable
 from notify_svc.domain.webhooks import is_public, signature
-from notify_svc.mail import CannotRender, Letter
+from notify_svc.rendering.letter import CannotRender, Letter
 from notify_svc.store import webhooks
 from notify_svc.store.deliveries import Claimed
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from jinja2 import TemplateError
 
 from deskwire.errors import SetupError
-from notify_svc.contents import Contents, contents
-from notify_svc.linking import MailLinks
-from notify_svc.samples import NOW, samples
-from notify_svc.wording import NotSaid, Wording
+from notify_svc.rendering.contents import Contents, contents
+from notify_svc.rendering.linking import MailLinks
+from notify_svc.rendering.samples import NOW, samples
+from notify_svc.rendering.wording import NotSaid, Wording
 
 WIDTHS = (600, 360)
 _PAGE = """<!DOCTYPE html>

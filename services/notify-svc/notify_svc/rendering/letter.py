@@ -13,13 +13,13 @@ from jinja2 import TemplateError
 
 from deskwire.contracts.tickets import MailSender
 from deskwire.errors import SetupError
-from notify_svc.contents import Contents, contents
 from notify_svc.dkim import SigningKey, signed
 from notify_svc.domain.mails import Bill, Digest, Mail, Notice, Template
-from notify_svc.linking import MailLinks
 from notify_svc.mime import File, field, mailbox, message, one_line, words
+from notify_svc.rendering.contents import Contents, contents
+from notify_svc.rendering.linking import MailLinks
+from notify_svc.rendering.wording import NotSaid, Wording
 from notify_svc.settings import Settings
-from notify_svc.wording import NotSaid, Wording
 
 WRITTEN_BY_PEOPLE: frozenset[Template] = frozenset({"public-reply"})
 """A machine wrote the others: nothing automatic must answer them (RFC 3834)."""

@@ -27,7 +27,7 @@ from notify_svc.domain.mails import (
     Template,
 )
 from notify_svc.mime import one_line
-from notify_svc.wording import Sentences, Wording
+from notify_svc.rendering.wording import Sentences, Wording
 
 SHOWN_IN_DIGEST = 200
 """More than so many events of a digest are counted only."""

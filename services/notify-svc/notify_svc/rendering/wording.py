@@ -23,7 +23,7 @@ from markupsafe import Markup, escape
 from deskwire.errors import SetupError
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Template
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 FALLBACK = "en"
 
 _VALUE = re.compile(r"\{(\w*)\}")
