@@ -7,11 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from whole import Answer
+from whole import Answer, called
 
 from gateway.api import openapi_document
 
@@ -36,17 +35,8 @@ class Caller:
     key: str
 
     async def call(self, request: Request) -> Answer:
-        return await asyncio.to_thread(self._call, request)
-
-    def _call(self, request: Request) -> Answer:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
-        try:
-            connection.request(request.method, request.path, request.body, self.sent(request))
-            response = connection.getresponse()
-            headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, headers, response.read())
-        finally:
-            connection.close()
+        asked = (request.method, request.path, request.body, self.sent(request))
+        return await asyncio.to_thread(called, self.port, *asked)
 
     def sent(self, request: Request) -> dict[str, str]:
         return dict(request.headers) | ({"X-API-Key": self.key} if self.key else {})

@@ -52,6 +52,19 @@ class Answer:
         return json.loads(self.body)
 
 
+def called(
+    port: int, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
+) -> Answer:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        connection.request(method, path, body, headers)
+        response = connection.getresponse()
+        told = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, told, response.read())
+    finally:
+        connection.close()
+
+
 @dataclass
 class Whole:
     told: dict[str, Any]
@@ -64,20 +77,10 @@ class Whole:
         return await asyncio.to_thread(self._call, method, path, body, headers)
 
     def _call(self, method: str, path: str, body: object, headers: Mapping[str, str]) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.told["port"], timeout=30)
         sent = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-        try:
-            payload = body if isinstance(body, bytes | None) else json.dumps(body)
-            connection.request(method, f"/api/v1{path}", payload, sent)
-            response = connection.getresponse()
-            return Answer(
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                response.read(),
-            )
-        finally:
-            connection.close()
+        payload = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        return called(self.told["port"], method, f"/api/v1{path}", payload, sent)
 
     async def created(self, path: str, body: object, **headers: str) -> Any:
         answer = await self.api("POST", path, body, **headers)
