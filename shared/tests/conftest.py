@@ -1,4 +1,4 @@
-"""A way to a server that can be cut, and a database with the messaging tables."""
+"""A way to a server that can be cut, and databases: with the messaging tables, of each service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,7 +13,8 @@ from deskwire import db
 from deskwire.local import free_port
 from deskwire.messaging import schema
 from deskwire.messaging.rabbit import apply_topology
-from deskwire.testing import database_url
+from deskwire.services import SERVICES
+from deskwire.testing import FreshDatabase, database_url
 
 
 @pytest.fixture
@@ -21,6 +22,12 @@ async def amqp(amqp_url: str) -> str:
     """A RabbitMQ with the topology and nothing in it."""
     await apply_topology(amqp_url)
     return amqp_url
+
+
+@pytest.fixture
+def databases(fresh_database: FreshDatabase) -> dict[str, str]:
+    """Of every service, by its name."""
+    return {service.name: fresh_database(service.package) for service in SERVICES}
 
 
 @pytest.fixture(scope="session")
