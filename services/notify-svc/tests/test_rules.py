@@ -432,6 +432,17 @@ def test_what_came_back_on_a_ticket_of_nobody_is_told_to_the_team() -> None:
     assert (mail.recipient, mail.template) == (PEOPLE["team"], "note")
 
 
+@pytest.mark.parametrize("actor", ["agent", "called"])
+def test_an_agent_who_answers_by_mail_hears_that_the_client_did_not(actor: str) -> None:
+    mailed = {"kind": "internal", "via": "email", "body": Body(text="On my way.")}
+    noted = added(TicketNoted, **mailed)(ACTORS[actor], True)
+    told = {mail.recipient: (mail.template, mail.notice) for mail in sent(noted)}
+    template, notice = told.pop(PEOPLE[actor])
+    assert isinstance(notice, Notice)
+    assert (template, notice.variant, notice.body.text) == ("undelivered", "noted", "On my way.")
+    assert [each for each, _ in told.values()] == ([] if actor == "agent" else ["note"])
+
+
 @pytest.mark.parametrize(("through", "variant"), [("system", "unanswered"), ("key", "")])
 def test_only_what_is_closed_by_itself_was_not_answered(through: str, variant: str) -> None:
     event = changed(status=("auto-close", "closed"))(ACTORS["system"], True)

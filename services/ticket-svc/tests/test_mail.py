@@ -6,7 +6,15 @@ import pytest
 from ticket_desk import Desk
 
 from deskwire.contracts.mail import Address, Attachment, Body
-from deskwire.contracts.people import Actor, Author, ContactChanged, Through
+from deskwire.contracts.people import (
+    Actor,
+    AgentChanges,
+    Author,
+    ChangeAgent,
+    ContactChanged,
+    CreateAgent,
+    Through,
+)
 from deskwire.contracts.ticket_commands import AddEntry, RedactEntry
 from deskwire.contracts.tickets import StoredFile, TicketNoted, TicketOpened, TicketReplied
 
@@ -133,6 +141,25 @@ async def test_a_stranger_with_a_token_leaves_an_unverified_note(desk: Desk) -> 
     assert (handled.outcome, handled.reason) == ("reply", "unverified sender")
     assert (note.entry.kind, note.entry.verified) == ("internal", False)
     assert (note.ticket.status, note.ticket.watchers) == ("closed", ())
+
+
+async def test_what_an_agent_answers_by_mail_is_their_note(desk: Desk) -> None:
+    replied = await desk.answered()
+    ben = await desk.ask(CreateAgent(name="Ben", email="ben@example.com"))
+    answer = {
+        "in_reply_to": [replied.thread.message_id],
+        "cc": [Address(email="cy@else.test")],
+        "authentication": "pass",
+    }
+    handled = await desk.mail("Ben@Example.com", **answer)
+    note = await desk.next(TicketNoted)
+    assert (handled.outcome, handled.reason) == ("reply", "")
+    assert note.entry.author == Author(type="agent", id=ben.id, name="Ben", email=ben.email)
+    assert (note.entry.kind, note.entry.verified) == ("internal", True)
+    assert note.ticket.watchers == ()
+    await desk.ask(ChangeAgent(id=ben.id, changes=AgentChanges(archived=True)))
+    left = await desk.mail("ben@example.com", **answer)
+    assert (left.outcome, left.reason) == ("reply", "unverified sender")
 
 
 async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:

@@ -73,7 +73,11 @@ def verified(event: Told) -> bool:
 
 def of_bounce(event: Told) -> bool:
     """A mail of ours came back."""
-    return actor(event).type == "system" and (e := entry_of(event)) is not None and e.via == "email"
+    return actor(event).type == "system" and _mailed(event)
+
+
+def mailed_by_agent(event: Told) -> bool:
+    return actor(event).type == "agent" and _mailed(event)
 
 
 def closes(event: Told) -> bool:
@@ -129,6 +133,10 @@ def closes_source(event: Told) -> bool:
     return isinstance(event, TicketMerged) and event.closed
 
 
+def _mailed(event: Told) -> bool:
+    return (entry := entry_of(event)) is not None and entry.via == "email"
+
+
 def _by_itself(event: Told) -> bool:
     return all(item.through.type == "system" for item in event.history)
 
@@ -178,6 +186,11 @@ def assignee(event: Told, agents: Agents) -> list[Recipient]:
 def assignee_or_team(event: Told, agents: Agents) -> list[Recipient]:
     """What a client writes is read by somebody."""
     return assignee(event, agents) or team(event, agents)
+
+
+def writer(event: Told, agents: Agents) -> list[Recipient]:
+    agent = agents.get(actor(event).id or 0)
+    return _agent(agent) if agent else []
 
 
 def assignee_now(event: Told, agents: Agents) -> list[Recipient]:

@@ -44,6 +44,7 @@ from notify_svc.domain.events import (
     entry,
     last_reply,
     made_to_wait,
+    mailed_by_agent,
     mentioned_agents,
     not_by_stranger,
     nothing,
@@ -66,6 +67,7 @@ from notify_svc.domain.events import (
     waits_for_answer,
     watchers,
     went_badly,
+    writer,
 )
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
@@ -143,10 +145,20 @@ RULES = (
     Rule(TicketReplied, (by_client,), "client-reply", assignee_or_team, entry),
     Rule(TicketReplied, (public,), "agent-reply", assignee, entry),
     Rule(TicketReplied, (closes, client_hears), "ticket-closed", client_side, nothing),
-    # a note is written
+    # a note is written, perhaps by who thought that it goes to the client
+    Rule(
+        TicketNoted,
+        (mailed_by_agent,),
+        "undelivered",
+        writer,
+        entry,
+        variant="noted",
+        acknowledges=True,
+    ),
     Rule(TicketNoted, (verified,), "mention", mentioned_agents, entry),
     Rule(TicketNoted, (unverified,), "client-reply", assignee_or_team, entry, "unverified"),
     Rule(TicketNoted, (of_bounce,), "note", assignee_or_team, entry),
+    Rule(TicketNoted, (mailed_by_agent,), "note", assignee_or_team, entry),
     Rule(TicketNoted, (), "note", assignee, entry),
     Rule(TicketNoted, (closes, client_hears), "ticket-closed", client_side, nothing),
     # it is somebody else's, closed, or open again
@@ -219,6 +231,8 @@ def asked_for(event: Told) -> tuple[list[int], list[str]]:
     if isinstance(event, TicketMerged):
         persons.append(event.source.assigned_to)
     ids = {person.id for person in persons if person}
+    if mailed_by_agent(event) and (writer_id := actor(event).id):
+        ids.add(writer_id)
     if before := assigned_before(event):
         ids.add(before)
     return sorted(ids), called(event)

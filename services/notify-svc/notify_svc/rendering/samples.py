@@ -36,6 +36,7 @@ TEXTS: dict[Template, Body] = {
     **dict.fromkeys(("public-reply", "chaser", "agent-reply"), REPLY),
     "client-reply": Body(text="The other tray works, thank you!"),
     "note": Body(text="Toner ordered, number 4711."),
+    "undelivered": Body(text="It is on its way."),
     "mention": Body(text="@bob can you take this one?"),
     "merged": Body(text="The same fault"),
     "feedback": Body(text="Quick and friendly, thank you!"),
@@ -67,7 +68,7 @@ def _mail(template: Template, said: Notice | Digest | Bill) -> Mail:
 
 def _notice(template: Template, variant: str, language: str) -> Notice:
     text = BAD if variant == "bad" else TEXTS.get(template, Body(text=""))
-    values: dict[str, Any] = FAILED if template == "undelivered" else {}
+    values: dict[str, Any] = FAILED if (template, variant) == ("undelivered", "") else {}
     if template == "public-reply" or variant == "replied":
         values = {"quotes": ANSWERED}
     return Notice(

@@ -147,26 +147,35 @@ async def _reply(
     known: list[Sender],
     tx: Transaction,
 ) -> TicketEntry:
-    """A participant's answer, or a stranger's: internal, unverified, changing nothing."""
-    verified = participates(mail, thread, known)
+    """A participant's answer; an agent's, which is a note; or a stranger's: a note too, unverified
+    and changing nothing."""
+    takes_part = participates(mail, thread, known)
+    agent = None if takes_part else await _agent(sender, tx)
     contact = senders.taking_part(known, thread["client_id"], thread["contact_id"])
     contact_id = contact and contact.contact_id
-    author = Author(
-        type="contact" if verified and contact_id else "unknown",
+    author = agent or Author(
+        type="contact" if takes_part and contact_id else "unknown",
         id=contact_id,
         name=senders.contact_name(sender),
         email=sender.email,
     )
+    verified = takes_part or agent is not None
     origin, body = await kept(mail, tx, verified=verified)
     command = commands.AddEntry(
         ticket_id=thread["ticket_id"],
-        kind="client" if verified else "internal",
+        kind="client" if takes_part else "internal",
         body=body,
         author=author,
-        cc=senders.copied(mail, signer.mail_domain) if verified else (),
+        cc=senders.copied(mail, signer.mail_domain) if takes_part else (),
         through=Through(type="mail", id=mail.mail_id),
     )
     return await add_entry(signer, command, tx, origin)
+
+
+async def _agent(sender: Address, tx: Transaction) -> Author | None:
+    key = senders.email_key(sender.email)
+    row = await tx.fetch_one(people.AGENT_BY_EMAIL, email_key=key)
+    return Author(type="agent", **dict(row)) if row else None
 
 
 async def _open(

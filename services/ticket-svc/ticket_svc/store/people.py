@@ -24,6 +24,10 @@ CONTACT = compiled(text("SELECT id, client_id, name, email FROM contacts WHERE i
 
 CLIENT_EXISTS = compiled(text("SELECT true FROM clients WHERE id = :client_id"))
 
+AGENT_BY_EMAIL = compiled(
+    text("SELECT id, name, email FROM agents WHERE email_key = :email_key AND archived_at IS NULL")
+)
+
 LIVE_CLIENT = compiled(
     text("SELECT true FROM clients WHERE id = :client_id AND archived_at IS NULL")
 )
