@@ -133,7 +133,7 @@ def test_put_off_before_the_reminder_it_comes_later_too() -> None:
     later = clock.put_off(begun(), ticket("auto-close", FRIDAY + HOUR), PLAIN, 100)
     assert later.moments == {"chaser": FRIDAY + 77 * HOUR, "close": FRIDAY + 101 * HOUR}
     sooner = clock.put_off(begun(), ticket("auto-close", FRIDAY), PLAIN, 10)
-    assert sooner.moments == {"chaser": FRIDAY, "close": FRIDAY + 10 * HOUR}
+    assert sooner.moments == {"chaser": FRIDAY + 5 * HOUR, "close": FRIDAY + 10 * HOUR}
     with pytest.raises(Conflict):
         clock.put_off(NOTHING, ticket("open"), PLAIN, 10)
 

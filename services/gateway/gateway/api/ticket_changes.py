@@ -123,7 +123,7 @@ async def auto_close_ticket(
     """Let it wait for its client, who is reminded once before it is closed: 409 while it is closed.
 
     `hours` from now instead of those of the settings; of a ticket that waits already they put off
-    the closing.
+    the closing. The reminder leaves as much time as with the settings' hours, or half of fewer.
     """
     caller(request).everywhere()
     return await _moved(request, ticket_id, "auto-close", hours=closing.hours if closing else None)

@@ -133,10 +133,12 @@ def follow(
 
 
 def round_moments(policy: Policy, now: datetime, hours: int | None = None) -> dict[Name, datetime]:
-    """A new round. ``hours`` until it is closed, in place of those of the settings."""
+    """A new round. ``hours`` until it is closed, in place of those of the settings: the reminder
+    leaves as much time as theirs, or half of less."""
     hours = policy.auto_close.close_hours if hours is None else hours
+    notice = policy.notice if policy.notice < hours else hours / 2
     return {
-        "chaser": policy.after(now, max(0, hours - policy.notice)),
+        "chaser": policy.after(now, hours - notice),
         "close": policy.after(now, hours),
     }
 
