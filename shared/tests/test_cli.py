@@ -75,7 +75,9 @@ async def test_what_cannot_work_is_one_line(
 # Databases
 
 
-async def test_migrate(empty_databases: str, tmp_path: Path) -> None:
+async def test_migrate_brings_all_to_the_newest_schema(
+    empty_databases: str, tmp_path: Path
+) -> None:
     file = tmp_path / "url"
     file.write_text(empty_databases + "\n")
     for _ in range(2):
@@ -89,7 +91,7 @@ async def test_migrate(empty_databases: str, tmp_path: Path) -> None:
     assert [row["reltuples"] for row in await run_sql(tickets, rows_known)] == [1]
 
 
-async def test_migrate_one(empty_databases: str) -> None:
+async def test_migrate_brings_one_service_alone(empty_databases: str) -> None:
     settings = {"DATABASE_URL": empty_databases}
     one = await deskwire("migrate", "--service", "gateway", **settings)
     assert one.lines() == ["gateway has the newest schema"]
@@ -106,7 +108,7 @@ async def test_migrate_without_a_database(postgres_server: str) -> None:
 # Keys
 
 
-async def test_keys(databases: dict[str, str]) -> None:
+async def test_keys_are_made_listed_and_revoked(databases: dict[str, str]) -> None:
     settings = {"DATABASE_URLS": json.dumps({"gateway": databases["gateway"]})}
     create = ("keys", "create", "--name", "Front end", "--client", "7", "--expires", "2099-01-31")
     (key,) = (await deskwire(*create, "--scopes", "tickets:read, clients:read", **settings)).lines()
@@ -132,7 +134,7 @@ async def test_keys_that_cannot_be(databases: dict[str, str]) -> None:
     assert "no key 9" in (await deskwire("keys", "revoke", "9", **settings)).refused()
 
 
-async def test_blobs(databases: dict[str, str], tmp_path: Path) -> None:
+async def test_blobs_says_what_is_deleted_next(databases: dict[str, str], tmp_path: Path) -> None:
     settings = {"DATABASE_URLS": json.dumps(databases), "BLOB_URL": f"file://{tmp_path}"}
     await run_sql(
         databases["ticket-svc"], "INSERT INTO discarded_blobs (blob_id) VALUES ('tickets/x/1')"
@@ -153,7 +155,7 @@ async def test_mails_are_tried_and_shown_before_anybody_gets_them(tmp_path: Path
     assert "mail note in de" in refused
 
 
-async def test_docs(tmp_path: Path) -> None:
+async def test_docs_are_written_and_found_stale(tmp_path: Path) -> None:
     folder = ("docs", "--folder", str(tmp_path))
     await deskwire(*folder)
     assert json.loads((tmp_path / "asyncapi.json").read_text())["asyncapi"] == "3.0.0"

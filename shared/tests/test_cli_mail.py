@@ -10,7 +10,7 @@ from command_line import DESKWIRE, deskwire, run_sql
 from deskwire.local import Smtp, free_port
 
 
-async def test_mail(databases: dict[str, str]) -> None:
+async def test_the_ledger_and_the_deliveries_are_listed(databases: dict[str, str]) -> None:
     settings = {"DATABASE_URLS": json.dumps(databases)}
     await run_sql(
         databases["mail-ingest-svc"],
@@ -30,7 +30,7 @@ async def test_mail(databases: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "body", [b"Yes.\r\n\r\n> No?\xff\r\n> No?", b'Yes.<blockquote type="cite">No?</blockquote>']
 )
-def test_mail_strip(body: bytes) -> None:
+def test_strip_leaves_what_a_person_wrote(body: bytes) -> None:
     told = json.loads(stripped(body, "--json"))
     assert (told["visible"], told["signature"], told["shown_all"]) == ("Yes.", "", False)
     assert told["quoted"].startswith(("> No?", "No?"))

@@ -94,7 +94,7 @@ async def test_dlq_replays_all_that_is_parked(databases: dict[str, str]) -> None
     assert "no such dead letter" in none.refused()
 
 
-async def test_dlq_discard(databases: dict[str, str]) -> None:
+async def test_dlq_forgets_what_is_discarded(databases: dict[str, str]) -> None:
     url = databases["mail-ingest-svc"]
     settings = {"DATABASE_URLS": json.dumps(databases)}
     unwanted, wanted = uuid4(), uuid4()
@@ -106,7 +106,9 @@ async def test_dlq_discard(databases: dict[str, str]) -> None:
     assert "no such dead letter" in again.refused()
 
 
-async def test_outbox(databases: dict[str, str]) -> None:
+async def test_what_waits_in_the_outbox_is_listed_and_published_again(
+    databases: dict[str, str],
+) -> None:
     url = databases["ticket-svc"]
     settings = {"DATABASE_URL": url}
     of = ("--service", "ticket-svc")
@@ -132,7 +134,7 @@ async def test_outbox(databases: dict[str, str]) -> None:
 # RabbitMQ
 
 
-async def test_topology(amqp_url: str) -> None:
+async def test_topology_is_applied_and_checked(amqp_url: str) -> None:
     settings = {"BROKER_URL": amqp_url}
     assert "missing: ticket-svc" in (await deskwire("topology", "check", **settings)).refused()
     for _ in range(2):
@@ -140,7 +142,7 @@ async def test_topology(amqp_url: str) -> None:
     assert (await deskwire("topology", "check", **settings)).lines() == ["complete"]
 
 
-async def test_reproject(amqp_url: str) -> None:
+async def test_reproject_asks_the_owners(amqp_url: str) -> None:
     await apply_topology(amqp_url)
     asked: asyncio.Queue[Message] = asyncio.Queue()
 

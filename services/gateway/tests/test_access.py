@@ -87,7 +87,7 @@ async def test_revoked_and_expired_keys_are_refused(lonely_desk: Desk) -> None:
     assert (await lonely_desk.api.using(key).get(TICKETS)).status == 401
 
 
-async def test_scopes(desk: Desk) -> None:
+async def test_a_key_does_what_its_scopes_say(desk: Desk) -> None:
     reader = await desk.key("tickets:read")
     assert (await reader.get(TICKETS)).status == 200
     refused = await reader.post(TICKETS, {"subject": "s", "body": "b"})

@@ -134,7 +134,7 @@ async def test_names_in_headers(desk: Desk) -> None:
         assert unquote(told.partition("filename*=UTF-8''")[2]) == name
 
 
-async def test_forms(desk: Desk) -> None:
+async def test_a_form_with_one_file_is_taken(desk: Desk) -> None:
     body, headers = form(('name="file"; filename="Übersicht.csv"', b"a;b\r\n--edg\r\n"))
     made = (await send(desk.api, body, **headers)).json
     assert (made["name"], made["type"], made["size"]) == ("Übersicht.csv", "text/csv", 12)
@@ -382,7 +382,7 @@ async def test_a_file_is_for_those_who_may_read_its_entry(desk: Desk) -> None:
     assert (await desk.api.get(f"{FILES}/{2**70}")).status == 404
 
 
-async def test_scopes(desk: Desk) -> None:
+async def test_files_need_scopes_of_their_own(desk: Desk) -> None:
     tickets = await desk.key("tickets:read", "tickets:write")
     assert (await send(tickets, PNG)).status == 403
     assert (await tickets.get(f"{FILES}/1")).status == 403

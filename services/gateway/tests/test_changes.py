@@ -136,7 +136,7 @@ async def test_the_closing_is_put_off(desk: Desk) -> None:
         assert (await desk.api.post(path, {"hours": hours})).status == 422
 
 
-async def test_parts(desk: Desk) -> None:
+async def test_watchers_assets_and_tags_are_read_and_replaced(desk: Desk) -> None:
     api, path = desk.api, f"/api/v1/tickets/{(await opened(desk.api))['id']}"
     assert (await api.get(f"{path}/watchers")).json == {"watchers": []}
     put = await api.send("PUT", f"{path}/watchers", {"watchers": ["w@example.com"]}, If_Match='"1"')
@@ -178,7 +178,7 @@ async def test_notes_are_edited_and_redacted(desk: Desk) -> None:
     assert b"secret" not in (await api.get(f"{path}/entries")).body
 
 
-async def test_merging(desk: Desk) -> None:
+async def test_two_tickets_are_merged_and_unmerged(desk: Desk) -> None:
     api = desk.api
     a, b = await opened(api, body="first"), await opened(api, body="second")
     into = {"into": b["id"], "reason": "the same"}

@@ -193,7 +193,9 @@ async def test_a_bound_key_hears_of_its_client_alone(lonely_desk: Desk) -> None:
         ("?ticket_id=3&ticket_id=1", [1, 3]),
     ],
 )
-async def test_filters(lonely_desk: Desk, query: str, expected: list[int]) -> None:
+async def test_only_what_the_query_names_is_told(
+    lonely_desk: Desk, query: str, expected: list[int]
+) -> None:
     given = [changed(5, id=1), changed(5, id=2), changed(6, id=3)]
     async with listening(lonely_desk.api, query) as stream:
         start = await stream.marked()

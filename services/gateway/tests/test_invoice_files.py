@@ -75,7 +75,9 @@ def test_all_languages_say_the_same() -> None:
         ("es-MX", "95.00", "INR", "INR 95.00"),
     ],
 )
-def test_money(language: str, amount: str, currency: str, shown: str) -> None:
+def test_money_is_written_as_the_language_does(
+    language: str, amount: str, currency: str, shown: str
+) -> None:
     found = wording(language).money(Money(amount=amount, currency=currency))
     assert found.replace("\xa0", " ") == shown
 

@@ -50,7 +50,7 @@ async def test_key_is_asked_for_before_anything(lonely_desk: Desk) -> None:
         assert (wrong[0], wrong[2]) == (b"HTTP/1.1 401 Unauthorized", WRONG_KEY)
 
 
-async def test_wrong_verbs(lonely_desk: Desk) -> None:
+async def test_wrong_verbs_are_refused_as_itflow_does(lonely_desk: Desk) -> None:
     key = lonely_desk.api.key
     for face in FACES:
         wrong, told = ("POST", ONLY_GET) if face.kind is READ else ("GET", ONLY_POST)
@@ -171,7 +171,9 @@ async def test_no_log_and_no_metric_has_the_key(
     assert secret not in (await api.using("").get("/metrics")).body.decode()
 
 
-async def test_switched_off(fresh_database: FreshDatabase, broker_url: str) -> None:
+async def test_switched_off_there_is_nothing(
+    fresh_database: FreshDatabase, broker_url: str
+) -> None:
     async with gateway(fresh_database, broker_url, itflow_api="off") as desk:
         assert (await read(desk.api, "tickets/read")).status == 404
         paths = (await desk.api.get("/api/v1/openapi.json")).json["paths"]
@@ -213,11 +215,11 @@ def test_every_function_is_described() -> None:
         ({"a": 1}, 0),
     ],
 )
-def test_intval(value: object, number: int) -> None:
+def test_numbers_are_read_as_intval_does(value: object, number: int) -> None:
     assert php.integer(value) == number
 
 
-def test_texts() -> None:
+def test_texts_are_read_as_php_does() -> None:
     assert php.plain(" a <b>c</b>\n1 < 2 <script") == "a c\n1 < 2"
     assert php.line(" a \n b ") == "a b"
     assert [php.text(v) for v in (None, True, False, 5, 5.0, 0.5, [1])] == [

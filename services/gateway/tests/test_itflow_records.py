@@ -169,7 +169,7 @@ async def test_contact_in_full(lonely_desk: Desk) -> None:
     assert (bare[0]["contact_email"], bare[0]["contact_location_id"]) == (None, "0")
 
 
-async def test_domain(lonely_desk: Desk) -> None:
+async def test_domain_in_full(lonely_desk: Desk) -> None:
     await keep(lonely_desk, domain(4, 7, "example.com"))
     assert await values(lonely_desk.api, "domains/read", "domain_name=EXAMPLE.com") == [
         *("4", "example.com", None, None, None, None, None, None, "2023-03-20 09:15:00", None),

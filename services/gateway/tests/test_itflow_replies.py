@@ -118,7 +118,9 @@ async def test_a_public_reply_of_an_agent_that_closes(desk: Desk, tickets: Ticke
         ([4], "Open"),
     ],
 )
-async def test_statuses(desk: Desk, tickets: Tickets, given: object, kept: str) -> None:
+async def test_a_reply_moves_its_ticket(
+    desk: Desk, tickets: Tickets, given: object, kept: str
+) -> None:
     values = {"ticket_id": tickets.of_none, "ticket_reply": "r", "ticket_status": given}
     await insert(desk.api, "ticket_replies/create", values)
     [ticket] = await rows(desk.api, "tickets/read", f"ticket_id={tickets.of_none}")
@@ -133,7 +135,7 @@ async def test_time_that_is_none(desk: Desk, tickets: Tickets, given: object) ->
     assert row["ticket_reply_time_worked"] == "00:00:00"
 
 
-async def test_refused(desk: Desk, tickets: Tickets) -> None:
+async def test_replies_that_cannot_be_are_refused(desk: Desk, tickets: Tickets) -> None:
     good = {"ticket_id": tickets.of_acme, "ticket_reply": "r"}
     for values in (
         {"ticket_id": None},

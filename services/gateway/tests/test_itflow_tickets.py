@@ -130,14 +130,14 @@ async def test_values_of_a_full_row(lonely_desk: Desk) -> None:
     }
 
 
-async def test_statuses(lonely_desk: Desk) -> None:
+async def test_statuses_have_itflows_names(lonely_desk: Desk) -> None:
     names = {"working": "Working", "hold": "On Hold", "closed": "Closed", "open": "Open"}
     await keep(lonely_desk, *(ticket(n, status=name) for n, name in enumerate(names, 1)))
     found = await rows(lonely_desk.api, "tickets/read")
     assert [row["ticket_status"] for row in found] == list(names.values())
 
 
-async def test_pages(lonely_desk: Desk) -> None:
+async def test_pages_are_by_limit_and_offset(lonely_desk: Desk) -> None:
     api = lonely_desk.api
     await keep(lonely_desk, *(ticket(id) for id in range(1, 121)))
 
@@ -179,7 +179,7 @@ async def test_scope_of_clients(lonely_desk: Desk) -> None:
     assert await ids(lonely_desk.api, "client_id=0&ticket_id=3") == ["3"]
 
 
-async def test_create(desk: Desk) -> None:
+async def test_a_ticket_is_created_as_itflow_does(desk: Desk) -> None:
     client = await desk.api.made("/api/v1/clients", {"name": "Acme"})
     values = {
         "client_id": str(client["id"]),
@@ -209,7 +209,7 @@ async def test_create_with_the_least(desk: Desk) -> None:
     assert (row["ticket_priority"], row["ticket_client_id"]) == ("Low", "0")
 
 
-async def test_create_refused(desk: Desk) -> None:
+async def test_tickets_that_cannot_be_are_refused(desk: Desk) -> None:
     for values in (
         {},
         {"ticket_subject": "  "},
@@ -251,7 +251,9 @@ async def test_large_details_are_whole(
         ] == "x" * 100_000
 
 
-async def test_names_alone(fresh_database: FreshDatabase, broker_url: str) -> None:
+async def test_rows_have_names_alone_when_told(
+    fresh_database: FreshDatabase, broker_url: str
+) -> None:
     async with gateway(fresh_database, broker_url, itflow_positional_keys="off") as desk:
         await keep(desk, ticket())
         row = (await read(desk.api, "tickets/read")).json["data"][0]
@@ -259,7 +261,7 @@ async def test_names_alone(fresh_database: FreshDatabase, broker_url: str) -> No
         assert len(row) == 21
 
 
-async def test_resolve(desk: Desk) -> None:
+async def test_a_ticket_is_resolved_within_its_client(desk: Desk) -> None:
     acme = (await desk.api.made("/api/v1/clients", {"name": "Acme"}))["id"]
     other = (await desk.api.made("/api/v1/clients", {"name": "Initech"}))["id"]
     of_client = await insert(desk.api, "tickets/create", {"ticket_subject": "s", "client_id": acme})

@@ -101,7 +101,7 @@ async def test_one_batch_with_many_versions(lonely_desk: Desk) -> None:
     assert [each["subject"] for each in tickets] == ["v30", "v28", "v29"]
 
 
-async def test_deliveries(lonely_desk: Desk) -> None:
+async def test_of_a_delivery_the_newest_is_kept(lonely_desk: Desk) -> None:
     given = [(1, "queued", 1), (1, "sent", 2), (2, "failed", 1), (3, "queued", 1)]
     await tell(lonely_desk, [DeliveryChanged(delivery=delivery(*each)) for each in given])
 
@@ -147,7 +147,7 @@ async def test_mails_of_a_ticket_are_those_in_and_out(lonely_desk: Desk) -> None
     assert (await lonely_desk.api.get(f"{place}&total=true")).json["total"] == 4
 
 
-async def test_schedules(lonely_desk: Desk) -> None:
+async def test_schedules_are_kept_of_their_client(lonely_desk: Desk) -> None:
     template = OpenTicket(
         subject="Backup", body=Body(text="Check it"), client_id=5, within_client=5
     )

@@ -1,11 +1,11 @@
 """Sums of tickets: what is in them, and that no row of a ticket is read for them."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from gateway_api import Api, Desk
+from plans import looked_at, scans_of
 
 from deskwire import db
 from deskwire.contracts.mail import Body
@@ -74,7 +74,7 @@ async def test_what_is_open(api: Api) -> None:
     assert (await report(api, "agent_id=7"))["open"]["by_status"] == {"hold": 1}
 
 
-async def test_first_response(api: Api) -> None:
+async def test_how_long_first_responses_took(api: Api) -> None:
     assert (await report(api))["first_response"] == {
         "tickets": 3,
         "answered": 2,
@@ -91,7 +91,7 @@ async def test_first_response(api: Api) -> None:
     }
 
 
-async def test_volume(api: Api) -> None:
+async def test_how_many_were_opened_and_closed_a_day(api: Api) -> None:
     assert (await report(api))["volume"] == [
         {"day": "2026-03-01", "opened": 0, "closed": 0},
         {"day": "2026-03-02", "opened": 3, "closed": 0},
@@ -103,7 +103,7 @@ async def test_volume(api: Api) -> None:
     ]
 
 
-async def test_refusals(lonely_desk: Desk) -> None:
+async def test_reports_that_cannot_be_are_refused(lonely_desk: Desk) -> None:
     bound = await lonely_desk.key("tickets:read", client_id=1)
     assert (await bound.get(f"/api/v1/reports/tickets?{MARCH}")).status == 403
     for query in ("", "from=2026-03-01T00:00:00Z", MARCH.replace("03-04", "02-04")):
@@ -131,30 +131,10 @@ async def test_a_month_of_years_is_looked_at_by_indexes(
         for _ in range(2):  # the first one leaves the last transaction's rows to the next
             await database.pool.execute("VACUUM ANALYZE tickets")
         for sql, rows in ((OPEN, 500), (FIRST_RESPONSE, 850), (VOLUME, 1_700)):
-            scans = await _scans(database, sql, Range(*march))
+            scans = await scans_of("tickets", database, *statement_of(sql, Range(*march)))
             assert {scan["Node Type"] for scan in scans} == {"Index Only Scan"}, sql
-            assert 0 < _looked_at(scans) <= rows, sql
-            scans = await _scans(database, sql, Range(*march, client_ids=[7]))
+            assert 0 < looked_at(scans) <= rows, sql
+            one = Range(*march, client_ids=[7])
+            scans = await scans_of("tickets", database, *statement_of(sql, one))
             assert "Seq Scan" not in {scan["Node Type"] for scan in scans}, sql
-            assert _looked_at(scans) <= rows, "no more than of all"
-
-
-async def _scans(database: db.Database, sql: str, asked: Range) -> list[dict[str, Any]]:
-    plan = await _plan(database, sql, asked)
-    return [node for node in _nodes(plan) if node.get("Relation Name") == "tickets"]
-
-
-def _looked_at(scans: list[dict[str, Any]]) -> int:
-    return sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans)
-
-
-async def _plan(database: db.Database, sql: str, asked: Range) -> dict[str, Any]:
-    statement, values = statement_of(sql, asked)
-    explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.sql}"
-    found = json.loads(await database.pool.fetchval(explain, *statement.arguments(values)))
-    plan: dict[str, Any] = found[0]["Plan"]
-    return plan
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
+            assert looked_at(scans) <= rows, "no more than of all"

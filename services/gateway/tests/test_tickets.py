@@ -194,7 +194,7 @@ async def backlog(desk: Desk) -> Backlog:
     return backlog
 
 
-async def test_filters(backlog: Backlog) -> None:
+async def test_lists_are_narrowed_by_every_field(backlog: Backlog) -> None:
     one, two = backlog.clients
     assert await backlog.numbers("") == [9, 8, 7, 6, 5, 4, 3, 2, 1]
     assert await backlog.numbers("sort=number") == [1, 2, 3, 4, 5, 6, 7, 8, 9]

@@ -97,7 +97,7 @@ async def test_who_keeps_whose_time(desk: Desk) -> None:
     assert (await desk.api.send("PATCH", place, {"agent_id": ann})).json["agent"]["id"] == ann
 
 
-async def test_timers(desk: Desk) -> None:
+async def test_an_agent_has_one_timer(desk: Desk) -> None:
     (ann, api), ticket, other = await agent(desk), await opened(desk.api), await opened(desk.api)
     timer = f"/api/v1/agents/{ann}/timer"
     assert (await api.get(timer)).json == {"timer": None}

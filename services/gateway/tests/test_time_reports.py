@@ -1,12 +1,12 @@
 """Sums of time worked: what is in them, and how much is looked at for them."""
 
-import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 import pytest
 from gateway_api import Answer, Api, Desk
+from plans import looked_at, scans_of
 
 from deskwire import db
 from deskwire.contracts.people import Agent, AgentChanged, Client, ClientChanged, Named
@@ -77,7 +77,7 @@ async def groups(api: Api, query: str) -> list[tuple[Any, ...]]:
     return [tuple(group[name] for name in names) for group in answer.json["data"]]
 
 
-async def test_groups(api: Api) -> None:
+async def test_time_is_summed_up_by_each_group(api: Api) -> None:
     assert await groups(api, "group_by=agent") == [
         (None, None, 1000, 1000, 1),
         (1, "Ann", 120, 100, 2),
@@ -121,7 +121,7 @@ async def test_filters_and_sum(api: Api) -> None:
     }
 
 
-async def test_pages(api: Api) -> None:
+async def test_pages_have_the_sum_of_all(api: Api) -> None:
     whole, found, cursor = await groups(api, "group_by=ticket"), [], ""
     for _ in whole:
         page = (await report(api, f"group_by=ticket&limit=1{cursor}")).json
@@ -192,26 +192,13 @@ async def test_a_month_looks_at_no_more_than_the_month(years: db.Database) -> No
         ({}, 1_700),
     ):
         for group_by in get_args(GroupBy):
-            plan = await _plan(years, Report(group_by, *MARCH, **given))
-            scans = [node for node in _nodes(plan) if node.get("Relation Name") == "time_entries"]
-            looked_at = sum(s["Actual Rows"] + s.get("Rows Removed by Filter", 0) for s in scans)
+            asked = statement_of(Report(group_by, *MARCH, **given), after=-1, limit=201)
+            scans = await scans_of("time_entries", years, *asked)
             assert {scan["Node Type"] for scan in scans} == {"Index Only Scan"}
-            assert 0 < looked_at <= rows, (given, group_by)
+            assert 0 < looked_at(scans) <= rows, (given, group_by)
 
 
-async def _plan(database: db.Database, asked: Report) -> dict[str, Any]:
-    statement, values = statement_of(asked, after=-1, limit=201)
-    explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.sql}"
-    found = json.loads(await database.pool.fetchval(explain, *statement.arguments(values)))
-    plan: dict[str, Any] = found[0]["Plan"]
-    return plan
-
-
-def _nodes(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(node for child in plan.get("Plans", ()) for node in _nodes(child))]
-
-
-async def test_table(api: Api) -> None:
+async def test_the_report_as_csv(api: Api) -> None:
     answer = await api.get(f"/api/v1/reports/time.csv?{MONTH}&group_by=agent")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="time.csv"'
     assert answer.body.decode("utf-8-sig").splitlines() == [

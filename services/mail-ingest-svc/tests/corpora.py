@@ -62,7 +62,7 @@ def oracle_score() -> Score:
         right = (
             _same(headers.get("subject", {}).get("Text", ""), parsed.subject)
             and _emails(headers.get("from")) == [author.email for author in parsed.authors]
-            and _files(expected) == len(parsed.attachments)
+            and len(files_in(expected)) == len(parsed.attachments)
             and _same(_text(expected), parsed.text)
         )
         score.add(f"{file.parent.name}/{file.name}", right=right)
@@ -82,11 +82,11 @@ def _emails(value: dict[str, Any] | None) -> list[str]:
     return [email for email in found if "@" in email]
 
 
-def _files(expected: dict[str, Any]) -> int:
+def files_in(expected: dict[str, Any]) -> set[int]:
     """Theirs count pictures inside the HTML as its body."""
     read = {*expected["text_body"], *expected["html_body"]}
     binary = {n for n in read if {"Binary", "InlineBinary"} & expected["parts"][n]["body"].keys()}
-    return len(binary | set(expected["attachments"]))
+    return binary | set(expected["attachments"])
 
 
 def _text(expected: dict[str, Any]) -> str:

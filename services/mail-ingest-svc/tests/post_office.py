@@ -165,3 +165,16 @@ async def until(condition: Callable[[], bool | Awaitable[bool]], *, seconds: flo
     async with asyncio.timeout(seconds):
         while not (reached := condition()) or (not isinstance(reached, bool) and not await reached):
             await asyncio.sleep(0.01)
+
+
+async def fails_alone(office: PostOffice, maildir: Maildir, bad: bytes, *, reason: str) -> None:
+    """It is tried three times, and the mails beside it are taken in."""
+    maildir.drop(bad, "0")
+    for number in range(1, 4):
+        maildir.drop(a_mail(f"Mail {number}"), str(number))
+    async with office.open(maildir.url):
+        mails = await office.mails(3)
+        rows = await office.ledger("failed", "received", "received", "received")
+    assert {mail.subject for mail in mails} == {"Mail 1", "Mail 2", "Mail 3"}
+    assert (rows[0]["reason"], rows[0]["attempts"]) == (reason, 3)
+    assert maildir.moved("Failed") == [bad]

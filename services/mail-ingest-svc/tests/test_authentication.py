@@ -49,7 +49,7 @@ def found(*fields: str, sender: str = "Alice <alice@client.test>", name: str = O
         ([], "none"),
     ],
 )
-def test_results(fields: list[str], wanted: str) -> None:
+def test_what_the_server_found_of_the_sender(fields: list[str], wanted: str) -> None:
     assert found(*fields) == wanted
 
 

@@ -58,7 +58,7 @@ def test_without_id_or_date_every_byte_counts(header: str, value: str | None) ->
         ([500 * MIB, 500 * MIB, 1], [3]),
     ],
 )
-def test_chunks(sizes: list[int], expected: list[int]) -> None:
+def test_chunks_are_bounded_by_number_and_size(sizes: list[int], expected: list[int]) -> None:
     listed = [Listed(str(uid), size) for uid, size in enumerate(sizes)]
     taken = list(chunks(listed, 50 * MIB))
     assert [len(chunk) for chunk in taken] == expected

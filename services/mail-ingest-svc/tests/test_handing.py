@@ -173,7 +173,7 @@ def spoken(port: int, *lines: bytes) -> list[bytes]:
             return [answer[:3] for answer in answers if answer[3:4] == b" "]
 
 
-async def test_lmtp(office: PostOffice) -> None:
+async def test_mails_are_taken_over_lmtp(office: PostOffice) -> None:
     port = free_port()
     raw = a_mail("Printer").replace(b"\n", b"\r\n")
     to = [b"RCPT TO:<support@example.com>", b"RCPT TO:<sales@example.com>"]

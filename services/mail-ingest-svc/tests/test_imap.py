@@ -36,7 +36,9 @@ def subjects(raws: list[bytes]) -> list[str]:
     return sorted(line.removeprefix("Subject: ") for line in found if line.startswith("Subject: "))
 
 
-async def test_a_mail(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+async def test_a_mail_is_taken_in_and_moved(
+    office: PostOffice, dovecot: Dovecot, user: str
+) -> None:
     async with office.open(f"{dovecot.url(user)}/INBOX?processed=Deskwire"):
         dovecot.append(user, a_mail("First"))
         await office.mails(1)
@@ -255,7 +257,7 @@ async def test_folders_below_the_inbox(office: PostOffice, server_folder: Path, 
         (b'(("" NIL)) NIL NIL', "A/B", "A/B"),
     ],
 )
-def test_namespaces(told: bytes, folder: str, name: str) -> None:
+def test_folders_are_named_within_the_namespace(told: bytes, folder: str, name: str) -> None:
     class Server:
         def namespace(self) -> tuple[str, list[bytes]]:
             return "OK", [told]
@@ -328,7 +330,7 @@ async def test_an_oversize_mail(office: PostOffice, dovecot: Dovecot, user: str)
     assert subjects(dovecot.messages(user, "Processed")) == ["Printer"]
 
 
-async def test_a_backlog(office: PostOffice, dovecot: Dovecot, user: str) -> None:
+async def test_a_backlog_is_taken_in_whole(office: PostOffice, dovecot: Dovecot, user: str) -> None:
     with client(dovecot, user) as imap:
         for number in range(120):
             imap.append("INBOX", "", "", a_mail(str(number)))

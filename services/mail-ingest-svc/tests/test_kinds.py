@@ -73,7 +73,7 @@ def mail(headers: str, text: str = "") -> ParsedMail:
         ("X-Deskwire-Loop: support@example.com", "loop", "X-Deskwire-Loop"),
     ],
 )
-def test_headers_tell(header: str, kind: str, reason: str | None) -> None:
+def test_headers_tell_what_a_mail_is(header: str, kind: str, reason: str | None) -> None:
     parsed = mail(header)
     assert (parsed.kind, parsed.automatic) == (kind, reason)
 

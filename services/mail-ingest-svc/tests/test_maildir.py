@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from post_office import Maildir, PostOffice, a_mail, post_office, until
+from post_office import Maildir, PostOffice, a_mail, fails_alone, post_office, until
 
 from deskwire.contracts.mail import Address
 from deskwire.testing import FreshDatabase
@@ -21,7 +21,7 @@ SECOND_NS = 1_000_000_000
 OUTBOX = "SELECT count(*), count(published_at) FROM outbox WHERE type = 'mail.received.v1'"
 
 
-async def test_a_mail(office: PostOffice, maildir: Maildir) -> None:
+async def test_a_mail_is_taken_in_and_moved(office: PostOffice, maildir: Maildir) -> None:
     raw = a_mail("Printer", Cc="Bob <bob@example.org>", In_Reply_To="<0@example.org>")
     async with office.open(maildir.url):
         maildir.drop(raw)
@@ -179,16 +179,7 @@ async def test_a_mail_that_fails_three_times_costs_only_itself(
         return content_digest(raw)
 
     monkeypatch.setattr(prepare, "content_digest", failing)
-    poison = a_mail("poison")
-    maildir.drop(poison, "0")
-    for number in range(1, 4):
-        maildir.drop(a_mail(f"Mail {number}"), str(number))
-    async with office.open(maildir.url):
-        mails = await office.mails(3)
-        rows = await office.ledger("failed", "received", "received", "received")
-    assert {mail.subject for mail in mails} == {"Mail 1", "Mail 2", "Mail 3"}
-    assert (rows[0]["reason"], rows[0]["attempts"]) == ("no antidote", 3)
-    assert maildir.moved("Failed") == [poison]
+    await fails_alone(office, maildir, a_mail("poison"), reason="no antidote")
 
 
 async def test_a_mail_that_cannot_be_written_costs_only_itself(

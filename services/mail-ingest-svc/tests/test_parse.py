@@ -275,7 +275,7 @@ def test_charsets_are_taken_as_meant(charset: str, body: bytes, text: str) -> No
         ("x-unknown", "Hello"),
     ],
 )
-def test_transfer_encodings(encoding: str, body: str) -> None:
+def test_every_transfer_encoding_is_read(encoding: str, body: str) -> None:
     assert mail(f"Content-Transfer-Encoding: {encoding}", body).text == "Hello"
 
 

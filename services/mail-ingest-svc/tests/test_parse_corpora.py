@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from corpora import CORPORA, bounce_score, mails, oracle_score
+from corpora import CORPORA, bounce_score, files_in, mails, oracle_score
 from fuzz_parser import check, mutated, seeds
 
 from mail_ingest_svc.parse import parse
@@ -123,13 +123,6 @@ def moment(d: dict[str, Any]) -> datetime:
 
 def text_in(part: dict[str, Any]) -> bool:
     return any(str(part["body"].get(kind, "")).strip() for kind in ("Text", "Html"))
-
-
-def files_in(expected: dict[str, Any]) -> set[int]:
-    """Theirs count pictures inside the HTML as its body."""
-    read = {*expected["text_body"], *expected["html_body"]}
-    binary = {n for n in read if {"Binary", "InlineBinary"} & expected["parts"][n]["body"].keys()}
-    return binary | set(expected["attachments"])
 
 
 def test_bounces_are_known_and_understood(record_property: Callable[[str, object], None]) -> None:

@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
-from post_office import Maildir, PostOffice, a_mail
+from post_office import Maildir, PostOffice, a_mail, fails_alone
 
 from mail_ingest_svc.mailbox import parsers as module
 from mail_ingest_svc.mailbox.parsers import ParserDied, Parsers
@@ -101,13 +101,5 @@ async def test_a_process_that_was_killed_while_it_waited_costs_one_attempt(
 async def test_a_mail_that_ends_its_process_three_times_is_failed_and_the_others_go_on(
     office: PostOffice, maildir: Maildir
 ) -> None:
-    lethal = a_mail("burst")
-    maildir.drop(lethal, "0")
-    for number in range(1, 4):
-        maildir.drop(a_mail(f"Mail {number}"), str(number))
-    async with office.open(maildir.url):
-        mails = await office.mails(3)
-        rows = await office.ledger("failed", "received", "received", "received")
-    assert {mail.subject for mail in mails} == {"Mail 1", "Mail 2", "Mail 3"}
-    assert (rows[0]["reason"], rows[0]["attempts"]) == ("parsing it takes more than 512 MiB", 3)
-    assert maildir.moved("Failed") == [lethal]
+    why = "parsing it takes more than 512 MiB"
+    await fails_alone(office, maildir, a_mail("burst"), reason=why)

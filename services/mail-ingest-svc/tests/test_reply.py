@@ -165,7 +165,7 @@ QUOTATIONS = {
 
 
 @pytest.mark.parametrize("quotation", QUOTATIONS.values(), ids=QUOTATIONS)
-def test_html_of(quotation: str) -> None:
+def test_quotations_are_taken_out_of_html(quotation: str) -> None:
     html = f'<html><body><p>It <b>works</b>.<img src="cid:new"></p>{quotation}</body></html>'
     reply = read_reply("", html)
     assert reply.visible == "It works."
@@ -183,7 +183,7 @@ def test_html_answers_between_quotations_stay() -> None:
     assert read_reply("", html).html == "<p>Yes.</p><p>May.</p>"
 
 
-def test_html_signatures() -> None:
+def test_signatures_in_html_are_found() -> None:
     html = (
         '<div>Yes.</div><div class="gmail_signature">Bob<br><img src="cid:logo"></div>'
         f'<div class="gmail_quote">{WROTE}<blockquote>Old</blockquote></div>'
@@ -227,7 +227,7 @@ def test_the_plain_text_is_kept_where_it_tells_as_much() -> None:
 
 @given(st.text(st.sampled_from(" \n\r\t>-_:@<x3On wrote,.：年\u200f"), max_size=300))
 @settings(deadline=None, max_examples=300)
-def test_any_text(text: str) -> None:
+def test_no_part_of_any_text_is_lost(text: str) -> None:
     reply = read_reply(text)
     assert "".join(text[span.start : span.end] for span in reply.spans) == text
     assert bool(reply.visible.strip()) == bool(text.strip())
@@ -261,7 +261,7 @@ def test_any_text(text: str) -> None:
     )
 )
 @settings(deadline=None, max_examples=300)
-def test_any_html(pieces: list[str]) -> None:
+def test_no_part_of_any_html_is_lost(pieces: list[str]) -> None:
     reply = read_reply("", "".join(pieces))
     assert "".join(reply.text[span.start : span.end] for span in reply.spans) == reply.text
     assert bool(reply.visible.strip()) == bool(reply.text.strip())

@@ -149,7 +149,7 @@ SENT_FROM = {
 
 @pytest.mark.parametrize("line", ATTRIBUTIONS.values(), ids=ATTRIBUTIONS)
 @pytest.mark.parametrize("quote", ["> It blinks.\n> Ann", "It blinks.\nAnn"], ids=[">", "bare"])
-def test_attribution(line: str, quote: str) -> None:
+def test_attributions_are_known(line: str, quote: str) -> None:
     reply = read_reply(f"{WORDS}\n\n{line}\n\n{quote}")
     assert (reply.visible, reply.quoted) == (WORDS, f"{line}\n\n{quote}")
 
@@ -163,13 +163,13 @@ def test_attribution_wrapped_before_the_address_or_the_verb(line: str) -> None:
 
 @pytest.mark.parametrize("block", HEADER_BLOCKS.values(), ids=HEADER_BLOCKS)
 @pytest.mark.parametrize("above", ["", "________________________________\n"], ids=["bare", "rule"])
-def test_header_block(block: str, above: str) -> None:
+def test_blocks_of_headers_are_known(block: str, above: str) -> None:
     reply = read_reply(f"{WORDS}\n\n{above}{block}\n\nIt blinks.")
     assert (reply.visible, reply.quoted) == (WORDS, f"{above}{block}\n\nIt blinks.")
 
 
 @pytest.mark.parametrize("words", ORIGINALS.values(), ids=ORIGINALS)
-def test_original_message(words: str) -> None:
+def test_lines_before_an_original_message_are_known(words: str) -> None:
     for line in (f"-----{words}-----", f"-------- {words} --------"):
         reply = read_reply(f"{WORDS}\n\n{line}\nIt blinks.")
         assert (reply.visible, reply.quoted) == (WORDS, f"{line}\nIt blinks.")
@@ -182,6 +182,6 @@ def test_what_is_forwarded_is_content(line: str) -> None:
 
 
 @pytest.mark.parametrize("line", SENT_FROM.values(), ids=SENT_FROM)
-def test_sent_from(line: str) -> None:
+def test_what_a_phone_adds_is_a_signature(line: str) -> None:
     reply = read_reply(f"{WORDS}\n\n{line}\n\n{ATTRIBUTIONS['en']}\n\nIt blinks.")
     assert (reply.visible, reply.signature) == (WORDS, line)

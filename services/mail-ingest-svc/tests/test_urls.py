@@ -25,7 +25,7 @@ from mail_ingest_svc.mailbox import open_mailboxes
         ("maildir:///var/mail/support?processed=Old", "/var/mail/support", "new", "Old"),
     ],
 )
-def test_mailboxes(url: str, name: str, folder: str, processed: str) -> None:
+def test_urls_name_mailboxes_and_folders(url: str, name: str, folder: str, processed: str) -> None:
     mailbox = open_mailboxes([url])[0]
     assert (mailbox.name, mailbox.folder, mailbox.processed) == (name, folder, processed)
 

@@ -59,7 +59,9 @@ LONG = float(GIVE_UP_SECONDS)
         (NotTried(), LONG, 1, Verdict("queued", None, 0, tried=False)),
     ],
 )
-def test_what_follows(result: Result, age: float, ambiguous: int, expected: Verdict) -> None:
+def test_what_follows_an_attempt(
+    result: Result, age: float, ambiguous: int, expected: Verdict
+) -> None:
     assert judge(result, age=age, ambiguous=ambiguous, uncertain_retry=600) == expected
 
 

@@ -269,7 +269,7 @@ def test_agents_take_turns() -> None:
         ("0 9 * * *", "UTC\0", "timezone"),
     ],
 )
-def test_refused(cron: str, timezone: str, field: str) -> None:
+def test_rules_and_zones_that_cannot_be_are_refused(cron: str, timezone: str, field: str) -> None:
     with pytest.raises(Invalid) as refusal:
         planned(cron, timezone)
     assert refusal.value.field == field
@@ -311,7 +311,7 @@ def test_refused(cron: str, timezone: str, field: str) -> None:
         ),
     ],
 )
-def test_refused_too(timing: dict[str, object], field: str) -> None:
+def test_schedules_that_cannot_be_are_refused(timing: dict[str, object], field: str) -> None:
     with pytest.raises(Invalid) as refusal:
         planned(**({"starts_at": JANUARY} | timing))  # type: ignore[arg-type]  # of one kind each
     assert refusal.value.field == field
@@ -321,7 +321,7 @@ def test_refused_too(timing: dict[str, object], field: str) -> None:
     "cron",
     ["*/5 * * * *", "0,57 12 * * *", "0 9 29 2 *", "0 0 29 2 */7", "59 23 L * *", "5/55 * * * *"],
 )
-def test_taken(cron: str) -> None:
+def test_unusual_cron_rules_are_taken(cron: str) -> None:
     assert first_run(planned(cron), SPRING).at > SPRING
 
 

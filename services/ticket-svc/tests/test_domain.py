@@ -82,7 +82,7 @@ def test_the_latest_reference_counts_first() -> None:
         ("[TCK-] [TCK-x] [TCK-1 ]", []),
     ],
 )
-def test_subject_references(subject: str, named: list[tuple[str, int]]) -> None:
+def test_what_a_subject_may_refer_to(subject: str, named: list[tuple[str, int]]) -> None:
     assert threads.subject_references(subject) == named
 
 
@@ -114,7 +114,7 @@ def test_references_keep_the_first_and_the_latest(message_ids: list[str]) -> Non
         ("\u0130@c.test", "\u0130@c.test"),
     ],
 )
-def test_email_key(email: str, key: str) -> None:
+def test_addresses_that_are_the_same_have_one_key(email: str, key: str) -> None:
     assert senders.email_key(email) == key
 
 
@@ -125,7 +125,7 @@ def test_what_is_no_address(email: str) -> None:
     assert senders.refusal(mail(sender=Address(email=email))) == "no usable sender"
 
 
-def test_refusals() -> None:
+def test_why_a_mail_is_no_ticket() -> None:
     assert senders.refusal(mail(sender=None)) == "no usable sender"
     assert senders.refusal(mail(automatic="List-Id", kind="list")) == "list: List-Id"
     assert senders.refusal(mail(automatic="Auto-Submitted")) == "automatic mail: Auto-Submitted"

@@ -138,7 +138,7 @@ async def test_replies_after_the_merge_stay(desk: Desk) -> None:
     assert await shown(desk, b) == [(b, "It is on fire."), (b, "after")]
 
 
-async def test_chains(desk: Desk) -> None:
+async def test_what_was_merged_before_goes_along(desk: Desk) -> None:
     client = await desk.client()
     opened = [(await desk.open(client, watchers=[f"{n}@client.test"])).ticket for n in range(4)]
     a, b, c, d = (t.id for t in opened)

@@ -115,7 +115,7 @@ def test_who_is_no_agent_names_one() -> None:
 
 
 @given(st.none() | SECONDS, st.booleans())
-def test_what_counts(seconds: int | None, deleted: bool) -> None:
+def test_time_counts_once_it_is_known_and_there(seconds: int | None, deleted: bool) -> None:
     it = time(seconds, deleted_at=NOW if deleted else None)
     assert rules.counted(it) == (0 if deleted or seconds is None else seconds)
     assert (rules.shown(it) is None) == deleted
