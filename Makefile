@@ -13,7 +13,7 @@ members := shared/pyproject.toml $(wildcard services/*/pyproject.toml)
 .PHONY: help setup up test soak fuzz fuzz-mail check bench bench-data bench-scale bench-alarms bench-sending bench-backlog mail-report migrate docs lock clean
 
 help: ## Print this list
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(ready): requirements.lock pyproject.toml $(members) deploy/setup.sh
 	@PYTHON='$(PYTHON)' sh deploy/setup.sh

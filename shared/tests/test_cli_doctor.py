@@ -35,7 +35,7 @@ async def test_doctor_finds_nothing(
     )
     found = findings(done)
     assert (done.code, [title for title, (well, _) in found.items() if not well]) == (0, [])
-    assert len(found) == 5 * len(SERVICES) + 1 + 4
+    assert len(found) == 5 * len(SERVICES) + 3 + 4
 
 
 async def test_doctor_finds_what_is_late(databases: dict[str, str]) -> None:
@@ -43,6 +43,32 @@ async def test_doctor_finds_what_is_late(databases: dict[str, str]) -> None:
     await run_sql(databases["scheduler-svc"], late)
     done = await deskwire("doctor", DATABASE_URLS=json.dumps(databases), BROKER_URL="memory://x")
     assert "what is due waits for 12" in findings(done)["scheduler-svc schedules and alarms"][1]
+
+
+async def test_doctor_finds_mails_that_somebody_is_to_look_at(databases: dict[str, str]) -> None:
+    mail = "INSERT INTO mails (mailbox, folder, uidvalidity, uid, size, state) VALUES"
+    await run_sql(databases["mail-ingest-svc"], f"{mail} ('m', 'INBOX', 1, 1, 9, 'quarantined')")
+    unsent = """
+        INSERT INTO deliveries (about, template, recipient, message_id, context, attempts, answer)
+        VALUES ('entry:1', 'note', 'bob@example.com', '<1@x>', '{}', 4, '535 no')
+        """
+    await run_sql(databases["notify-svc"], unsent)
+
+    async def found() -> dict[str, tuple[bool, str]]:
+        environment = {"DATABASE_URLS": json.dumps(databases), "BROKER_URL": "memory://x"}
+        return findings(await deskwire("doctor", **environment))
+
+    first = await found()
+    look = "1 are quarantined: see `deskwire mail inbound --state quarantined`"
+    assert first["mail-ingest-svc mails"] == (True, look)
+    assert first["notify-svc mails"] == (True, "1 to be tried again")
+    await run_sql(databases["mail-ingest-svc"], "UPDATE mails SET state = 'failed'")
+    late = "UPDATE deliveries SET queued_at = now() - interval '3 h'"
+    await run_sql(databases["notify-svc"], late)
+    then = await found()
+    assert not then["mail-ingest-svc mails"][0]
+    told = "1 to be tried again, the oldest for 3 h: 535 no"
+    assert then["notify-svc mails"] == (False, told)
 
 
 async def test_doctor_finds_what_is_wrong(

@@ -20,7 +20,7 @@ from deskwire.cli.environment import (
 )
 from deskwire.cli.output import say
 from deskwire.errors import SetupError
-from deskwire.services import SCHEDULER_SVC, Service
+from deskwire.services import MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC, Service
 
 if TYPE_CHECKING:
     from deskwire.db import Database
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 LARGEST_SKEW = 2.0  # seconds
 OLDEST_IN_OUTBOX = 60.0  # seconds
 LONGEST_LATE = 60.0  # seconds
+LONGEST_UNSENT = 3600.0  # seconds
 NOTHING_TO_SEE = "memory:// is inside another process"
 
 Check = Callable[[], Awaitable[str]]
+Look = Callable[[Service, "Database"], Awaitable[str]]
 
 
 def doctor(*, service: Services = None) -> None:
@@ -70,9 +72,7 @@ async def _settings(service: Service, url: str) -> str:
     return "complete"
 
 
-async def _on_database(
-    service: Service, url: str, look: Callable[[Service, "Database"], Awaitable[str]]
-) -> str:
+async def _on_database(service: Service, url: str, look: Look) -> str:
     async with opened(service, url) as database:
         return await look(service, database)
 
@@ -122,6 +122,32 @@ async def _due(service: Service, database: "Database") -> str:
     return "nothing is late"
 
 
+async def _mails_in(_service: Service, database: "Database") -> str:
+    count = """
+        SELECT count(*) FILTER (WHERE state = 'failed'),
+               count(*) FILTER (WHERE state = 'quarantined')
+        FROM mails WHERE state IN ('failed', 'quarantined')
+        """
+    failed, quarantined = await database.pool.fetchrow(count) or (0, 0)
+    if failed:
+        raise SetupError(f"{failed} cannot be read: see `deskwire mail inbound --state failed`")
+    look = ": see `deskwire mail inbound --state quarantined`" if quarantined else ""
+    return f"{quarantined} are quarantined{look}"
+
+
+async def _mails_out(_service: Service, database: "Database") -> str:
+    tried = """
+        SELECT count(*), coalesce(extract(epoch FROM now() - min(queued_at)), 0),
+               (array_agg(answer ORDER BY queued_at))[1]
+        FROM deliveries WHERE state = 'queued' AND channel = 'mail' AND attempts > 0
+        """
+    waiting, oldest, answer = await database.pool.fetchrow(tried) or (0, 0, None)
+    if oldest > LONGEST_UNSENT:
+        hours = f"{oldest / 3600:.0f} h"
+        raise SetupError(f"{waiting} to be tried again, the oldest for {hours}: {answer}")
+    return f"{waiting} to be tried again"
+
+
 async def _topology() -> str:
     from deskwire.messaging.rabbit import check_topology
 
@@ -165,13 +191,17 @@ async def _blobs() -> str:
     return f"{url} can be written and read"
 
 
-DATABASE_CHECKS = {
+DATABASE_CHECKS: dict[str, Look] = {
     "database": _schema,
     "clock": _clock,
     "outbox": _outbox,
     "dead letters": _dead_letters,
 }
-OWN_CHECKS = {SCHEDULER_SVC.name: {"schedules and alarms": _due}}
+OWN_CHECKS: dict[str, dict[str, Look]] = {
+    MAIL_INGEST_SVC.name: {"mails": _mails_in},
+    NOTIFY_SVC.name: {"mails": _mails_out},
+    SCHEDULER_SVC.name: {"schedules and alarms": _due},
+}
 OTHER_CHECKS: dict[str, Check] = {
     "broker": _topology,
     "queues": _queues,
