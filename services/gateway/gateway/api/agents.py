@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.contracts.people import Agent, ChangeAgent, CreateAgent
-from gateway.api.auth import caller, router, scope
+from gateway.api.auth import router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Address, Name, Note, Rate, RequestBody
 from gateway.api.pages import Page
@@ -55,32 +55,28 @@ async def read_agent(request: Request, agent_id: int) -> Response:
 
 
 @routes.post("", status_code=201, response_model=Agent)
-@scope("agents:write")
+@scope("agents:write", everywhere=True)
 async def create_agent(request: Request, new: NewAgent) -> Response:
     """Make an agent. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     return await create_record(request, CreateAgent(**new.model_dump()), "/api/v1/agents")
 
 
 @routes.patch("/{agent_id:int}", response_model=Agent, openapi_extra=IF_SEEN)
-@scope("agents:write")
+@scope("agents:write", everywhere=True)
 async def change_agent(request: Request, agent_id: int, change: AgentChange) -> Response:
     """Change what is given; null takes the rate back."""
-    caller(request).everywhere()
     return await change_record(request, ChangeAgent, agent_id, change)
 
 
 @routes.post("/{agent_id:int}/archive", response_model=Agent, openapi_extra=IF_SEEN)
-@scope("agents:write")
+@scope("agents:write", everywhere=True)
 async def archive_agent(request: Request, agent_id: int) -> Response:
     """Tickets keep it; none can be given to it. Its keys must be revoked."""
-    caller(request).everywhere()
     return await archive_record(request, ChangeAgent, agent_id, archived=True)
 
 
 @routes.post("/{agent_id:int}/unarchive", response_model=Agent, openapi_extra=IF_SEEN)
-@scope("agents:write")
+@scope("agents:write", everywhere=True)
 async def unarchive_agent(request: Request, agent_id: int) -> Response:
     """Take it back, unless another agent has its address now."""
-    caller(request).everywhere()
     return await archive_record(request, ChangeAgent, agent_id, archived=False)

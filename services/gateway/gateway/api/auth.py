@@ -25,13 +25,15 @@ PUBLIC = "public"
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def scope(name: str) -> Callable[[Function], Function]:
-    """Declare the scope that an endpoint needs, below its route decorator."""
+def scope(name: str, *, everywhere: bool = False) -> Callable[[Function], Function]:
+    """Declare the scope that an endpoint needs, below its route decorator; ``everywhere``: of a key
+    for all clients."""
     if name not in SCOPES | {PUBLIC}:
         raise ValueError(f"there is no scope {name}")
 
     def declare(endpoint: Function) -> Function:
         endpoint.required_scope = name  # type: ignore[attr-defined]  # read by Route below
+        endpoint.everywhere = everywhere  # type: ignore[attr-defined]  # likewise
         return endpoint
 
     return declare
@@ -110,12 +112,14 @@ def given_key(headers: list[tuple[bytes, bytes]]) -> str:
     raise Unauthorized
 
 
-async def authorize(request_scope: Scope, required: str) -> None:
+async def authorize(request_scope: Scope, required: str, *, everywhere: bool) -> None:
     """Put the caller into the request's scope, or raise what the key is refused with."""
     key = await known_key(request_scope, given_key(request_scope["headers"]))
     if not key.allows(required):
         raise Forbidden(f"this key lacks the scope {required}")
-    request_scope["caller"] = Caller(key)
+    request_scope["caller"] = by = Caller(key)
+    if everywhere:
+        by.everywhere()
 
 
 async def known_key(request_scope: Scope, token: str) -> Key:
@@ -150,8 +154,7 @@ class Route(APIRoute):
         self.required_scope: str = required
         has_body = self.body_field is not None
         inner = self.app if has_body else _direct(endpoint)
-        limit: int | None = getattr(endpoint, "body_bytes", None)
-        self.app = _guarded(inner, required, json=has_body, body_bytes=limit)
+        self.app = _guarded(inner, endpoint, json=has_body)
 
 
 def _direct(endpoint: Callable[..., Awaitable[Response]]) -> ASGIApp:
@@ -186,10 +189,13 @@ def _query(request: Request, model: type[BaseModel]) -> BaseModel:
         raise RequestValidationError(found) from None
 
 
-def _guarded(inner: ASGIApp, required: str, *, json: bool, body_bytes: int | None) -> ASGIApp:
+def _guarded(inner: ASGIApp, endpoint: Any, *, json: bool) -> ASGIApp:
+    required, everywhere = endpoint.required_scope, endpoint.everywhere
+    body_bytes: int | None = getattr(endpoint, "body_bytes", None)
+
     async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
         if required != PUBLIC:
-            await authorize(request_scope, required)
+            await authorize(request_scope, required, everywhere=everywhere)
         _check_ids(request_scope["path_params"])
         if json:
             _check_media_type(request_scope)

@@ -97,13 +97,12 @@ class BulkResults(BaseModel):
 
 
 @routes.post("/bulk", response_model=BulkResults)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def change_many_tickets(
     request: Request, bulk: Annotated[Bulk, Field(discriminator="action")]
 ) -> Response:
     """One change of up to 200 tickets. Each is told of by itself, with the status it would have."""
     by = caller(request)
-    by.everywhere()
     id = request_id(request)  # one for all that follows
     if "idempotency-key" in request.headers:
         await check_body(services(request).database, id, bulk.model_dump_json().encode())

@@ -33,7 +33,7 @@ async def read_client_settings(request: Request, client_id: int) -> Response:
 
 
 @routes.patch("", response_model=SettingsInForce)
-@scope("settings:write")
+@scope("settings:write", everywhere=True)
 async def change_client_settings(
     request: Request, client_id: int, change: PolicyChange
 ) -> Response:
@@ -42,7 +42,6 @@ async def change_client_settings(
     Only with a key that is not bound to a client.
     """
     by = caller(request)
-    by.everywhere()
     command = UpdateClientSettings(
         client_id=client_id,
         changes=PolicyChanges(**change.model_dump(exclude_unset=True)),

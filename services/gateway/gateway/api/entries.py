@@ -125,13 +125,12 @@ async def _contact(request: Request, ticket_id: int, contact_id: int, kind: Entr
 
 
 @routes.patch("/{entry_id:int}", response_model=Entry, openapi_extra=IF_SEEN)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def edit_entry(
     request: Request, ticket_id: int, entry_id: int, change: NoteChange
 ) -> Response:
     """Edit one's own internal note. What others were told stays as they were told it: 403."""
     by = caller(request)
-    by.everywhere()
     body = await body_of(change.body)
     command = EditEntry(
         ticket_id=ticket_id,
@@ -144,11 +143,10 @@ async def edit_entry(
 
 
 @routes.delete("/{entry_id:int}", response_model=Entry)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def redact_entry(request: Request, ticket_id: int, entry_id: int) -> Response:
     """Remove its text and files for good. That it was there, and who removed it, stays."""
     by = caller(request)
-    by.everywhere()
     return await _changed(
         request, RedactEntry(ticket_id=ticket_id, entry_id=entry_id, actor=by.actor)
     )

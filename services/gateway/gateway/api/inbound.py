@@ -92,22 +92,20 @@ class Acceptance(RequestBody):
 
 
 @routes.get("", response_model=Page[InboundMail])
-@scope("mail:read")
+@scope("mail:read", everywhere=True)
 async def list_inbound(request: Request, query: Annotated[InboundQuery, Query()]) -> Response:
     """The mails that came in, and what became of each. Only with a key that is not bound to a
     client, as all of the ledger."""
-    caller(request).everywhere()
     filters = query.filters()
     return await pages.listed(request, INBOUND_LIST, query, sort=query.sort, filters=filters)
 
 
 @routes.post("", status_code=201, response_model=InboundMail, openapi_extra=UPLOAD_BODY)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 @body_limit(MAIL_BYTES + FRAME_BYTES)
 async def upload_mail(request: Request) -> Response:
     """Hand in a mail as if a mailbox had brought it. It is `received` at first: read it again for
     what became of it."""
-    caller(request).everywhere()
     upload_id, place = request_id(request), handed_place()
     request.scope["streams"] = True
     file = await incoming(request, None, limit=MAIL_BYTES)
@@ -119,7 +117,7 @@ async def upload_mail(request: Request) -> Response:
 
 
 @routes.get("/{mail_id:int}", response_model=InboundMail)
-@scope("mail:read")
+@scope("mail:read", everywhere=True)
 async def read_inbound(request: Request, mail_id: int) -> Response:
     """One mail of the ledger."""
     return answers.found(request, await _mail(request, mail_id))
@@ -131,7 +129,7 @@ async def read_inbound(request: Request, mail_id: int) -> Response:
     responses=RAW,
     openapi_extra={"parameters": [IF_NONE_MATCH]},
 )
-@scope("mail:read")
+@scope("mail:read", everywhere=True)
 async def read_raw(request: Request, mail_id: int) -> Response:
     """The mail as it came, to be saved; of one that was too large its headers. 410 once it was
     kept for as long as it is to be."""
@@ -154,41 +152,32 @@ async def read_raw(request: Request, mail_id: int) -> Response:
 
 
 @routes.post("/{mail_id:int}/retry", response_model=InboundMail)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 async def retry_inbound(request: Request, mail_id: int) -> Response:
     """Have a mail that is failed, ignored or quarantined go its way anew: after its sender has
     become a contact, or what it failed of is mended."""
-    actor = _decider(request)
-    return await _decided(request, RetryMail(mail_id=mail_id, actor=actor))
+    return await _decided(request, RetryMail(mail_id=mail_id, actor=caller(request).actor))
 
 
 @routes.post("/{mail_id:int}/accept", response_model=InboundMail)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 async def accept_inbound(request: Request, mail_id: int, new: Acceptance) -> Response:
     """Let a mail in that is failed, ignored or quarantined, whoever sent it and whatever it is: it
     answers the ticket that it belongs to, else opens one."""
-    actor, client_id = _decider(request), new.client_id
+    actor, client_id = caller(request).actor, new.client_id
     if client_id is not None:
         await require(request, "client", client_id)
     return await _decided(request, AcceptMail(mail_id=mail_id, client_id=client_id, actor=actor))
 
 
 @routes.post("/{mail_id:int}/discard", response_model=InboundMail)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 async def discard_inbound(request: Request, mail_id: int) -> Response:
     """Say that nothing is to become of a mail that is failed or quarantined. It stays readable."""
-    actor = _decider(request)
-    return await _decided(request, DiscardMail(mail_id=mail_id, actor=actor))
-
-
-def _decider(request: Request) -> Any:
-    by = caller(request)
-    by.everywhere()
-    return by.actor
+    return await _decided(request, DiscardMail(mail_id=mail_id, actor=caller(request).actor))
 
 
 async def _mail(request: Request, mail_id: int) -> asyncpg.Record:
-    caller(request).everywhere()
     row = await inbound_mail(services(request).database, mail_id)
     if row is None:
         raise NotFound(f"there is no mail {mail_id}")

@@ -87,7 +87,7 @@ class InvoiceQuery(InvoiceFilters, Paging):
 
 
 @routes.post("/tickets/{ticket_id:int}/invoice", status_code=201, response_model=Invoice)
-@scope("invoices:write")
+@scope("invoices:write", everywhere=True)
 async def invoice_ticket(
     request: Request, ticket_id: int, new: TicketInvoice | None = None
 ) -> Response:
@@ -97,18 +97,16 @@ async def invoice_ticket(
     invoice is not void, its time cannot be changed and is billed by no other.
     """
     by = caller(request)
-    by.everywhere()
     given = (new or TicketInvoice()).model_dump()
     made = InvoiceTicket.model_validate(given | {"ticket_id": ticket_id, "actor": by.actor})
     return await _drafted(request, made)
 
 
 @routes.post("/invoices", status_code=201, response_model=Invoice)
-@scope("invoices:write")
+@scope("invoices:write", everywhere=True)
 async def invoice_client(request: Request, new: ClientInvoice) -> Response:
     """Draft an invoice of all the client's tickets that were closed in a range, such as a month."""
     by = caller(request)
-    by.everywhere()
     if not timedelta(0) < new.until - new.since <= LONGEST:
         raise Invalid("must be after `from`, by 366 days at most", field="to")
     return await _drafted(request, InvoiceClient(actor=by.actor, **new.model_dump()))
@@ -130,12 +128,11 @@ async def read_invoice(request: Request, invoice_id: int) -> Response:
 
 
 @routes.post("/invoices/{invoice_id:int}/issue", response_model=Invoice, openapi_extra=IF_SEEN)
-@scope("invoices:write")
+@scope("invoices:write", everywhere=True)
 async def issue_invoice(request: Request, invoice_id: int) -> Response:
     """Make it final: dated today, due as the client's terms say; from now on it can only be made
     void. 409 unless it is a draft, or while the settings do not say who sells."""
     by = caller(request)
-    by.everywhere()
     seen = version_if_given(request)
     return await _changed(
         request, IssueInvoice(invoice_id=invoice_id, actor=by.actor, if_version=seen)
@@ -143,14 +140,13 @@ async def issue_invoice(request: Request, invoice_id: int) -> Response:
 
 
 @routes.post("/invoices/{invoice_id:int}/void", response_model=Invoice, openapi_extra=IF_SEEN)
-@scope("invoices:write")
+@scope("invoices:write", everywhere=True)
 async def void_invoice(
     request: Request, invoice_id: int, voiding: Voiding | None = None
 ) -> Response:
     """Make it void. It keeps its number, so that none is missing; its time can be changed, and
     invoiced again."""
     by = caller(request)
-    by.everywhere()
     command = VoidInvoice(
         invoice_id=invoice_id,
         reason=(voiding or Voiding()).reason,

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from deskwire.errors import Conflict
 from gateway import keys
 from gateway.api import answers, pages
-from gateway.api.auth import caller, router, scope
+from gateway.api.auth import router, scope
 from gateway.api.commands import created, request_id
 from gateway.api.fields import Id, Moment, Name, RequestBody
 from gateway.api.pages import Page, Paging
@@ -58,10 +58,9 @@ class MadeKey(ShownKey):
 
 
 @routes.get("", response_model=Page[ShownKey])
-@scope("admin")
+@scope("admin", everywhere=True)
 async def list_keys(request: Request, query: Annotated[Paging, Query()]) -> Response:
     """All keys, revoked ones too; never their secrets."""
-    caller(request).everywhere()
     database, limit = services(request).database, query.limit
     after = pages.opened(query.cursor, KEY_LIST, "id").id if query.cursor else 0
     found = await keys.list_keys(database, after=after, limit=limit + 1)
@@ -71,21 +70,19 @@ async def list_keys(request: Request, query: Annotated[Paging, Query()]) -> Resp
 
 
 @routes.get("/{key_id:int}", response_model=ShownKey)
-@scope("admin")
+@scope("admin", everywhere=True)
 async def read_key(request: Request, key_id: int) -> Response:
     """One key, without its secret."""
-    caller(request).everywhere()
     key = await keys.read_key(services(request).database, key_id)
     return answers.tagged(request, _shown(key))
 
 
 @routes.post("", status_code=201, response_model=MadeKey)
-@scope("admin")
+@scope("admin", everywhere=True)
 async def create_key(request: Request, new: NewKey) -> Response:
     """Make a key. The answer is the only place that ever shows it, for only its hash is kept: the
     same request with its `Idempotency-Key` again gets 409, which names the key that it has made.
     If the answer was lost, revoke that one and make another."""
-    caller(request).everywhere()
     for kind, id in (("client", new.client_id), ("agent", new.agent_id)):
         if id is not None and (await require(request, kind, id))["archived"]:
             raise Conflict(f"the {kind} is archived", field=f"{kind}_id")
@@ -98,10 +95,9 @@ async def create_key(request: Request, new: NewKey) -> Response:
 
 
 @routes.delete("/{key_id:int}", status_code=204)
-@scope("admin")
+@scope("admin", everywhere=True)
 async def revoke_key(request: Request, key_id: int) -> Response:
     """Revoke a key: it is refused everywhere within five seconds."""
-    caller(request).everywhere()
     await keys.revoke_key(services(request).database, key_id)
     return Response(status_code=204)
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from deskwire.contracts.notifications import Delivery, DeliveryState, RetryDelivery
 from gateway.api import pages
-from gateway.api.auth import caller, router, scope
+from gateway.api.auth import router, scope
 from gateway.api.commands import changed, perform
 from gateway.api.fields import Note
 from gateway.api.pages import Page, Paging, Several
@@ -28,10 +28,9 @@ class DeliveryQuery(Paging):
 
 
 @routes.get("/outbound", response_model=Page[Delivery])
-@scope("mail:read")
+@scope("mail:read", everywhere=True)
 async def list_deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
     """Deliveries, with the mail server's answers. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     given = {
         "state": query.state,
         "ticket_id": query.ticket_id,
@@ -43,14 +42,13 @@ async def list_deliveries(request: Request, query: Annotated[DeliveryQuery, Quer
 
 
 @routes.post("/outbound/{delivery_id:int}/retry", response_model=Delivery)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 async def retry_delivery(request: Request, delivery_id: int) -> Response:
     """Send it now, and for three days more if need be; 409 when it is out already.
 
     One that is `uncertain` may be a second time with its recipient. Only with a key that is not
     bound to a client.
     """
-    caller(request).everywhere()
     answer = await perform(request, RetryDelivery(id=delivery_id))
     await keep_delivery(services(request).database, answer.reply)
     delivery = answer.reply

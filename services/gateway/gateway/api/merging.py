@@ -24,14 +24,13 @@ class Merge(RequestBody):
 
 
 @routes.post("/merge", response_model=MergedTickets)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def merge_ticket(request: Request, ticket_id: int, merge: Merge) -> Response:
     """Show all of this ticket on another one; this one closes, and what comes for it lands there.
 
     409 for a ticket that is closed or merged itself, or is of another client.
     """
     by = caller(request)
-    by.everywhere()
     command = MergeTicket(
         ticket_id=ticket_id,
         into=merge.into,
@@ -43,11 +42,10 @@ async def merge_ticket(request: Request, ticket_id: int, merge: Merge) -> Respon
 
 
 @routes.post("/unmerge", response_model=MergedTickets)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def unmerge_ticket(request: Request, ticket_id: int) -> Response:
     """Take the merge of this ticket back, or the last one into it. Later replies stay there."""
     by = caller(request)
-    by.everywhere()
     return await _merged(request, UnmergeTicket(ticket_id=ticket_id, actor=by.actor))
 
 

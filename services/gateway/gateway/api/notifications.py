@@ -14,7 +14,7 @@ from deskwire.contracts.notifications import (
     Weekday,
 )
 from gateway.api import answers
-from gateway.api.auth import caller, router, scope
+from gateway.api.auth import router, scope
 from gateway.api.commands import changed, make_record
 from gateway.api.fields import Language, RequestBody, Shape, Zone
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -51,10 +51,9 @@ class NotificationChoices(RequestBody):
 
 
 @routes.get("", response_model=AgentNotifications)
-@scope("agents:read")
+@scope("agents:read", everywhere=True)
 async def read_notifications(request: Request, agent_id: int) -> Response:
     """What the agent is told of, and when. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     await require(request, "agent", agent_id)
     row = await reading.record(services(request).database, "notifications", agent_id, None)
     if row is None:
@@ -64,12 +63,11 @@ async def read_notifications(request: Request, agent_id: int) -> Response:
 
 
 @routes.put("", response_model=AgentNotifications, openapi_extra=IF_SEEN)
-@scope("agents:write")
+@scope("agents:write", everywhere=True)
 async def set_notifications(
     request: Request, agent_id: int, choices: NotificationChoices
 ) -> Response:
     """Choose all of it anew. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     await require(request, "agent", agent_id)
     quiet = choices.quiet_hours and QuietHours(**choices.quiet_hours.model_dump())
     values = choices.model_dump(exclude={"quiet_hours"})

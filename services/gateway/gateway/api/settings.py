@@ -231,11 +231,10 @@ async def read_settings(request: Request) -> Response:
 
 
 @routes.patch("", response_model=Settings)
-@scope("settings:write")
+@scope("settings:write", everywhere=True)
 async def change_settings(request: Request, change: SettingsChange) -> Response:
     """Change settings. `If-Match` is required: 428 without it, 412 when they have changed since."""
     by = caller(request)
-    by.everywhere()
     for mailbox in change.mailboxes or ():
         for kind, id in (("client", mailbox.client_id), ("agent", mailbox.assigned_to)):
             if id is not None:
@@ -249,7 +248,7 @@ async def change_settings(request: Request, change: SettingsChange) -> Response:
 
 
 @routes.get("/history", response_model=Page[SettingHistoryItem])
-@scope("settings:read")
+@scope("settings:read", everywhere=True)
 async def list_setting_history(
     request: Request, query: Annotated[SettingHistoryQuery, Query()]
 ) -> Response:
@@ -258,6 +257,5 @@ async def list_setting_history(
 
     Only with a key that is not bound to a client.
     """
-    caller(request).everywhere()
     filters = [among("client_id", query.client_id)] if query.client_id else []
     return await pages.listed(request, SETTING_HISTORY_LIST, query, sort="id", filters=filters)

@@ -6,7 +6,7 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.contracts.notifications import AddSuppression, RemoveSuppression, Suppression
-from gateway.api.auth import caller, router, scope
+from gateway.api.auth import router, scope
 from gateway.api.commands import create_record, write_record
 from gateway.api.fields import Address, Line, Note, RequestBody
 from gateway.api.pages import Page
@@ -33,7 +33,7 @@ class SuppressionQuery(ArchivedPaging):
 
 
 @routes.get("", response_model=Page[Suppression])
-@scope("mail:read")
+@scope("mail:read", everywhere=True)
 async def list_suppressions(
     request: Request, query: Annotated[SuppressionQuery, Query()]
 ) -> Response:
@@ -41,37 +41,33 @@ async def list_suppressions(
 
     Only with a key that is not bound to a client.
     """
-    caller(request).everywhere()
     return await list_records(request, "suppression", query)
 
 
 @routes.get("/{suppression_id:int}", response_model=Suppression)
-@scope("mail:read")
+@scope("mail:read", everywhere=True)
 async def read_suppression(request: Request, suppression_id: int) -> Response:
     """One of them. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     return await read_record(request, "suppression", suppression_id)
 
 
 @routes.post("", status_code=201, response_model=Suppression)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 async def add_suppression(request: Request, new: NewSuppression) -> Response:
     """Send no more mail to an address; 409 when that is so already.
 
     Only with a key that is not bound to a client.
     """
-    caller(request).everywhere()
     return await create_record(
         request, AddSuppression(email=new.email, reason=new.reason), "/api/v1/suppressions"
     )
 
 
 @routes.delete("/{suppression_id:int}", response_model=Suppression)
-@scope("mail:write")
+@scope("mail:write", everywhere=True)
 async def remove_suppression(request: Request, suppression_id: int) -> Response:
     """Send mail to the address again. What was not sent meanwhile must be retried.
 
     Only with a key that is not bound to a client.
     """
-    caller(request).everywhere()
     return await write_record(request, RemoveSuppression(id=suppression_id))

@@ -78,18 +78,16 @@ class NewTags(RequestBody):
 
 
 @routes.patch("", response_model=Ticket)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def change_ticket(request: Request, ticket_id: int, change: TicketChange) -> Response:
     """Change fields. `If-Match` is required: 428 without it, 412 when it has changed since."""
-    caller(request).everywhere()
     return await _changed(request, ticket_id, change.changes(), version_seen(request))
 
 
 @routes.post("/assign", response_model=Ticket)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def assign_ticket(request: Request, ticket_id: int, to: Assignment) -> Response:
     """Give the ticket to an agent, to another one, or to nobody. The agent is told by mail."""
-    caller(request).everywhere()
     return await _changed(request, ticket_id, TicketChanges(assigned_to=to.agent_id))
 
 
@@ -108,15 +106,14 @@ async def reopen_ticket(request: Request, ticket_id: int) -> Response:
 
 
 @routes.post("/hold", response_model=Ticket, openapi_extra=IF_SEEN)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def hold_ticket(request: Request, ticket_id: int) -> Response:
     """Put it on hold: 409 while it is closed."""
-    caller(request).everywhere()
     return await _moved(request, ticket_id, "hold")
 
 
 @routes.post("/auto-close", response_model=Ticket, openapi_extra=IF_SEEN)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def auto_close_ticket(
     request: Request, ticket_id: int, closing: Closing | None = None
 ) -> Response:
@@ -125,7 +122,6 @@ async def auto_close_ticket(
     `hours` from now instead of those of the settings; of a ticket that waits already they put off
     the closing. The reminder leaves as much time as with the settings' hours, or half of fewer.
     """
-    caller(request).everywhere()
     return await _moved(request, ticket_id, "auto-close", hours=closing.hours if closing else None)
 
 
@@ -137,7 +133,7 @@ async def read_watchers(request: Request, ticket_id: int) -> Response:
 
 
 @routes.put("/watchers", response_model=Watchers)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def replace_watchers(request: Request, ticket_id: int, new: NewWatchers) -> Response:
     """These instead of the ones that there are. `If-Match` is required."""
     changes = TicketChanges(watchers=new.watchers)
@@ -152,7 +148,7 @@ async def read_assets(request: Request, ticket_id: int) -> Response:
 
 
 @routes.put("/assets", response_model=Assets)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def replace_assets(request: Request, ticket_id: int, new: NewAssets) -> Response:
     """These instead of the ones that there are. `If-Match` is required."""
     changes = TicketChanges(asset_ids=new.asset_ids)
@@ -167,7 +163,7 @@ async def read_tags(request: Request, ticket_id: int) -> Response:
 
 
 @routes.put("/tags", response_model=TagList)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def replace_tags(request: Request, ticket_id: int, new: NewTags) -> Response:
     """These instead of the ones that there are. `If-Match` is required."""
     return await _replaced(request, ticket_id, TicketChanges(tags=new.tags), "tags")
@@ -196,7 +192,6 @@ async def _changed(
 async def _replaced(
     request: Request, ticket_id: int, changes: TicketChanges, part: str
 ) -> Response:
-    caller(request).everywhere()
     answer = await _change(request, ticket_id, changes, version_seen(request))
     doc = answer.reply.model_dump_json(include={part})
     return changed(request, doc, answer.reply.version, replayed=answer.replayed)

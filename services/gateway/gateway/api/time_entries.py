@@ -63,7 +63,7 @@ class TimePaging(Paging):
 
 
 @routes.get("", response_model=Page[TimeEntry])
-@scope("tickets:read")
+@scope("tickets:read", everywhere=True)
 async def list_time(
     request: Request, ticket_id: int, query: Annotated[TimePaging, Query()]
 ) -> Response:
@@ -71,17 +71,15 @@ async def list_time(
 
     Of a merged ticket it is that of its target. Only with a key that is not bound to a client.
     """
-    caller(request).everywhere()
     ticket_id = await shown_on(request, ticket_id)
     filters = [Filter("ticket_id", "one", ticket_id), Filter("deleted_at", "none")]
     return await pages.listed(request, TIME_LIST, query, sort=query.sort, filters=filters)
 
 
 @routes.get("/{time_id:int}", response_model=TimeEntry)
-@scope("tickets:read")
+@scope("tickets:read", everywhere=True)
 async def read_time(request: Request, ticket_id: int, time_id: int) -> Response:
     """One time entry. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     ticket_id = await shown_on(request, ticket_id)
     row = await timekeeping.time_entry(services(request).database, time_id, ticket_id)
     if row is None:
@@ -90,25 +88,23 @@ async def read_time(request: Request, ticket_id: int, time_id: int) -> Response:
 
 
 @routes.post("", status_code=201, response_model=TimeEntry)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def add_time(request: Request, ticket_id: int, new: NewTime) -> Response:
     """Tell time that was worked. With an agent's key it is the agent's own; with another one the
     agent must be named."""
     by = caller(request)
-    by.everywhere()
     command = AddTime(ticket_id=ticket_id, actor=by.actor, **new.model_dump())
     return await time_created(request, ticket_id, command)
 
 
 @routes.patch("/{time_id:int}", response_model=TimeEntry, openapi_extra=IF_SEEN)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def change_time(
     request: Request, ticket_id: int, time_id: int, change: TimeChange
 ) -> Response:
     """Change it, and with it the `time_worked` of its ticket and of the reply that it was written
     with. 409 for the seconds of a timer that runs; an agent's key changes its agent's alone."""
     by = caller(request)
-    by.everywhere()
     command = ChangeTime(
         ticket_id=ticket_id,
         time_id=time_id,
@@ -120,11 +116,10 @@ async def change_time(
 
 
 @routes.delete("/{time_id:int}", response_model=TimeEntry)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def remove_time(request: Request, ticket_id: int, time_id: int) -> Response:
     """Take it back, or a timer that runs. What it was stays in the ticket's history."""
     by = caller(request)
-    by.everywhere()
     command = RemoveTime(ticket_id=ticket_id, time_id=time_id, actor=by.actor)
     return await time_changed(request, command)
 

@@ -43,30 +43,27 @@ class Timer(BaseModel):
 
 
 @routes.post("/tickets/{ticket_id:int}/time/start", status_code=201, response_model=TimeEntry)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def start_timer(request: Request, ticket_id: int, new: NewTimer | None = None) -> Response:
     """Start a timer. An agent has one at most: 409 names the one that runs, `switch` stops it."""
     by = caller(request)
-    by.everywhere()
     command = StartTimer(ticket_id=ticket_id, actor=by.actor, **(new or NewTimer()).model_dump())
     return await time_created(request, ticket_id, command)
 
 
 @routes.post("/tickets/{ticket_id:int}/time/stop", response_model=TimeEntry)
-@scope("tickets:write")
+@scope("tickets:write", everywhere=True)
 async def stop_timer(request: Request, ticket_id: int, end: TimerEnd | None = None) -> Response:
     """Stop the timer on this ticket: 409 when none runs, or it runs on another one."""
     by = caller(request)
-    by.everywhere()
     command = StopTimer(ticket_id=ticket_id, actor=by.actor, **(end or TimerEnd()).model_dump())
     return await time_changed(request, command)
 
 
 @routes.get("/agents/{agent_id:int}/timer", response_model=Timer)
-@scope("tickets:read")
+@scope("tickets:read", everywhere=True)
 async def read_timer(request: Request, agent_id: int) -> Response:
     """The timer that the agent has running. Only with a key that is not bound to a client."""
-    caller(request).everywhere()
     await require(request, "agent", agent_id)
     doc = await running_timer(services(request).database, agent_id)
     return answers.tagged(request, f'{{"timer":{doc or "null"}}}')

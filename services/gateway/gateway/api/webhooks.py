@@ -17,7 +17,7 @@ from deskwire.contracts.webhooks import (
     WebhookEvent,
 )
 from gateway.api import pages
-from gateway.api.auth import caller, router, scope
+from gateway.api.auth import router, scope
 from gateway.api.commands import changed, created, perform, write_record
 from gateway.api.fields import Id, Line, Link, Moment, RequestBody, each_once
 from gateway.api.pages import Page, Paging, Several
@@ -68,28 +68,25 @@ class WebhookDeliveryQuery(Paging):
 
 
 @routes.get("", response_model=Page[Webhook])
-@scope("webhooks:read")
+@scope("webhooks:read", everywhere=True)
 async def list_webhooks(request: Request, query: Annotated[WebhookQuery, Query()]) -> Response:
     """The webhooks. Only with a key that is not bound to a client, as all here."""
-    caller(request).everywhere()
     return await list_records(request, "webhook", query)
 
 
 @routes.get("/{webhook_id:int}", response_model=Webhook)
-@scope("webhooks:read")
+@scope("webhooks:read", everywhere=True)
 async def read_webhook(request: Request, webhook_id: int) -> Response:
     """One webhook."""
-    caller(request).everywhere()
     return await read_record(request, "webhook", webhook_id)
 
 
 @routes.post("", status_code=201, response_model=NewWebhook)
-@scope("webhooks:write")
+@scope("webhooks:write", everywhere=True)
 async def create_webhook(request: Request, new: WebhookBody) -> Response:
     """Have a program told of events: a POST for each, signed with the secret of the answer, tried
     for three days and in the order of each ticket. The secret is told once.
     """
-    caller(request).everywhere()
     if new.client_id is not None:
         await require(request, "client", new.client_id)
     values = new.model_dump() | {"description": new.description or ""}
@@ -102,7 +99,7 @@ async def create_webhook(request: Request, new: WebhookBody) -> Response:
 
 
 @routes.patch("/{webhook_id:int}", response_model=Webhook, openapi_extra=IF_SEEN)
-@scope("webhooks:write")
+@scope("webhooks:write", everywhere=True)
 async def change_webhook(request: Request, webhook_id: int, change: WebhookChange) -> Response:
     """Change what is given; null is as left out. What happens while it is off is not told later."""
     values = change.model_dump(exclude_none=True)
@@ -110,19 +107,18 @@ async def change_webhook(request: Request, webhook_id: int, change: WebhookChang
 
 
 @routes.delete("/{webhook_id:int}", response_model=Webhook, openapi_extra=IF_SEEN)
-@scope("webhooks:write")
+@scope("webhooks:write", everywhere=True)
 async def delete_webhook(request: Request, webhook_id: int) -> Response:
     """Tell it nothing any more, for ever. What it was told can still be looked at."""
     return await _changed(request, webhook_id, WebhookChanges(archived=True))
 
 
 @routes.get("/{webhook_id:int}/deliveries", response_model=Page[Delivery])
-@scope("webhooks:read")
+@scope("webhooks:read", everywhere=True)
 async def list_webhook_deliveries(
     request: Request, webhook_id: int, query: Annotated[WebhookDeliveryQuery, Query()]
 ) -> Response:
     """What it was told, with its answers. `template` is the event."""
-    caller(request).everywhere()
     await require(request, "webhook", webhook_id)
     filters = [Filter("recipient", "one", f"webhook:{webhook_id}")]
     if query.state:
@@ -131,18 +127,16 @@ async def list_webhook_deliveries(
 
 
 @routes.post("/{webhook_id:int}/replay", response_model=Replayed)
-@scope("webhooks:write")
+@scope("webhooks:write", everywhere=True)
 async def replay_webhook(request: Request, webhook_id: int, replay: Replay) -> Response:
     """Tell it again what happened since then, with the same ids: all of it, or what did not
     arrive.
     """
-    caller(request).everywhere()
     answer = await perform(request, ReplayWebhook(id=webhook_id, **replay.model_dump()))
     return changed(request, text_of(answer.reply), replayed=answer.replayed)
 
 
 async def _changed(request: Request, webhook_id: int, changes: WebhookChanges) -> Response:
-    caller(request).everywhere()
     version = version_if_given(request)
     command = ChangeWebhook(id=webhook_id, changes=changes, if_version=version)
     return await write_record(request, command)
