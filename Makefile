@@ -21,7 +21,7 @@ $(ready): requirements.lock pyproject.toml $(members) deploy/setup.sh
 setup: $(ready) ## Make .venv with exactly the packages of requirements.lock
 	@:
 
-up: $(ready) ## Run everything on this machine: PORT=8080 VAR=var (its data) BROKER=memory or amqp://...
+up: $(ready) ## Run everything on this machine: PORT=8080 VAR=var (its data) BROKER=memory, rabbitmq or amqp://...
 	@exec $(bin)/python deploy/embedded.py --port '$(PORT)' --var '$(VAR)' --broker '$(BROKER)'
 
 test: $(ready) ## Run all tests: ARGS="-k outbox" for some; installs RabbitMQ, Dovecot and Chromium when it may

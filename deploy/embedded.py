@@ -287,10 +287,22 @@ def _listening(port: int) -> bool:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="deskwire up")
-    parser.add_argument("--port", type=int, default=os.environ.get("PORT", "8080"))
+    parser.add_argument("--port", type=_port, default=os.environ.get("PORT", "8080"))
     parser.add_argument("--var", type=Path, default=Path(os.environ.get("VAR", "var")))
-    parser.add_argument("--broker", default=os.environ.get("BROKER", "memory"))
+    parser.add_argument("--broker", type=_broker_name, default=os.environ.get("BROKER", "memory"))
     return parser.parse_args()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text} is no port, which are 1 to 65535")
+    return int(text)
+
+
+def _broker_name(text: str) -> str:
+    if text in ("memory", "rabbitmq") or text.startswith(("amqp://", "amqps://")):
+        return text
+    raise argparse.ArgumentTypeError(f"{text} is none of memory, rabbitmq and amqp://...")
 
 
 def say(*words: str) -> None:

@@ -111,3 +111,17 @@ def test_a_taken_port_gets_one_clear_line(var: Path) -> None:
         f"make up: port {port} is taken: stop what listens there, or choose one: make up PORT=8090"
     ]
     assert not var.exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        (["--broker", "rabbit"], "--broker: rabbit is none of memory, rabbitmq and amqp://..."),
+        (["--port", "80800"], "--port: 80800 is no port, which are 1 to 65535"),
+    ],
+)
+def test_a_wrong_argument_gets_one_clear_line(var: Path, wrong: list[str], told: str) -> None:
+    line = [*command(8080, var), *wrong]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"deskwire up: error: argument {told}"

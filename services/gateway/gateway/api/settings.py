@@ -226,6 +226,7 @@ class SettingHistoryQuery(Paging):
 @scope("settings:read")
 async def read_settings(request: Request) -> Response:
     """The settings; their ETag is what a change must name."""
+    caller(request).everywhere()
     row = await require(request, "settings", SETTINGS_ID)
     return answers.found(request, row, Settings.model_validate_json(row["doc"]).model_dump_json())
 
