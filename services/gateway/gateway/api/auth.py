@@ -15,9 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from deskwire.contracts.people import Actor, Author, Through
 from deskwire.errors import Forbidden, NotFound
 from gateway.api.errors import RateLimited, Unauthorized, UnsupportedMediaType
+from gateway.api.fields import LARGEST_ID
 from gateway.keys import SCOPES, Key
 from gateway.rates import network
-from gateway.readmodel.reading import LARGEST_ID
 
 PUBLIC = "public"
 """The scope of what is told to everybody."""

@@ -26,9 +26,11 @@ from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
 from deskwire.html import clean_html, clean_text, looks_like_html, text_of
 from deskwire.timezones import time_zones
-from gateway.readmodel.reading import LARGEST_ID
 
 Value = TypeVar("Value")
+
+LARGEST_ID = 2**53 - 1
+"""The largest integer that every JSON parser keeps exactly (RFC 8259 section 6)."""
 
 A_YEAR = 366 * 24
 """In hours."""

@@ -10,10 +10,10 @@ from fastapi.openapi.utils import get_openapi
 
 from gateway.api.auth import PUBLIC, Route
 from gateway.api.examples import Examples
+from gateway.api.fields import LARGEST_ID
 from gateway.api.itflow import described
 from gateway.api.preconditions import IF_MATCH, IF_NONE_MATCH
 from gateway.api.responses import FRESH, PROBLEM, RATES, bearing, components, refused
-from gateway.readmodel.reading import LARGEST_ID
 
 Schema = dict[str, Any]
 Schemas = Mapping[str, Mapping[str, Any]]

@@ -13,11 +13,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from gateway.api.answers import whole_docs
 from gateway.api.auth import caller
 from gateway.api.errors import Malformed
-from gateway.api.fields import Moment
+from gateway.api.fields import LARGEST_ID, Moment
 from gateway.api.services import services
 from gateway.readmodel import lists, outside
 from gateway.readmodel.lists import Filter, Listing, Place, Query
-from gateway.readmodel.reading import LARGEST_ID
 
 LONGEST_CURSOR = 500
 

@@ -12,13 +12,12 @@ from deskwire.db import Database
 from gateway.api import pages
 from gateway.api.answers import as_seen
 from gateway.api.auth import caller, router, scope
-from gateway.api.fields import Moment, one_line
+from gateway.api.fields import LARGEST_ID, Moment, one_line
 from gateway.api.pages import Paging, Several
 from gateway.api.services import services
 from gateway.readmodel import lists, search
 from gateway.readmodel.lists import TICKET_LIST, Filter, Place, among
 from gateway.readmodel.lookups import lookup
-from gateway.readmodel.reading import LARGEST_ID
 from gateway.readmodel.search import BEST
 from gateway.readmodel.terms import Search, parse
 

@@ -8,7 +8,6 @@ from sqlalchemy import text
 from deskwire.contracts.mail import InboundMail
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import keep, text_of
-from gateway.readmodel.reading import LARGEST_ID
 
 KEEP_INBOUND = compiled(
     text("""
@@ -56,4 +55,4 @@ async def keep_inbound(database: Database, mail: InboundMail) -> None:
 
 async def inbound_mail(database: Database, id: int) -> asyncpg.Record | None:
     """Its document, version and ``raw_id``."""
-    return None if id > LARGEST_ID else await database.fetch_one(_ONE, id=id)
+    return await database.fetch_one(_ONE, id=id)

@@ -9,7 +9,6 @@ from deskwire.contracts.invoices import Invoice
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import keep, text_of
 from gateway.readmodel.lists import Filter
-from gateway.readmodel.reading import LARGEST_ID
 
 # As those of `writing.py`: one array per column, the newest version wins.
 KEEP_INVOICES = compiled(
@@ -55,8 +54,6 @@ async def keep_invoice(database: Database, invoice: Invoice) -> None:
 
 
 async def invoice(database: Database, id: int, within: int | None) -> asyncpg.Record | None:
-    if id > LARGEST_ID:
-        return None
     return await database.fetch_one(_GET, id=id, within=within)
 
 

@@ -11,9 +11,6 @@ from sqlalchemy import text
 from deskwire.contracts.tickets import StoredFile
 from deskwire.db import Database, compiled
 
-LARGEST_ID = 2**53 - 1
-"""The largest integer that every JSON parser keeps exactly (RFC 8259 section 6)."""
-
 _DIGITS = re.compile(r"[0-9]{1,18}\Z")
 
 _TICKETS = compiled(
@@ -80,8 +77,6 @@ class TicketLoader:
 
     async def get(self, id: int, within: int | None) -> asyncpg.Record | None:
         """The ticket's row, or None when there is none within the client."""
-        if id > LARGEST_ID:
-            return None
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._read)
@@ -132,16 +127,12 @@ async def entry(
     database: Database, id: int, ticket_id: int, *, internal: bool
 ) -> asyncpg.Record | None:
     """``internal``: whether an internal entry may be seen. The ticket is checked by the caller."""
-    if id > LARGEST_ID:
-        return None
     return await database.fetch_one(_ENTRY, id=id, ticket_id=ticket_id, internal=internal)
 
 
 async def record(
     database: Database, kind: str, id: int, within: int | None
 ) -> asyncpg.Record | None:
-    if id > LARGEST_ID:
-        return None
     return await database.fetch_one(_RECORD, kind=kind, id=id, within=within)
 
 
@@ -149,8 +140,6 @@ async def file(
     database: Database, id: int, within: int | None, *, internal: bool
 ) -> StoredFile | None:
     """What is shown on a ticket within the client; ``internal``: also by an internal entry."""
-    if id > LARGEST_ID:
-        return None
     stored = await database.fetch_value(_FILES, id=id, within=within, internal=internal)
     files = [StoredFile.model_validate(each) for each in orjson.loads(stored or "[]")]
     return next((file for file in files if file.id == id), None)
@@ -160,6 +149,4 @@ async def client_settings(
     database: Database, client_id: int, within: int | None
 ) -> asyncpg.Record | None:
     """The settings, what the client has otherwise (null: nothing), and the version of both."""
-    if client_id > LARGEST_ID:
-        return None
     return await database.fetch_one(_CLIENT_SETTINGS, id=client_id, within=within)

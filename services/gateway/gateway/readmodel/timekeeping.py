@@ -12,7 +12,6 @@ from sqlalchemy import text
 from deskwire.contracts.tickets import TimeEntry
 from deskwire.db import Database, Statement, compiled
 from gateway.readmodel.documents import keep, text_of
-from gateway.readmodel.reading import LARGEST_ID
 
 # As those of `writing.py`: one array per column, the newest version wins.
 KEEP_TIMES = compiled(
@@ -149,8 +148,6 @@ async def keep_times(database: Database, *times: TimeEntry) -> None:
 
 
 async def time_entry(database: Database, id: int, ticket_id: int) -> asyncpg.Record | None:
-    if id > LARGEST_ID:
-        return None
     return await database.fetch_one(_GET, id=id, ticket_id=ticket_id)
 
 

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from deskwire.html import clean_text
-from gateway.readmodel.reading import LARGEST_ID
+from gateway.api.fields import LARGEST_ID
 
 _NUMBER = re.compile(r"[ \t\n\r\v\f]*([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)")
 _TAG = re.compile(r"<[!/?a-zA-Z][^>]*>?")
