@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from gateway_api import Api, Desk
@@ -144,7 +145,6 @@ async def test_bound_key_sees_its_client_alone(two: TwoClients) -> None:
         "contacts/2",
         "domains/2",
         "agents/1",
-        "settings",
     ):
         answer = await two.key.get(f"/api/v1/{path}")
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path
@@ -327,3 +327,29 @@ async def test_a_wrong_scope_is_one_mistake(desk: Desk) -> None:
     assert [error["field"] for error in refused.json["errors"]] == ["scopes.0"]
     refused = await desk.api.post("/api/v1/keys", {"name": "Eve", "scopes": []})
     assert refused.json["errors"] == [{"field": "scopes", "message": "must not be empty"}]
+
+
+@pytest.mark.parametrize(
+    ("place", "body", "field"),
+    [
+        ("keys", {"name": "k", "scopes": ["mail:read"], "client_id": 99}, "client_id"),
+        ("webhooks", {"url": "https://hooks.example.com", "client_id": 99}, "client_id"),
+        ("mail/inbound/1/accept", {"client_id": 99}, "client_id"),
+        (
+            "scheduled-tickets",
+            {
+                "name": "n",
+                "cron": "0 9 * * *",
+                "ticket": {"subject": "s", "body": "b", "asset_ids": [99]},
+            },
+            "ticket.asset_ids",
+        ),
+        ("tickets/{ticket}/assign", {"agent_id": 99}, "agent_id"),
+    ],
+)
+async def test_what_is_not_there_is_named_by_its_field(
+    desk: Desk, place: str, body: dict[str, Any], field: str
+) -> None:
+    ticket = await desk.api.made("/api/v1/tickets", {"subject": "s", "body": "b"})
+    refused = await desk.api.post(f"/api/v1/{place.format(ticket=ticket['id'])}", body)
+    assert (refused.status, [each["field"] for each in refused.json["errors"]]) == (404, [field])

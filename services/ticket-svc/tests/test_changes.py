@@ -156,8 +156,8 @@ async def test_a_ticket_stays_its_clients(desk: Desk) -> None:
     assert await change(desk, opened.id, client_id=mine) == opened
     await desk.ask(ChangeClient(id=other, changes=ClientChanges(archived=True)))
     nobodys = (await desk.open(None)).ticket
-    for gone in (other, 99):
-        with pytest.raises(NotFound):
+    for gone, told in ((other, "the client is archived"), (99, "there is no client 99")):
+        with pytest.raises(NotFound, match=told):
             await change(desk, nobodys.id, client_id=gone)
 
 

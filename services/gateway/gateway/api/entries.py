@@ -117,7 +117,8 @@ async def _contact(request: Request, ticket_id: int, contact_id: int, kind: Entr
     """Raises `NotFound` for one who is not of the ticket's client, or not any more."""
     if kind != "client":
         raise Invalid("is for entries of the kind client", field="contact_id")
-    ticket, row = await seen(request, ticket_id), await require(request, "contact", contact_id)
+    ticket = await seen(request, ticket_id)
+    row = await require(request, "contact", contact_id, field="contact_id")
     contact = Contact.model_validate_json(row["doc"])
     if row["archived"] or contact.client_id != ticket["client_id"]:
         raise NotFound(f"there is no contact {contact_id}", field="contact_id")

@@ -166,7 +166,7 @@ async def accept_inbound(request: Request, mail_id: int, new: Acceptance) -> Res
     answers the ticket that it belongs to, else opens one."""
     actor, client_id = caller(request).actor, new.client_id
     if client_id is not None:
-        await require(request, "client", client_id)
+        await require(request, "client", client_id, field="client_id")
     return await _decided(request, AcceptMail(mail_id=mail_id, client_id=client_id, actor=actor))
 
 

@@ -84,8 +84,9 @@ async def create_key(request: Request, new: NewKey) -> Response:
     same request with its `Idempotency-Key` again gets 409, which names the key that it has made.
     If the answer was lost, revoke that one and make another."""
     for kind, id in (("client", new.client_id), ("agent", new.agent_id)):
-        if id is not None and (await require(request, kind, id))["archived"]:
-            raise Conflict(f"the {kind} is archived", field=f"{kind}_id")
+        field = f"{kind}_id"
+        if id is not None and (await require(request, kind, id, field=field))["archived"]:
+            raise Conflict(f"the {kind} is archived", field=field)
     request_key, database = request_id(request), services(request).database
     secret = await keys.create_key(database, **new.model_dump(), request_id=request_key)
     key = await keys.read_key(database, int(secret.split("_")[1]))

@@ -96,11 +96,13 @@ async def read_record(request: Request, kind: str, id: int) -> Response:
     return answers.found(request, await require(request, kind, id))
 
 
-async def require(request: Request, kind: str, id: int) -> asyncpg.Record:
-    """The record's row, or `NotFound` when the caller may not see it."""
+async def require(
+    request: Request, kind: str, id: int, *, field: str | None = None
+) -> asyncpg.Record:
+    """The record's row, or `NotFound` when the caller may not see it. ``field`` names it."""
     row = await reading.record(services(request).database, kind, id, caller(request).within)
     if row is None:
-        raise NotFound(f"there is no {kind} {id}")
+        raise NotFound(f"there is no {kind} {id}", field=field)
     return row
 
 

@@ -202,14 +202,14 @@ async def _ticket(request: Request, template: ScheduledTicket) -> OpenTicket:
     """Raises `NotFound` for what no ticket could be opened with, years later and unseen."""
     ticket = template.command(await body_of(template.body), caller(request))
     named = [
-        ("client", template.client_id),
-        ("contact", template.contact_id),
-        ("agent", template.assigned_to),
-        *(("asset", asset_id) for asset_id in template.asset_ids),
+        ("client", template.client_id, "client_id"),
+        ("contact", template.contact_id, "contact_id"),
+        ("agent", template.assigned_to, "assigned_to"),
+        *(("asset", asset_id, "asset_ids") for asset_id in template.asset_ids),
     ]
-    for kind, id in named:
+    for kind, id, field in named:
         if id is not None:
-            await require(request, kind, id)
+            await require(request, kind, id, field=f"ticket.{field}")
     return ticket.model_copy(update={"source": "schedule"})
 
 
@@ -217,4 +217,4 @@ async def _require_agents(request: Request, rotation: tuple[int, ...]) -> None:
     if rotation and caller(request).within is not None:
         raise Forbidden("a key bound to a client assigns nobody")
     for agent_id in rotation:
-        await require(request, "agent", agent_id)
+        await require(request, "agent", agent_id, field="rotation")

@@ -223,10 +223,9 @@ class SettingHistoryQuery(Paging):
 
 
 @routes.get("", response_model=Settings)
-@scope("settings:read")
+@scope("settings:read", everywhere=True)
 async def read_settings(request: Request) -> Response:
     """The settings; their ETag is what a change must name."""
-    caller(request).everywhere()
     row = await require(request, "settings", SETTINGS_ID)
     return answers.found(request, row, Settings.model_validate_json(row["doc"]).model_dump_json())
 
@@ -239,7 +238,7 @@ async def change_settings(request: Request, change: SettingsChange) -> Response:
     for mailbox in change.mailboxes or ():
         for kind, id in (("client", mailbox.client_id), ("agent", mailbox.assigned_to)):
             if id is not None:
-                await require(request, kind, id)
+                await require(request, kind, id, field="mailboxes")
     command = UpdateSettings(
         changes=SettingChanges(**change.model_dump(exclude_unset=True)),
         if_version=version_seen(request),

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from deskwire.contracts.people import Named
 from deskwire.contracts.ticket_commands import ChangeTicket, TicketChanges
 from deskwire.contracts.tickets import Priority, Status, Ticket
+from deskwire.errors import NotFound
 from deskwire.messaging.requests import Answer
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
@@ -88,7 +89,10 @@ async def change_ticket(request: Request, ticket_id: int, change: TicketChange) 
 @scope("tickets:write", everywhere=True)
 async def assign_ticket(request: Request, ticket_id: int, to: Assignment) -> Response:
     """Give the ticket to an agent, to another one, or to nobody. The agent is told by mail."""
-    return await _changed(request, ticket_id, TicketChanges(assigned_to=to.agent_id))
+    try:
+        return await _changed(request, ticket_id, TicketChanges(assigned_to=to.agent_id))
+    except NotFound as missing:  # what a ticket calls the agent
+        raise NotFound(str(missing), field=missing.field and "agent_id") from missing
 
 
 @routes.post("/close", response_model=Ticket, openapi_extra=IF_SEEN)

@@ -88,7 +88,7 @@ async def create_webhook(request: Request, new: WebhookBody) -> Response:
     for three days and in the order of each ticket. The secret is told once.
     """
     if new.client_id is not None:
-        await require(request, "client", new.client_id)
+        await require(request, "client", new.client_id, field="client_id")
     values = new.model_dump() | {"description": new.description or ""}
     answer = await perform(request, CreateWebhook(**values))
     webhook = answer.reply.webhook

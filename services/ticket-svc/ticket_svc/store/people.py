@@ -180,5 +180,6 @@ async def require_client(session: Session, client_id: int) -> None:
 
 
 async def require_live_client(session: Session, client_id: int) -> None:
+    await require_client(session, client_id)
     if not await session.fetch_value(LIVE_CLIENT, client_id=client_id):
-        raise NotFound(f"there is no client {client_id}", field="client_id")
+        raise NotFound("the client is archived", field="client_id")
