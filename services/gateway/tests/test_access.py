@@ -148,8 +148,10 @@ async def test_bound_key_sees_its_client_alone(two: TwoClients) -> None:
     ):
         answer = await two.key.get(f"/api/v1/{path}")
         assert (answer.status, answer.json["code"]) == (404, "not_found"), path
-        if path not in ("settings", f"tickets/{theirs}/entries/1"):
+        if path != f"tickets/{theirs}/entries/1":
             assert (await two.api.get(f"/api/v1/{path}")).status == 200, path
+    answer = await two.key.get("/api/v1/settings")
+    assert (answer.status, answer.json["code"]) == (403, "forbidden")
     for path, ids in (
         ("tickets", [mine]),
         (f"tickets?client_id={two.initech}", []),

@@ -57,7 +57,7 @@ async def read_agent(request: Request, agent_id: int) -> Response:
 @routes.post("", status_code=201, response_model=Agent)
 @scope("agents:write", everywhere=True)
 async def create_agent(request: Request, new: NewAgent) -> Response:
-    """Make an agent. Only with a key that is not bound to a client."""
+    """Make an agent."""
     return await create_record(request, CreateAgent(**new.model_dump()), "/api/v1/agents")
 
 

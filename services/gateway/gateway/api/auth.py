@@ -152,9 +152,24 @@ class Route(APIRoute):
             raise TypeError(f"{endpoint.__name__} declares no scope")
         super().__init__(path, endpoint, **options)
         self.required_scope: str = required
+        self.everywhere: bool = getattr(endpoint, "everywhere", False)
         has_body = self.body_field is not None
         inner = self.app if has_body else _direct(endpoint)
-        self.app = _guarded(inner, endpoint, json=has_body)
+        limit: int | None = getattr(endpoint, "body_bytes", None)
+        self.app = self._guarded(inner, json=has_body, body_bytes=limit)
+
+    def _guarded(self, inner: ASGIApp, *, json: bool, body_bytes: int | None) -> ASGIApp:
+        async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
+            if self.required_scope != PUBLIC:
+                await authorize(request_scope, self.required_scope, everywhere=self.everywhere)
+            _check_ids(request_scope["path_params"])
+            if json:
+                _check_media_type(request_scope)
+            if body_bytes is not None:
+                request_scope["body_bytes"] = body_bytes
+            await inner(request_scope, receive, send)
+
+        return app
 
 
 def _direct(endpoint: Callable[..., Awaitable[Response]]) -> ASGIApp:
@@ -187,23 +202,6 @@ def _query(request: Request, model: type[BaseModel]) -> BaseModel:
     except ValidationError as error:
         found = [each | {"loc": ("query", *each["loc"])} for each in error.errors()]
         raise RequestValidationError(found) from None
-
-
-def _guarded(inner: ASGIApp, endpoint: Any, *, json: bool) -> ASGIApp:
-    required, everywhere = endpoint.required_scope, endpoint.everywhere
-    body_bytes: int | None = getattr(endpoint, "body_bytes", None)
-
-    async def app(request_scope: Scope, receive: Receive, send: Send) -> None:
-        if required != PUBLIC:
-            await authorize(request_scope, required, everywhere=everywhere)
-        _check_ids(request_scope["path_params"])
-        if json:
-            _check_media_type(request_scope)
-        if body_bytes is not None:
-            request_scope["body_bytes"] = body_bytes
-        await inner(request_scope, receive, send)
-
-    return app
 
 
 def _check_ids(path_params: Mapping[str, Any]) -> None:

@@ -37,10 +37,7 @@ async def read_client_settings(request: Request, client_id: int) -> Response:
 async def change_client_settings(
     request: Request, client_id: int, change: PolicyChange
 ) -> Response:
-    """Have it otherwise for this client; null takes that back. `If-Match` is required.
-
-    Only with a key that is not bound to a client.
-    """
+    """Have it otherwise for this client; null takes that back. `If-Match` is required."""
     by = caller(request)
     command = UpdateClientSettings(
         client_id=client_id,

@@ -96,7 +96,7 @@ async def list_tickets_of_client(
 @routes.post("", status_code=201, response_model=Client)
 @scope("clients:write", everywhere=True)
 async def create_client(request: Request, new: NewClient) -> Response:
-    """Make a client. Only with a key that is not bound to one."""
+    """Make a client."""
     return await create_record(request, new.command(), "/api/v1/clients")
 
 

@@ -22,10 +22,7 @@ routes = router("/tickets/{ticket_id:int}", "tickets")
 async def list_history(
     request: Request, ticket_id: int, query: Annotated[Paging, Query()]
 ) -> Response:
-    """Who changed what, from which value to which, when and through what; oldest first.
-
-    Only with a key that is not bound to a client.
-    """
+    """Who changed what, from which value to which, when and through what; oldest first."""
     await seen(request, ticket_id)
     filters = [Filter("ticket_id", "one", ticket_id)]
     return await pages.listed(request, HISTORY_LIST, query, sort="id", filters=filters)
@@ -48,10 +45,7 @@ async def list_mails(
     request: Request, ticket_id: int, query: Annotated[Paging, Query()]
 ) -> Response:
     """The mails that came in and went out about it, with what became of each and the servers'
-    answers; oldest first.
-
-    Only with a key that is not bound to a client.
-    """
+    answers; oldest first."""
     await seen(request, ticket_id)
     filters = [Filter("ticket_id", "one", ticket_id)]
     return await pages.listed(request, MAIL_LIST, query, sort="at", filters=filters)

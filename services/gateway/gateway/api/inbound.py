@@ -94,8 +94,7 @@ class Acceptance(RequestBody):
 @routes.get("", response_model=Page[InboundMail])
 @scope("mail:read", everywhere=True)
 async def list_inbound(request: Request, query: Annotated[InboundQuery, Query()]) -> Response:
-    """The mails that came in, and what became of each. Only with a key that is not bound to a
-    client, as all of the ledger."""
+    """The mails that came in, and what became of each."""
     filters = query.filters()
     return await pages.listed(request, INBOUND_LIST, query, sort=query.sort, filters=filters)
 

@@ -30,7 +30,7 @@ class DeliveryQuery(Paging):
 @routes.get("/outbound", response_model=Page[Delivery])
 @scope("mail:read", everywhere=True)
 async def list_deliveries(request: Request, query: Annotated[DeliveryQuery, Query()]) -> Response:
-    """Deliveries, with the mail server's answers. Only with a key that is not bound to a client."""
+    """Deliveries, with the mail server's answers."""
     given = {
         "state": query.state,
         "ticket_id": query.ticket_id,
@@ -46,8 +46,7 @@ async def list_deliveries(request: Request, query: Annotated[DeliveryQuery, Quer
 async def retry_delivery(request: Request, delivery_id: int) -> Response:
     """Send it now, and for three days more if need be; 409 when it is out already.
 
-    One that is `uncertain` may be a second time with its recipient. Only with a key that is not
-    bound to a client.
+    One that is `uncertain` may be a second time with its recipient.
     """
     answer = await perform(request, RetryDelivery(id=delivery_id))
     await keep_delivery(services(request).database, answer.reply)

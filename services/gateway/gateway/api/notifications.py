@@ -53,7 +53,7 @@ class NotificationChoices(RequestBody):
 @routes.get("", response_model=AgentNotifications)
 @scope("agents:read", everywhere=True)
 async def read_notifications(request: Request, agent_id: int) -> Response:
-    """What the agent is told of, and when. Only with a key that is not bound to a client."""
+    """What the agent is told of, and when."""
     await require(request, "agent", agent_id)
     row = await reading.record(services(request).database, "notifications", agent_id, None)
     if row is None:
@@ -67,7 +67,7 @@ async def read_notifications(request: Request, agent_id: int) -> Response:
 async def set_notifications(
     request: Request, agent_id: int, choices: NotificationChoices
 ) -> Response:
-    """Choose all of it anew. Only with a key that is not bound to a client."""
+    """Choose all of it anew."""
     await require(request, "agent", agent_id)
     quiet = choices.quiet_hours and QuietHours(**choices.quiet_hours.model_dump())
     values = choices.model_dump(exclude={"quiet_hours"})

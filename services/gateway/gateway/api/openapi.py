@@ -34,6 +34,8 @@ SCHEMES = {
     "itflow": {"type": "apiKey", "in": "query", "name": "api_key", "description": "or in the body"},
 }
 
+EVERYWHERE = "\n\nOnly with a key that is not bound to a client."
+
 
 def document(app: FastAPI, public_url: str) -> dict[str, Any]:
     """The whole API, ITFlow's face too if the application serves it."""
@@ -63,6 +65,8 @@ def _complete(operation: dict[str, Any], route: Route, method: str, schemas: Sch
     scope = [route.required_scope]
     if route.required_scope != PUBLIC:
         operation["security"] = [{"bearer": scope}, {"header": scope}]
+    if route.everywhere:
+        operation["description"] += EVERYWHERE
     _complete_parameters(operation, route.path_format, method)
     answers = operation["responses"]
     answers.pop("422", None)

@@ -253,9 +253,6 @@ async def list_setting_history(
     request: Request, query: Annotated[SettingHistoryQuery, Query()]
 ) -> Response:
     """Who changed which setting, the instance's or what clients have otherwise, from which value to
-    which, when and through what; oldest first.
-
-    Only with a key that is not bound to a client.
-    """
+    which, when and through what; oldest first."""
     filters = [among("client_id", query.client_id)] if query.client_id else []
     return await pages.listed(request, SETTING_HISTORY_LIST, query, sort="id", filters=filters)

@@ -37,27 +37,21 @@ class SuppressionQuery(ArchivedPaging):
 async def list_suppressions(
     request: Request, query: Annotated[SuppressionQuery, Query()]
 ) -> Response:
-    """The addresses that get no mail, and why: mostly because nothing ever reaches them.
-
-    Only with a key that is not bound to a client.
-    """
+    """The addresses that get no mail, and why: mostly because nothing ever reaches them."""
     return await list_records(request, "suppression", query)
 
 
 @routes.get("/{suppression_id:int}", response_model=Suppression)
 @scope("mail:read", everywhere=True)
 async def read_suppression(request: Request, suppression_id: int) -> Response:
-    """One of them. Only with a key that is not bound to a client."""
+    """One of them."""
     return await read_record(request, "suppression", suppression_id)
 
 
 @routes.post("", status_code=201, response_model=Suppression)
 @scope("mail:write", everywhere=True)
 async def add_suppression(request: Request, new: NewSuppression) -> Response:
-    """Send no more mail to an address; 409 when that is so already.
-
-    Only with a key that is not bound to a client.
-    """
+    """Send no more mail to an address; 409 when that is so already."""
     return await create_record(
         request, AddSuppression(email=new.email, reason=new.reason), "/api/v1/suppressions"
     )
@@ -66,8 +60,5 @@ async def add_suppression(request: Request, new: NewSuppression) -> Response:
 @routes.delete("/{suppression_id:int}", response_model=Suppression)
 @scope("mail:write", everywhere=True)
 async def remove_suppression(request: Request, suppression_id: int) -> Response:
-    """Send mail to the address again. What was not sent meanwhile must be retried.
-
-    Only with a key that is not bound to a client.
-    """
+    """Send mail to the address again. What was not sent meanwhile must be retried."""
     return await write_record(request, RemoveSuppression(id=suppression_id))

@@ -1,6 +1,6 @@
 """Tickets are changed: their fields, their status, who has them, who and what belongs to them."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import orjson
 from fastapi import Request, Response
@@ -222,6 +222,6 @@ async def _change(
 
 
 async def _part(request: Request, ticket_id: int, part: str) -> Response:
-    row: Any = await seen(request, ticket_id)
+    row = await seen(request, ticket_id)
     doc = orjson.dumps({part: orjson.loads(row["doc"])[part]}).decode()
     return answers.found(request, row, doc)

@@ -81,10 +81,7 @@ async def report_tickets(
     request: Request, query: Annotated[TicketReportQuery, Query()]
 ) -> Response:
     """What is open now by age, how fast tickets got a first answer, what clients said of them,
-    how many there were each day.
-
-    Only with a key that is not bound to a client.
-    """
+    how many there were each day."""
     asked, database = query.range(), services(request).lists
     told = TicketReport(
         open=_open(await reports.still_open(database, asked)),

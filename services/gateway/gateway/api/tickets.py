@@ -1,7 +1,8 @@
 """Tickets: opened by their owner, read from here."""
 
-from typing import Any, Literal
+from typing import Literal
 
+import asyncpg
 from fastapi import Request, Response
 from pydantic import Field
 
@@ -90,12 +91,12 @@ async def read_ticket(request: Request, ticket_id: int) -> Response:
     return await _found(request, await seen(request, ticket_id))
 
 
-async def _found(request: Request, row: Any) -> Response:
+async def _found(request: Request, row: asyncpg.Record) -> Response:
     (doc,) = await answers.as_seen(request, [await answers.whole(request, row)])
     return answers.found(request, row, doc)
 
 
-async def seen(request: Request, ticket_id: int) -> Any:
+async def seen(request: Request, ticket_id: int) -> asyncpg.Record:
     """The ticket's row, or `NotFound` when the caller may not see it."""
     row = await services(request).tickets.get(ticket_id, caller(request).within)
     if row is None:

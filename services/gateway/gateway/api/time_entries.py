@@ -69,7 +69,7 @@ async def list_time(
 ) -> Response:
     """What was worked on it, and the timers that run (`seconds` is null); oldest first.
 
-    Of a merged ticket it is that of its target. Only with a key that is not bound to a client.
+    Of a merged ticket it is that of its target.
     """
     ticket_id = await shown_on(request, ticket_id)
     filters = [Filter("ticket_id", "one", ticket_id), Filter("deleted_at", "none")]
@@ -79,7 +79,7 @@ async def list_time(
 @routes.get("/{time_id:int}", response_model=TimeEntry)
 @scope("tickets:read", everywhere=True)
 async def read_time(request: Request, ticket_id: int, time_id: int) -> Response:
-    """One time entry. Only with a key that is not bound to a client."""
+    """One time entry."""
     ticket_id = await shown_on(request, ticket_id)
     row = await timekeeping.time_entry(services(request).database, time_id, ticket_id)
     if row is None:

@@ -111,10 +111,7 @@ class TimeReport(BaseModel):
 @routes.get("/time", response_model=TimeReport)
 @scope("tickets:read", everywhere=True)
 async def report_time(request: Request, query: Annotated[TimeQuery, Query()]) -> Response:
-    """What was worked in a range, summed up. Timers that run are not in it.
-
-    Only with a key that is not bound to a client.
-    """
+    """What was worked in a range, summed up. Timers that run are not in it."""
     asked, limit = query.report(), query.limit
     rows = await timekeeping.report(
         services(request).lists, asked, after=query.after(), limit=limit + 1
@@ -132,10 +129,7 @@ async def report_time(request: Request, query: Annotated[TimeQuery, Query()]) ->
 @routes.get("/time.csv", status_code=200, response_class=CsvStream, responses=TABLE)
 @scope("tickets:read", everywhere=True)
 async def export_time(request: Request, query: Annotated[TimeSelection, Query()]) -> Response:
-    """The same as CSV, all of it: id, name, seconds, billable_seconds, entries.
-
-    Only with a key that is not bound to a client.
-    """
+    """The same as CSV, all of it: id, name, seconds, billable_seconds, entries."""
     asked, database = query.report(), services(request).lists
 
     async def page(_limit: int, after: Place | None) -> Page:

@@ -63,7 +63,7 @@ async def stop_timer(request: Request, ticket_id: int, end: TimerEnd | None = No
 @routes.get("/agents/{agent_id:int}/timer", response_model=Timer)
 @scope("tickets:read", everywhere=True)
 async def read_timer(request: Request, agent_id: int) -> Response:
-    """The timer that the agent has running. Only with a key that is not bound to a client."""
+    """The timer that the agent has running."""
     await require(request, "agent", agent_id)
     doc = await running_timer(services(request).database, agent_id)
     return answers.tagged(request, f'{{"timer":{doc or "null"}}}')

@@ -70,7 +70,7 @@ class WebhookDeliveryQuery(Paging):
 @routes.get("", response_model=Page[Webhook])
 @scope("webhooks:read", everywhere=True)
 async def list_webhooks(request: Request, query: Annotated[WebhookQuery, Query()]) -> Response:
-    """The webhooks. Only with a key that is not bound to a client, as all here."""
+    """The webhooks."""
     return await list_records(request, "webhook", query)
 
 

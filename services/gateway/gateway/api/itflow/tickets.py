@@ -1,7 +1,9 @@
 """``tickets/``: read, open, resolve."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import asyncpg
 from fastapi import Response
 
 from deskwire.blobs import fresh_place
@@ -42,7 +44,7 @@ async def read(call: Call) -> Response:
     return await answers.rows(call, TABLE, await whole_docs(call.request, found))
 
 
-async def _found(call: Call) -> Any:
+async def _found(call: Call) -> Sequence[asyncpg.Record]:
     wanted = call.given("ticket_id")
     if wanted is not None:
         row = await ticket(call, php.integer(wanted), call.within)
@@ -52,7 +54,7 @@ async def _found(call: Call) -> Any:
     return await offsets.tickets(call.services.database, call.within, *call.page)
 
 
-async def ticket(call: Call, id: int, within: int | None) -> Any:
+async def ticket(call: Call, id: int, within: int | None) -> asyncpg.Record | None:
     """The ticket's row, if it is of the client; 0: if it has none."""
     row = await call.services.tickets.get(id, within or None)
     return None if row is None or (within == 0 and row["client_id"] is not None) else row
