@@ -110,6 +110,17 @@ async def test_an_answer_to_the_clients_own_first_mail(desk: Desk) -> None:
     assert (second.outcome, second.ticket_id) == ("reply", first.ticket_id)
 
 
+@pytest.mark.parametrize(("said", "shown"), [("", "Alice"), ("Ali via web", "Ali via web")])
+async def test_who_answers_without_a_name_is_called_as_we_know_them(
+    desk: Desk, said: str, shown: str
+) -> None:
+    replied = await desk.answered()
+    sender = Address(email="alice@client.test", name=said)
+    await desk.mail(sender, in_reply_to=[replied.thread.message_id])
+    answer = await desk.next(TicketReplied, where=lambda event: event.entry.kind == "client")
+    assert answer.entry.author.name == shown
+
+
 async def test_a_stranger_with_a_number_opens_nothing(desk: Desk) -> None:
     replied = await desk.answered()
     subject = f"[{replied.ticket.reference}]"

@@ -66,14 +66,16 @@ class Desk:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def mail(self, sender: str | None, **fields: object) -> MailHandled:
+    async def mail(self, sender: str | Address | None, **fields: object) -> MailHandled:
         """Send a mail as mail-ingest-svc would, and wait for what became of it."""
         mail_id = next(self._mail_ids)
+        if isinstance(sender, str):
+            sender = Address(email=sender, name=sender.partition("@")[0].title())
         values: dict[str, object] = {
             "mail_id": mail_id,
             "mailbox": "support",
             "message_id": f"<{uuid4()}@client.test>",
-            "sender": sender and Address(email=sender, name=sender.partition("@")[0].title()),
+            "sender": sender,
             "received_at": datetime.now(UTC),
             "subject": "Printer",
             "body": Body(text="It is on fire."),

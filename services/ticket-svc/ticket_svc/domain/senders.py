@@ -24,6 +24,7 @@ class Sender:
     archived: bool = False
     client_archived: bool = False
     rank: int = 0
+    name: str | None = None
 
 
 def opening(known: Sequence[Sender]) -> Sender | str:
@@ -158,8 +159,9 @@ def domain_of(key: str) -> str:
     return key.rpartition("@")[2]
 
 
-def contact_name(sender: Address) -> str:
-    return sender.name.strip()[:200] or sender.email
+def contact_name(sender: Address, known: Sender | None = None) -> str:
+    """As the mail says; of a mail that says none as the contact is called."""
+    return sender.name.strip()[:200] or (known and known.name) or sender.email
 
 
 def subject_of(mail: MailReceived) -> str:

@@ -104,7 +104,7 @@ async def note_auto_reply(
     author = Author(
         type="contact" if contact else "unknown",
         id=contact and contact.contact_id,
-        name=senders.contact_name(sender),
+        name=senders.contact_name(sender, contact),
         email=sender.email,
     )
     if enough := await _noted_today(mail, thread, mail.body, author, tx):

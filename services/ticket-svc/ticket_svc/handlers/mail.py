@@ -156,7 +156,7 @@ async def _reply(
     author = agent or Author(
         type="contact" if takes_part and contact_id else "unknown",
         id=contact_id,
-        name=senders.contact_name(sender),
+        name=senders.contact_name(sender, contact),
         email=sender.email,
     )
     verified = takes_part or agent is not None

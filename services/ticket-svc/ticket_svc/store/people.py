@@ -94,18 +94,18 @@ SENDER = compiled(
            coalesce(spent.tickets, 0) AS tickets, coalesce(spent.answers, 0) AS answers,
            (SELECT json_agg(json_build_object(
                 'client_id', client_id, 'contact_id', contact_id, 'archived', archived,
-                'client_archived', client_archived, 'rank', rank,
+                'client_archived', client_archived, 'rank', rank, 'name', name,
                 'authentication', cs.overrides ->> 'sender_authentication'))
             FROM (
                 SELECT client_id, co.id AS contact_id, co.archived_at IS NOT NULL AS archived,
-                       cl.archived_at IS NOT NULL AS client_archived, 0 AS rank
+                       cl.archived_at IS NOT NULL AS client_archived, 0 AS rank, co.name
                 FROM contacts co JOIN clients cl ON cl.id = client_id WHERE email_key = :email_key
                 UNION ALL
-                SELECT client_id, NULL, false, cl.archived_at IS NOT NULL, 1
+                SELECT client_id, NULL, false, cl.archived_at IS NOT NULL, 1, NULL
                 FROM domains d JOIN clients cl ON cl.id = client_id
                 WHERE d.name = :domain AND d.archived_at IS NULL
                 UNION ALL
-                SELECT cl.id, NULL, false, cl.archived_at IS NOT NULL, 2
+                SELECT cl.id, NULL, false, cl.archived_at IS NOT NULL, 2, NULL
                 FROM box JOIN clients cl ON cl.id = box.client_id
             ) found LEFT JOIN client_settings cs USING (client_id)) AS known
     FROM settings s LEFT JOIN sender_budgets spent
