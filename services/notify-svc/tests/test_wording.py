@@ -78,6 +78,14 @@ def test_the_nearest_language_is_taken(language: str, expected: str) -> None:
     assert said(OURS, "closed", language).language == expected
 
 
+def test_a_colon_is_set_as_the_language_sets_it() -> None:
+    english, french = said(OURS, "closed"), said(OURS, "closed", "fr")
+    assert "\nClient:      Acme" in english.text
+    assert "\nClient :      Acme" in french.text
+    assert ">Client :</span>" in french.html
+    assert "\nOui : https://" in said(OURS, "ticket-closed", "fr").text
+
+
 def override(folder: Path, **files: str) -> Wording:
     for name, text in files.items():
         path = folder / name.replace("__", "/").replace("_TOML", ".toml").replace("_J2", ".html.j2")

@@ -112,7 +112,10 @@ def _of_notice(
         return values | {"delimiter": delimiter} | _quotation(notice, said.language, sender_name)
     values |= {"link": _link(notice, ticket_url)}
     facts = list(_facts(values, said))
-    return values | {"facts": facts, "width": max(len(label) for label, _ in facts) + 2}
+    return values | {
+        "facts": facts,
+        "width": max(len(label) for label, _ in facts) + len(said.find("colon")) + 1,
+    }
 
 
 def _quotation(notice: Notice, language: str, sender_name: str) -> Values:
@@ -200,7 +203,7 @@ def _of_bill(bill: Bill, said: Sentences) -> Values:
         "text": _text(answer, quoted=True),
         "html": _html(answer),
         "facts": [(label, client)],
-        "width": len(label) + 2,
+        "width": len(label) + len(said.find("colon")) + 1,
         "delimiter": "",
     }
 
