@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 
-import embedded
+import launching
 from rich.console import Console
 from rich.table import Table
 
@@ -214,7 +214,7 @@ async def _schedulers(url: str, broker_url: str) -> AsyncIterator[db.Database]:
     told = {"broker_url": broker_url, "log_level": "ERROR"}
     async with db.connect(url, size=1) as database, AsyncExitStack() as stack:
         for _ in range(SCHEDULERS):
-            process = await embedded.start("scheduler_svc", told, url)
+            process = await launching.start("scheduler_svc", told, url)
             stack.push_async_callback(process.wait)
             stack.callback(process.terminate)
         await asyncio.sleep(3)

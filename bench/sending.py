@@ -20,7 +20,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import aiosmtplib
-import embedded
+import launching
 import uvloop
 
 from bench.rig import ROOT, fresh
@@ -87,7 +87,7 @@ async def notify_svc(
         "mail_from": SUPPORT,
     } | more
     async with db.connect(url, size=2) as database:
-        process = await embedded.start("notify_svc", told, url)
+        process = await launching.start("notify_svc", told, url)
         try:
             yield database, process.pid
         finally:

@@ -5,44 +5,33 @@ URLs differ: a PostgreSQL of its own, ``memory://``, maildirs and a folder of bl
 """
 
 import argparse
-import asyncio
 import fcntl
-import json
 import os
 import secrets
 import shlex
-import signal
 import socket
 import sys
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import (
     AbstractAsyncContextManager,
-    AsyncExitStack,
     ExitStack,
     asynccontextmanager,
     contextmanager,
 )
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
 import uvloop
 from demo import load_demo
+from launching import Told, maildir, one_process, processes, say, written
 
 from deskwire import db, local, logs
 from deskwire.errors import DeskwireError, SetupError
 from deskwire.service import until_signalled
 from deskwire.services import SERVICES
-from deskwire.settings import load
-
-START_SECONDS = 60.0
-
-Told = dict[str, Any]
-"""Settings by name, for every service that has a field of it."""
 
 
 def main() -> None:
@@ -75,14 +64,10 @@ def _keep_environment(path: Path, told: Told, server: str) -> None:
     path.touch(mode=0o600)
     path.write_text(
         "".join(
-            f"export DESKWIRE_{name.upper()}={shlex.quote(_written(value))}\n"
+            f"export DESKWIRE_{name.upper()}={shlex.quote(written(value))}\n"
             for name, value in values.items()
         )
     )
-
-
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
 
 
 @contextmanager
@@ -106,65 +91,6 @@ async def _with_demo(
     async with running:
         await load_demo(var, told, urls)
         yield
-
-
-@asynccontextmanager
-async def one_process(told: Told, urls: Mapping[str, str]) -> AsyncIterator[None]:
-    """Every service's own `running`, in one event loop."""
-    async with AsyncExitStack() as stack:
-        for service in SERVICES:
-            say("starting", service.name)
-            settings = load(
-                service.module("settings").Settings,
-                **told,
-                database_url=urls[service.name],
-                health_port=0,
-            )
-            await stack.enter_async_context(service.module("main").running(settings))
-        yield
-
-
-@asynccontextmanager
-async def processes(told: Told, urls: Mapping[str, str]) -> AsyncIterator[None]:
-    """Every service as a process of its own, as containers run them."""
-    started = []
-    try:
-        for service in SERVICES:
-            say("starting", service.name)
-            started.append(await start(service.package, told, urls[service.name]))
-        await _answering(int(told["port"]), started)
-        yield
-    finally:
-        await _terminate(started)
-
-
-async def start(package: str, told: Told, database_url: str) -> Process:
-    values = told | {"database_url": database_url, "health_port": 0}
-    told_by_environment = {
-        f"DESKWIRE_{name.upper()}": _written(value) for name, value in values.items()
-    }
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        f"{package}.main",
-        env=os.environ | told_by_environment,
-        start_new_session=True,  # Ctrl-C is for this process, which then stops them in order
-    )
-
-
-async def _answering(port: int, started: list[Process]) -> None:
-    async with asyncio.timeout(START_SECONDS):
-        while not _listening(port):
-            if any(process.returncode is not None for process in started):
-                raise SetupError("a service ended at its start; its message is above")
-            await asyncio.sleep(0.1)
-
-
-async def _terminate(started: list[Process]) -> None:
-    for process in started:
-        if process.returncode is None:
-            process.send_signal(signal.SIGTERM)
-    await asyncio.gather(*(process.wait() for process in started))
 
 
 @contextmanager
@@ -211,7 +137,7 @@ async def _databases(server: str) -> dict[str, str]:
 
 
 def _defaults(var: Path, port: int) -> Told:
-    inbox, outbox = _maildir(var / "mail" / "inbox"), _maildir(var / "mail" / "outbox")
+    inbox, outbox = maildir(var / "mail" / "inbox"), maildir(var / "mail" / "outbox")
     return {
         "broker_url": "memory://embedded",
         "blob_url": f"file://{var / 'blobs'}",
@@ -238,12 +164,6 @@ def _told(defaults: Told) -> Told:
         elif variable not in os.environ and f"{variable}_FILE" not in os.environ:
             told[name] = value
     return told
-
-
-def _maildir(path: Path) -> Path:
-    for folder in ("tmp", "new", "cur"):
-        (path / folder).mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def _kept_secret(path: Path) -> str:
@@ -280,11 +200,6 @@ def _require_free_port(port: int) -> None:
             ) from None
 
 
-def _listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="deskwire up")
     parser.add_argument("--port", type=_port, default=os.environ.get("PORT", "8080"))
@@ -303,10 +218,6 @@ def _broker_name(text: str) -> str:
     if text in ("memory", "rabbitmq") or text.startswith(("amqp://", "amqps://")):
         return text
     raise argparse.ArgumentTypeError(f"{text} is none of memory, rabbitmq and amqp://...")
-
-
-def say(*words: str) -> None:
-    print("deskwire:", *words, flush=True)
 
 
 if __name__ == "__main__":

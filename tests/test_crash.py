@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from whole import TEAM, Whole, drop, mail, maildir, told, until, whole
+from launching import maildir
+from whole import TEAM, Whole, drop, mail, told, until, whole
 
 from deskwire.local import RabbitMQ, Smtp
 from deskwire.services import SERVICES

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from whole import TEAM, Whole, drop, mail, maildir, ticket_of, told, until, whole
+from launching import maildir
+from whole import TEAM, Whole, drop, mail, ticket_of, told, until, whole
 
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.local import Dovecot, Smtp

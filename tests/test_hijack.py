@@ -10,7 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from whole import Whole, drop, mail, maildir, told, until, whole
+from launching import maildir
+from whole import Whole, drop, mail, told, until, whole
 
 from deskwire import db
 from deskwire.local import Smtp

@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from whole import Answer, Whole, drop, mail, maildir, told, until, whole
+from launching import maildir
+from whole import Answer, Whole, drop, mail, told, until, whole
 
 from deskwire import db
 from deskwire.testing import FreshDatabase

@@ -14,7 +14,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from whole import TEAM, Whole, drop, mail, maildir, told, until, whole
+from launching import maildir
+from whole import TEAM, Whole, drop, mail, told, until, whole
 
 from deskwire.local import Smtp, smtp
 from deskwire.testing import FreshDatabase

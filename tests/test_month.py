@@ -8,8 +8,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from launching import maildir
 from pypdf import PdfReader
-from whole import Whole, drop, mail, maildir, told, until, whole
+from whole import Whole, drop, mail, told, until, whole
 
 from deskwire.testing import FreshDatabase
 

@@ -13,7 +13,8 @@ from typing import Any, get_args
 from uuid import uuid4
 
 import pytest
-from whole import Whole, drop, mail, maildir, told, until, whole
+from launching import maildir
+from whole import Whole, drop, mail, told, until, whole
 
 from deskwire.contracts.notifications import AgentEvent
 from deskwire.local import Smtp

@@ -13,7 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import embedded
+import launching
 
 from deskwire import db
 from deskwire.local import free_port
@@ -134,7 +134,7 @@ class Whole:
 
     async def start(self, name: str) -> None:
         service = next(s for s in SERVICES if s.name == name)
-        self.processes[name] = await embedded.start(service.package, self.told, self.urls[name])
+        self.processes[name] = await launching.start(service.package, self.told, self.urls[name])
 
     async def kill(self, name: str) -> None:
         """SIGKILL: no goodbye."""
@@ -165,7 +165,7 @@ def told(broker_url: str, var: Path, **more: object) -> dict[str, Any]:
         "blob_url": f"file://{var}/blobs",
         "log_level": "ERROR",
         "mailboxes": [],
-        "smtp_url": f"maildir:{maildir(var / 'outbox')}",
+        "smtp_url": f"maildir:{launching.maildir(var / 'outbox')}",
         "mail_from": SUPPORT,
         "mail_from_name": "Example Support",
         "mail_domain": "example.com",
@@ -176,12 +176,6 @@ def told(broker_url: str, var: Path, **more: object) -> dict[str, Any]:
         "port": free_port(),
         "shutdown_seconds": 10,
     } | more
-
-
-def maildir(path: Path) -> Path:
-    for folder in ("tmp", "new", "cur"):
-        (path / folder).mkdir(parents=True, exist_ok=True)
-    return path
 
 
 def drop(folder: Path, raw: bytes) -> None:
@@ -226,7 +220,7 @@ async def whole(
     running = Whole(settings, urls)
     async with db.connect(urls["gateway"], size=1) as database:
         running.key = await create_key(database, name="tests", scopes=["admin"])
-    async with _processes(running) if as_processes else embedded.one_process(settings, urls):
+    async with _processes(running) if as_processes else launching.one_process(settings, urls):
         await running.answering()
         await running.introduce()
         yield running

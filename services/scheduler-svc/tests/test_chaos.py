@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-import embedded
+import launching
 import pytest
 from scheduler_office import Office, open_office
 
@@ -37,7 +37,7 @@ class Schedulers:
         self._processes: list[asyncio.subprocess.Process] = []
 
     async def start(self) -> None:
-        process = await embedded.start("scheduler_svc", self._told, self._url)
+        process = await launching.start("scheduler_svc", self._told, self._url)
         self._processes.append(process)
 
     async def harm(self, chance: random.Random) -> None:
