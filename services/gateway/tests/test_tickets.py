@@ -311,10 +311,10 @@ BAD_PARAMETERS = [
     ("limit=ten", "limit"),
     ("limit=1&limit=2", "limit"),
     ("sort=subject", "sort"),
-    ("status=new", "status.0"),
-    ("status=open,new", "status.1"),
-    ("client_id=0", "client_id.0"),
-    ("assigned_to=nobody", "assigned_to.0"),
+    ("status=new", "status"),
+    ("status=open,new", "status"),
+    ("client_id=0", "client_id"),
+    ("assigned_to=nobody", "assigned_to"),
     ("created_after=yesterday", "created_after"),
     ("created_after=2024-01-01T00:00:00", "created_after"),
     ("created_after=0001-01-01T00:00:00%2B14:00", "created_after"),
@@ -326,7 +326,7 @@ async def test_bad_parameters_are_named(lonely_desk: Desk) -> None:
     for query, field in BAD_PARAMETERS:
         answer = await lonely_desk.api.get(f"{TICKETS}?{query}")
         assert (answer.status, answer.json["code"]) == (422, "invalid"), query
-        assert answer.json["errors"][0]["field"].startswith(field), query
+        assert answer.json["errors"][0]["field"] == field, query
 
 
 async def test_largest_limit_is_fine(lonely_desk: Desk) -> None:
@@ -456,6 +456,4 @@ async def test_refusals_say_in_words_what_is_wrong(desk: Desk) -> None:
         assert error["field"] == field
         assert error["message"].startswith(message)
     listed = await desk.api.get(f"{TICKETS}?assigned_to=me")
-    assert listed.json["errors"] == [
-        {"field": "assigned_to.0", "message": "must be a whole number"}
-    ]
+    assert listed.json["errors"] == [{"field": "assigned_to", "message": "must be a whole number"}]

@@ -42,8 +42,11 @@ def told(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
 
 
 def field(error: Mapping[str, Any]) -> str:
-    """Where it is: `tags.0`. What should tell kinds of bodies apart is told as the field it is."""
+    """Where it is: `tags.0`. What should tell kinds of bodies apart is told as the field it is;
+    a parameter by its name, for none is written as a list."""
     place = [str(part) for part in error["loc"] if part != "[key]"]
+    if place[0] == "query":
+        place = place[:2]
     if error["type"].startswith("union_tag_"):
         place.append(error["ctx"]["discriminator"].strip("'"))
     return ".".join(place[1:]) if len(place) > 1 else place[0]
