@@ -12,7 +12,6 @@ from notify_desk import Desk, desk_of, opened, parsed, replied, settings
 from deskwire import db
 from deskwire.local import Smtp, free_port
 from deskwire.messaging.outbox import Outbox
-from notify_svc import store
 from notify_svc.settings import Settings
 from notify_svc.store import deliveries
 
@@ -95,7 +94,7 @@ async def test_a_stopping_service_finishes_what_is_on_its_way_and_gives_back_the
     async with db.connect(database_url, size=1) as database:
 
         async def open_when_the_rest_is_given_back() -> None:
-            while [row.state for row in await store.recent(database)].count("sending") > 1:
+            while [row.state for row in await deliveries.recent(database)].count("sending") > 1:
                 await asyncio.sleep(0.02)
             gate.open()
 
@@ -103,7 +102,7 @@ async def test_a_stopping_service_finishes_what_is_on_its_way_and_gives_back_the
             await desk.tell(opened(team=["a@example.com", "b@example.com"]))
             await gate.reached()
             tasks.create_task(open_when_the_rest_is_given_back())
-        rows = await store.recent(database)
+        rows = await deliveries.recent(database)
     assert [(row.state, row.attempts) for row in reversed(rows)] == [
         ("sent", 1),
         ("queued", 0),
@@ -125,7 +124,7 @@ async def test_a_mail_is_in_doubt_only_when_the_server_may_have_it(
         async with asyncio.timeout(10), desk_of(told) as desk:
             await desk.tell(opened())
             await gate.reached()
-        (row,) = await store.recent(database)
+        (row,) = await deliveries.recent(database)
     gate.open()
     assert (row.state, row.attempts) == (is_left, int(is_left == "sending"))
 
@@ -138,7 +137,7 @@ async def test_mails_that_wait_for_their_turn_are_given_back_at_once(
         async with asyncio.timeout(10), desk_of(told) as desk:
             await desk.tell(opened(team=[f"{n}@example.com" for n in range(9)]))
             await desk.state("sent")
-        rows = await store.recent(database)
+        rows = await deliveries.recent(database)
     assert sorted((row.state, row.attempts) for row in rows) == [*[("queued", 0)] * 9, ("sent", 1)]
     assert all(row.next_attempt_at for row in rows if row.state == "queued")
 

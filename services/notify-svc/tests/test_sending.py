@@ -18,9 +18,9 @@ from deskwire.errors import Conflict, NotFound
 from deskwire.links import FileLink, Links
 from deskwire.local import Smtp
 from deskwire.messaging.requests import ask
-from notify_svc import store
 from notify_svc.sender import queue
 from notify_svc.settings import Settings
+from notify_svc.store import deliveries
 
 
 def recipients(server: Smtp) -> list[str]:
@@ -59,7 +59,7 @@ async def test_what_is_told_of_a_delivery(desk: Desk, smtp_server: Smtp) -> None
     assert told.sent_at is not None
     assert told.next_attempt_at is None
     assert told.message_id == parsed(smtp_server.mails[0].raw)["Message-ID"]
-    assert await store.recent(desk.database) == [told]
+    assert await deliveries.recent(desk.database) == [told]
 
 
 async def test_a_mail_leaves_when_its_row_is_committed(
@@ -321,9 +321,9 @@ async def test_operators_see_and_repeat_deliveries(desk: Desk, smtp_server: Smtp
     failed = await desk.state("failed")
     await desk.tell(opened(2))
     sent = await desk.state("sent")
-    assert [one.id for one in await store.recent(desk.database)] == [sent.id, failed.id]
-    assert await store.recent(desk.database, limit=1) == [sent]
-    assert await store.recent(desk.database, "failed") == [failed]
+    assert [one.id for one in await deliveries.recent(desk.database)] == [sent.id, failed.id]
+    assert await deliveries.recent(desk.database, limit=1) == [sent]
+    assert await deliveries.recent(desk.database, "failed") == [failed]
     assert (await ask(desk.broker, RetryDelivery(id=failed.id))).reply.state == "queued"
     await desk.heard(lambda told: told.id == failed.id and told.state == "sent")
     with pytest.raises(Conflict, match="is sent"):

@@ -49,7 +49,7 @@ def outbound(*, state: State = None, limit: int = 50) -> None:
     from deskwire.contracts.notifications import DeliveryState
 
     _check(state, get_args(DeliveryState))
-    deliveries = _recent(NOTIFY_SVC, "store", state, limit)
+    deliveries = _recent(NOTIFY_SVC, "store.deliveries", state, limit)
     table(OUTBOUND, ([getattr(each, column) for column in OUTBOUND] for each in deliveries))
 
 

@@ -14,7 +14,7 @@ from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.replay import replaying
 from notify_svc.domain.mails import Told
 from notify_svc.handlers import agents, mails, suppressions, webhooks
-from notify_svc.store import KINDS
+from notify_svc.store.replay import KINDS
 
 
 async def tell(event: Told, tx: Transaction) -> None:
