@@ -25,7 +25,8 @@ AgentEvent = Literal[
     "feedback",
 ]
 """What agents are told of; all but ``mention`` are about tickets that are (or were) assigned to
-them, and done by somebody else. ``undelivered``: a mail to the client's people did not go out.
+them, and done by somebody else. ``undelivered``: a mail to the client's people did not go out, or
+what the agent wrote by mail became a note.
 ``due-soon``, ``overdue``: a first response, or the ticket."""
 
 Telling = Literal["off", "now", "hourly", "daily", "weekly"]
