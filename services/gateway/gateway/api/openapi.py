@@ -19,7 +19,6 @@ Schema = dict[str, Any]
 Schemas = Mapping[str, Mapping[str, Any]]
 
 _PARAMETER = re.compile(r"{(\w+)}")
-_CONVERTOR = re.compile(r":\w+}")
 
 KEY: Schema = {
     "name": "Idempotency-Key",

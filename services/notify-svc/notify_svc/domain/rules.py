@@ -7,8 +7,6 @@ notes are for agents alone. Clients that hear nothing of new and closed tickets 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from deskwire.contracts.mail import Body
-from deskwire.contracts.notifications import Delivery
 from deskwire.contracts.tickets import (
     MailThread,
     TicketChanged,
@@ -21,66 +19,67 @@ from deskwire.contracts.tickets import (
     TicketReplied,
 )
 from notify_svc.domain.agents import Agent, Agents
-from notify_svc.domain.events import (
-    Recipient,
+from notify_svc.domain.mails import (
+    CLIENT_TEMPLATES,
+    Mail,
+    Template,
+    Told,
+    about,
+    actor,
+    message_id,
+    notice,
+)
+from notify_svc.domain.shown import (
     Shown,
     answer,
+    comment,
+    entry,
+    last_reply,
+    nothing,
+    opening,
+    opening_unless_mailed,
+    reason,
+)
+from notify_svc.domain.when import (
+    begun,
+    by_client,
+    by_contact,
+    client_hears,
+    client_hears_status,
+    closes,
+    closes_source,
+    made_to_wait,
+    mailed_by_agent,
+    not_by_stranger,
+    of_bounce,
+    of_response,
+    overdue,
+    public,
+    put_on_hold,
+    reopens,
+    unanswered,
+    unverified,
+    verified,
+    waits_for_answer,
+    went_badly,
+)
+from notify_svc.domain.whom import (
+    Recipient,
     assigned_before,
     assignee,
     assignee_before,
     assignee_now,
     assignee_or_team,
-    begun,
-    by_client,
-    by_contact,
     called,
-    client_hears,
-    client_hears_status,
     client_side,
-    closes,
-    closes_source,
-    comment,
     contact_to_confirm,
-    entry,
-    last_reply,
-    made_to_wait,
-    mailed_by_agent,
     mentioned_agents,
-    not_by_stranger,
-    nothing,
-    of_bounce,
-    of_response,
-    opening,
-    opening_unless_mailed,
-    overdue,
-    public,
-    put_on_hold,
-    reason,
-    reopens,
     responsible,
     source_assignee,
     source_side,
     team,
-    unanswered,
-    unverified,
-    verified,
-    waits_for_answer,
     watchers,
-    went_badly,
     writer,
-)
-from notify_svc.domain.mails import (
-    CLIENT_TEMPLATES,
-    Bill,
-    Mail,
-    Notice,
-    Template,
-    Told,
-    about,
-    actor,
-    derived_id,
-    message_id,
-    notice,
 )
 
 When = Callable[[Told], bool]
@@ -269,38 +268,3 @@ def _language(template: Template, thread: MailThread, agent: Agent | None) -> st
     if template in CLIENT_TEMPLATES:
         return thread.language
     return (agent and agent.wants.language) or thread.team_language
-
-
-def undelivered(mail: Mail, delivery: Delivery) -> Iterator[Mail]:
-    """What is told of a mail to the client's people that does not arrive."""
-    for recipient, template, said in _concerned(mail):
-        failed = {"failed": mail.recipient, "answer": delivery.answer or ""}
-        yield Mail(
-            about=f"delivery:{delivery.id}",
-            template=template,
-            recipient=recipient.email,
-            message_id=derived_id(f"undelivered.{delivery.id}", mail.message_id),
-            notice=said.model_copy(update={"to_name": recipient.name, **failed}),
-            agent_id=recipient.agent_id,
-        )
-
-
-def _concerned(mail: Mail) -> Iterator[tuple[Recipient, Template, Notice | Bill]]:
-    """Whose matter it is: the ticket's agent, else the team; or those whom the invoice names."""
-    notice = mail.notice
-    if isinstance(notice, Notice) and mail.template in CLIENT_TEMPLATES:
-        told = {"body": Body(text=""), "language": notice.team_language}
-        for recipient in _answerable(notice):
-            yield recipient, "undelivered", notice.model_copy(update=told)
-    if isinstance(notice, Bill) and mail.template == "invoice":
-        for reader in notice.responsible:
-            recipient = Recipient(reader.email, reader.name, reader.agent_id)
-            said = {"language": reader.language}
-            yield recipient, "invoice-undelivered", notice.model_copy(update=said)
-
-
-def _answerable(notice: Notice) -> list[Recipient]:
-    agent = notice.assignee
-    if agent and agent.email:
-        return [Recipient(agent.email, agent.name, agent.id)]
-    return [Recipient(email) for email in notice.team]

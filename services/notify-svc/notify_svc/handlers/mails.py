@@ -20,6 +20,7 @@ from notify_svc.domain import rules
 from notify_svc.domain.agents import Agent, Agents, Later, plan
 from notify_svc.domain.attempts import never_arrives
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Mail, Notice, Told, bills, derived_id, digest
+from notify_svc.domain.undelivered import notices
 from notify_svc.store import agents, deliveries, digests, suppressions
 from notify_svc.store.deliveries import Queued
 
@@ -125,7 +126,7 @@ async def tell_of_undelivered(
 def _undelivered(queued: Queued, delivery: Delivery) -> list[Mail]:
     """None also of a row that cannot be read, which is why it failed."""
     try:
-        return list(rules.undelivered(queued.mail, delivery))
+        return list(notices(queued.mail, delivery))
     except ValueError:
         return []
 
