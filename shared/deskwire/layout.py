@@ -89,10 +89,10 @@ def _pieces(body: LexborNode, leaves: list[LexborNode]) -> Iterator[str]:
         elif (tag := node.tag or "") not in _UNSEEN:
             yield _before(tag, node)
             pending.append((_after(tag), False))
-            pending.extend((child, preformatted or tag == "pre") for child in _children(node))
+            pending.extend((child, preformatted or tag == "pre") for child in children(node))
 
 
-def _children(node: LexborNode) -> Iterator[LexborNode]:
+def children(node: LexborNode) -> Iterator[LexborNode]:
     """Last first, as they are put on a stack."""
     child = node.last_child
     while child is not None:

@@ -1,4 +1,4 @@
-"""Tickets and their entries: documents, commands, events. ticket-svc owns them."""
+"""Tickets and their entries: documents and events. ticket-svc owns them."""
 
 from datetime import datetime
 from typing import Literal

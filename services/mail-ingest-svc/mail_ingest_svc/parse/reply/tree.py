@@ -7,7 +7,7 @@ from dataclasses import replace
 from selectolax.lexbor import LexborNode
 
 from deskwire.html import clean_html, clean_text, parsed, text_of, too_large, without_data
-from deskwire.layout import Layout, lay_out
+from deskwire.layout import Layout, children, lay_out
 from mail_ingest_svc.parse.reply.lines import Line, Mark, lines_of
 from mail_ingest_svc.parse.reply.marks import mark_of
 from mail_ingest_svc.parse.reply.model import Reply
@@ -48,15 +48,7 @@ def _marks(body: LexborNode, layout: Layout) -> Iterator[Mark | None]:
             own = mark_of(node) or mark
             cut = cut or own is Mark.CUT
             mark = None if own is Mark.CUT else own
-        pending.extend((child, mark) for child in _children(node))
-
-
-def _children(node: LexborNode) -> Iterator[LexborNode]:
-    """Last first, as they are put on a stack."""
-    child = node.last_child
-    while child is not None:
-        yield child
-        child = child.prev
+        pending.extend((child, mark) for child in children(node))
 
 
 def _mark(lines: Sequence[Line], layout: Layout, marks: Sequence[Mark | None]) -> None:
