@@ -1,6 +1,7 @@
 """PostgreSQL: a pool, statements compiled once to asyncpg's SQL, and the migrations."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -110,6 +111,7 @@ class Session:
 
     def __init__(self, connection: "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]") -> None:
         self._own = connection
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record] | SharedConnection
         self.connection = connection
 
@@ -121,6 +123,10 @@ class Session:
             yield
         finally:
             self.connection = self._own
+
+    def alone(self, what: str) -> asyncio.Lock:
+        """To be held by one of the tasks that use it at once, while it changes this."""
+        return self._locks[what]
 
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         return await self.connection.fetch(statement.sql, *statement.arguments(values))

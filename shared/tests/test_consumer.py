@@ -1,7 +1,7 @@
 """The wrapper round every handler, on a real PostgreSQL: dedupe, retries, parking, crashes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -13,6 +13,7 @@ from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from deskwire import db
+from deskwire.contracts.base import Message
 from deskwire.contracts.mail import Body, MailHandled, MailReceived
 from deskwire.contracts.notifications import DeliveryChanged
 from deskwire.contracts.schedules import CreateSchedule, Schedule
@@ -149,7 +150,11 @@ async def test_a_batch_is_one_transaction(
 @pytest.fixture
 def at_once(desk: Desk, outbox: Outbox) -> Consumer:
     """Handles mails of odd numbers at once."""
-    return Consumer(MAILS, desk.handlers, outbox, {MailHandled: lambda mail: mail.mail_id % 2})
+    return Consumer(MAILS, desk.handlers, outbox, odd_ones)
+
+
+def odd_ones(batch: Sequence[Message]) -> list[bool]:
+    return [isinstance(mail, MailHandled) and mail.mail_id % 2 == 1 for mail in batch]
 
 
 async def test_what_may_be_is_handled_at_once_and_the_rest_after_it_in_order(

@@ -1,5 +1,6 @@
 """What becomes of a mail."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -15,7 +16,7 @@ from deskwire.contracts.people import (
     CreateAgent,
     Through,
 )
-from deskwire.contracts.ticket_commands import AddEntry, RedactEntry
+from deskwire.contracts.ticket_commands import AddEntry, GetTicket, RedactEntry
 from deskwire.contracts.tickets import StoredFile, TicketNoted, TicketOpened, TicketReplied
 
 AGENT = Author(type="agent", id=1, name="Ann")
@@ -207,3 +208,36 @@ async def test_what_a_mail_quotes_is_kept_beside_what_it_says(desk: Desk) -> Non
     redacted = await desk.ask(command)
     assert redacted.entry.body == redacted.ticket.body == Body(text="")
     assert handled.entry_id == redacted.entry.id
+
+
+async def test_answers_that_are_handled_at_once_leave_what_they_set_off(desk: Desk) -> None:
+    """Each reopens its ticket, whose alarm is off then; the next one finds that."""
+    client_id = await desk.client()
+    asked = [await desk.answered(client_id, status="auto-close") for _ in range(6)]
+    heard = len(desk.heard)
+    answers = [
+        desk.mail("alice@client.test", in_reply_to=[event.thread.message_id], message_id=None)
+        for event in asked
+        for _ in range(3)
+    ]
+    handled = await asyncio.gather(*answers)
+    assert {mail.outcome for mail in handled} == {"reply"}
+    for event in asked:
+        now = await desk.ask(GetTicket(ticket_id=event.ticket.id))
+        assert (now.status, now.auto_close, now.entry_count) == ("open", None, 5)
+        told = [said.ticket for said in desk.heard[heard:] if isinstance(said, TicketReplied)]
+        versions = {ticket.version: ticket for ticket in told if ticket.id == now.id}
+        assert versions[max(versions)] == now
+
+
+async def test_an_answer_finds_the_mail_that_came_with_it(desk: Desk) -> None:
+    await desk.client()
+    ids = [f"<{number}@client.test>" for number in range(5)]
+    first = [desk.mail("alice@client.test", message_id=id) for id in ids]
+    second = [desk.mail("alice@client.test", references=[id], subject="Re: it") for id in ids]
+    handled = await asyncio.gather(*first, *second)
+    opened = [mail.ticket_id for mail in handled[:5]]
+    assert len(set(opened)) == 5
+    assert [(mail.outcome, mail.ticket_id) for mail in handled[5:]] == [
+        ("reply", ticket_id) for ticket_id in opened
+    ]

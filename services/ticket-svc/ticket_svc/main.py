@@ -35,7 +35,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
             queues,
             broker,
             outbox,
-            at_once=at_once(signer),
+            at_once=at_once,
             drain=settings.shutdown_seconds,
         ),
         collecting(database, blobs),

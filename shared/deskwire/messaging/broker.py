@@ -9,7 +9,7 @@ from deskwire.errors import SetupError
 from deskwire.messaging.envelope import Envelope
 from deskwire.topology import Queue
 
-BATCH = 50
+BATCH = 100
 DRAIN_SECONDS = 25.0
 
 

@@ -21,12 +21,12 @@ from deskwire.messaging.broker import DRAIN_SECONDS, Broker, Delivery
 from deskwire.messaging.dead_letters import DeadLetters, cause_of
 from deskwire.messaging.envelope import Envelope
 from deskwire.messaging.handling import (
-    NONE_AT_ONCE,
     AtOnce,
     Handled,
     Handlers,
     Handling,
     fingerprint,
+    none_at_once,
 )
 from deskwire.messaging.outbox import Outbox, envelope_of
 from deskwire.messaging.requests import DONE, REPLAYED, refused
@@ -54,7 +54,7 @@ async def consuming(
     broker: Broker,
     outbox: Outbox,
     *,
-    at_once: AtOnce = NONE_AT_ONCE,
+    at_once: AtOnce = none_at_once,
     drain: float = DRAIN_SECONDS,
 ) -> AsyncIterator[None]:
     """Consume the queues until left; refuses to start when handlers and topology differ."""
@@ -71,7 +71,7 @@ async def consuming(
 
 class Consumer:
     def __init__(
-        self, queue: Queue, handlers: Handlers, outbox: Outbox, at_once: AtOnce = NONE_AT_ONCE
+        self, queue: Queue, handlers: Handlers, outbox: Outbox, at_once: AtOnce = none_at_once
     ) -> None:
         self._queue = queue
         self._handling = Handling(queue, handlers, at_once)

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -25,11 +25,14 @@ from deskwire.topology import Queue
 
 Handler = Callable[[Any, Transaction], Awaitable[BaseModel | None]]
 Handlers = Mapping[type[Message], Handler]
-AtOnce = Mapping[type[Message], Callable[[Any], bool]]
-"""Which messages may be handled at once, since none of them minds what the others do: what they ask
-of the database by the same statement is one round trip."""
+AtOnce = Callable[[Sequence[Message]], Sequence[bool]]
+"""Of each message of a batch whether it may be handled at once with others, since it does not mind
+what they do: what they ask of the database by the same statement is one round trip."""
 
-NONE_AT_ONCE: AtOnce = {}
+
+def none_at_once(batch: Sequence[Message]) -> Sequence[bool]:
+    return [False] * len(batch)
+
 
 # A repeated request has put the same text at another place.
 _NO_PLACE = b'"blob_id":"'
@@ -65,7 +68,7 @@ class Handling:
         for delivery in batch:
             if delivery.envelope.id not in known:
                 new.setdefault(delivery.envelope.id, delivery)
-        fresh = await self._run_all(new.values(), tx)
+        fresh = await self._run_all(list(new.values()), tx)
         await self._remember(fresh, tx)
         return known | fresh
 
@@ -74,15 +77,12 @@ class Handling:
         rows = await tx.fetch(inbox.KNOWN, consumer=self._queue.name, ids=ids)
         return {r["message_id"]: Handled(r["fingerprint"], r["reply"], replayed=True) for r in rows}
 
-    async def _run_all(self, batch: Iterable[Delivery], tx: Transaction) -> dict[Any, Handled]:
+    async def _run_all(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
         """First all that may be handled at once, then the others in their order."""
-        free: list[tuple[Delivery, Message]] = []
-        in_order: list[tuple[Delivery, Message]] = []
-        for delivery in batch:
-            message = unwrap(delivery.envelope)
-            is_free = self._at_once.get(type(message))
-            chosen = free if is_free is not None and is_free(message) else in_order
-            chosen.append((delivery, message))
+        messages = [unwrap(delivery.envelope) for delivery in batch]
+        work = list(zip(batch, messages, self._at_once(messages), strict=True))
+        free = [(delivery, message) for delivery, message, is_free in work if is_free]
+        in_order = [(delivery, message) for delivery, message, is_free in work if not is_free]
         with tx.shared():
             done = await _all_done([self._run(*each, tx) for each in free])
         done += [await self._run(*each, tx) for each in in_order]

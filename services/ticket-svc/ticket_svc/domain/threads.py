@@ -70,12 +70,6 @@ class Signer:
         return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
 
 
-def names_no_ticket(mail: MailReceived, signer: Signer) -> bool:
-    """So that it can only open one."""
-    named = foreign_references(mail) or subject_references(mail.subject)
-    return not named and not answered_ids(mail, signer)
-
-
 def answered_ids(mail: MailReceived, signer: Signer) -> list[int]:
     """What the mail answers by a token of ours: our address first, then its references."""
     addresses = [address.email for address in (*mail.to, *mail.cc)]

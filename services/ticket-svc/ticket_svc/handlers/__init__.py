@@ -1,5 +1,6 @@
 """What ticket-svc does on which message."""
 
+from collections.abc import Collection, Sequence
 from functools import partial
 
 from deskwire.contracts import attachments as attachment_contracts
@@ -9,9 +10,10 @@ from deskwire.contracts import settings as settings_contracts
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
 from deskwire.contracts import timekeeping as time_contracts
+from deskwire.contracts.base import Message
 from deskwire.contracts.mail import MailReceived
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.messaging.handling import AtOnce, Handlers
+from deskwire.messaging.handling import Handlers
 from deskwire.messaging.replay import replaying
 from ticket_svc.domain.threads import Signer
 from ticket_svc.handlers import (
@@ -33,13 +35,20 @@ from ticket_svc.store import records as kinds
 from ticket_svc.store.replay import KINDS
 
 
-def at_once(signer: Signer) -> AtOnce:
-    """What one statement does, and mails that answer nothing: they mind only their sender's."""
-    return {
-        MailReceived: partial(mail.opens, signer),
-        commands.OpenTicket: lambda _command: True,
-        commands.AddEntry: entries.is_note,
-    }
+def at_once(batch: Sequence[Message]) -> list[bool]:
+    """Of each whether it minds none of the others: what is done by one statement, and mails, but
+    for an answer to another of them."""
+    mails = {message.message_id for message in batch if isinstance(message, MailReceived)}
+    return [_is_free(message, mails) for message in batch]
+
+
+def _is_free(message: Message, mails: Collection[str | None]) -> bool:
+    match message:
+        case MailReceived():
+            return mail.is_free(message, mails)
+        case commands.AddEntry():
+            return entries.is_note(message)
+    return isinstance(message, commands.OpenTicket)
 
 
 def handlers(signer: Signer) -> Handlers:

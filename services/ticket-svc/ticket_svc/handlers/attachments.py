@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+from pydantic import TypeAdapter
+
 from deskwire.blobs import has_place
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts.attachments import KeepUpload
@@ -10,6 +12,8 @@ from deskwire.contracts.tickets import Entry, StoredFile
 from deskwire.errors import KeyReused, NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.store import attachments
+
+_FILES = TypeAdapter(tuple[StoredFile, ...])
 
 
 async def keep_upload(command: KeepUpload, tx: Transaction) -> StoredFile:
@@ -43,7 +47,7 @@ async def keep_mailed(files: Sequence[Attachment], tx: Transaction) -> tuple[Sto
     """Give the files of a mail their attachment ids."""
     if not files:
         return ()
-    rows = await tx.fetch(
+    (kept,) = await tx.fetch_row(
         attachments.INSERT_LINKED,
         blob_ids=[file.blob_id for file in files],
         names=[file.name for file in files],
@@ -53,7 +57,7 @@ async def keep_mailed(files: Sequence[Attachment], tx: Transaction) -> tuple[Sto
         content_ids=[file.content_id for file in files],
         inlines=[file.inline for file in files],
     )
-    return tuple(StoredFile.model_validate(dict(row)) for row in rows)
+    return _FILES.validate_json(kept)
 
 
 async def discard(entry: Entry, tx: Transaction) -> None:

@@ -29,9 +29,10 @@ from ticket_svc.handlers.threads import (
     left,
     named_thread,
     participates,
+    thread_of,
 )
 from ticket_svc.handlers.tickets import Origin
-from ticket_svc.store import entries, invoices, people, tickets
+from ticket_svc.store import entries, invoices, people
 from ticket_svc.store.records import CONTACT
 
 MOST_NOTES = 20
@@ -44,7 +45,7 @@ MAIL_SYSTEM = Author(type="system", name="mail system")
 
 async def note_bounce(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
     entry_ids = returned_ids(mail, signer)
-    thread = await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids) if entry_ids else None
+    thread = await thread_of(entry_ids, tx) if entry_ids else None
     if thread is None:
         return await _bounce_of_no_ticket(signer.of_invoices, mail, tx)
     failed = bounces.failures(mail.undelivered)

@@ -1,5 +1,6 @@
 """A mail becomes a ticket, a reply, or a line in the ledger that says why not."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 import asyncpg
@@ -11,7 +12,7 @@ from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
 from ticket_svc.domain.senders import MailPolicy, Sender, Spent
-from ticket_svc.domain.threads import Signer, names_no_ticket
+from ticket_svc.domain.threads import Signer, foreign_references
 from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
@@ -46,9 +47,10 @@ async def receive_mail(signer: Signer, mail: MailReceived, tx: Transaction) -> N
         tx.emit(await _handle(signer, mail, tx))
 
 
-def opens(signer: Signer, mail: MailReceived) -> bool:
-    """Whether it opens a ticket if anything, whatever other mails do."""
-    return mail.kind == "person" and not mail.accepted and names_no_ticket(mail, signer)
+def is_free(mail: MailReceived, others: Collection[str | None]) -> bool:
+    """Whether it may be handled at once with others: with mails that it does not answer."""
+    usual = mail.kind == "person" and not mail.accepted
+    return usual and not any(named in others for named in foreign_references(mail))
 
 
 async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
@@ -169,7 +171,8 @@ async def _reply(
         cc=senders.copied(mail, signer.mail_domain) if takes_part else (),
         through=Through(type="mail", id=mail.mail_id),
     )
-    return await add_entry(signer, command, tx, origin)
+    async with tx.alone(f"ticket:{command.ticket_id}"):  # the next one finds what this has set off
+        return await add_entry(signer, command, tx, origin)
 
 
 async def _agent(sender: Address, tx: Transaction) -> Author | None:

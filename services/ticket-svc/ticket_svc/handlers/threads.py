@@ -58,7 +58,7 @@ async def named_thread(
 ) -> Named:
     """By a signed token; else as a participant names it."""
     if entry_ids := answered_ids(mail, signer):
-        return Named(await tx.fetch_one(tickets.BY_ENTRIES, entry_ids=entry_ids))
+        return Named(await thread_of(entry_ids, tx))
     related = None
     for find in (_by_foreign_reference, _by_subject):
         thread = await find(mail, tx)
@@ -69,17 +69,27 @@ async def named_thread(
     return Named(related=related)
 
 
+async def thread_of(entry_ids: list[int], tx: Transaction) -> asyncpg.Record | None:
+    """The ticket of the first of these entries that there is."""
+    return _found(await tx.fetch_row(tickets.BY_ENTRIES, entry_ids=entry_ids))
+
+
 async def _by_foreign_reference(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
     if not (message_ids := foreign_references(mail)):
         return None
-    return await tx.fetch_one(tickets.BY_MESSAGE_IDS, message_ids=message_ids)
+    return _found(await tx.fetch_row(tickets.BY_MESSAGE_IDS, message_ids=message_ids))
 
 
 async def _by_subject(mail: MailReceived, tx: Transaction) -> asyncpg.Record | None:
     if not (named := subject_references(mail.subject)):
         return None
     prefixes, numbers = zip(*named, strict=True)
-    return await tx.fetch_one(tickets.BY_REFERENCES, prefixes=prefixes, numbers=numbers)
+    row = await tx.fetch_row(tickets.BY_REFERENCES, prefixes=prefixes, numbers=numbers)
+    return _found(row)
+
+
+def _found(row: asyncpg.Record) -> asyncpg.Record | None:
+    return row if row["ticket_id"] is not None else None
 
 
 def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:

@@ -35,14 +35,17 @@ LINK = compiled(
     """)
 )
 
+# One row, so that the files of many mails are kept in one go.
 INSERT_LINKED = compiled(
     text(f"""
-    INSERT INTO attachments (blob_id, name, type, size, sha256, content_id, inline, linked_at)
-    SELECT *, now() FROM unnest(
-        CAST(:blob_ids AS text[]), CAST(:names AS text[]), CAST(:types AS text[]),
-        CAST(:sizes AS bigint[]), CAST(:digests AS text[]), CAST(:content_ids AS text[]),
-        CAST(:inlines AS boolean[]))
-    RETURNING {_FILE}
+    WITH kept AS (
+        INSERT INTO attachments (blob_id, name, type, size, sha256, content_id, inline, linked_at)
+        SELECT *, now() FROM unnest(
+            CAST(:blob_ids AS text[]), CAST(:names AS text[]), CAST(:types AS text[]),
+            CAST(:sizes AS bigint[]), CAST(:digests AS text[]), CAST(:content_ids AS text[]),
+            CAST(:inlines AS boolean[]))
+        RETURNING {_FILE})
+    SELECT json_agg(kept ORDER BY id) FROM kept
     """)
 )
 

@@ -191,19 +191,25 @@ GET = compiled(
     )
 )
 
+# What a mail is about, nulls when there is none: a row each, so that many are asked for in one go.
+_ALWAYS = "SELECT found.* FROM (SELECT) AS once LEFT JOIN ({}) AS found ON true"
+
 BY_ENTRIES = compiled(
-    text("""
+    text(
+        _ALWAYS.format("""
     SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
     FROM unnest(CAST(:entry_ids AS bigint[])) WITH ORDINALITY AS asked (id, place)
     JOIN entries e ON e.id = asked.id JOIN tickets t ON t.id = e.ticket_id
     ORDER BY place LIMIT 1
     """)
+    )
 )
 
 # Materialized: else all entries may be walked, from the newest back, where none is found. The
 # ticket is got by its key: a join may walk all tickets where there are few statistics yet.
 BY_MESSAGE_IDS = compiled(
-    text("""
+    text(
+        _ALWAYS.format("""
     WITH found AS MATERIALIZED (
         SELECT id, ticket_id FROM entries
         WHERE message_id = ANY(CAST(:message_ids AS text[]))
@@ -211,11 +217,13 @@ BY_MESSAGE_IDS = compiled(
     SELECT id AS ticket_id, client_id, contact_id, watchers FROM tickets
     WHERE id = (SELECT ticket_id FROM found ORDER BY id DESC LIMIT 1)
     """)
+    )
 )
 
 # Where the ticket of a reference is shown. A prefix that is no longer given out is known still.
 BY_REFERENCES = compiled(
-    text("""
+    text(
+        _ALWAYS.format("""
     SELECT t.id AS ticket_id, t.client_id, t.contact_id, t.watchers
     FROM unnest(CAST(:prefixes AS text[]), CAST(:numbers AS bigint[])) WITH ORDINALITY
         AS asked (prefix, number, place)
@@ -223,4 +231,5 @@ BY_REFERENCES = compiled(
     JOIN tickets t ON t.id = coalesce(named.merged_into, named.id)
     ORDER BY place LIMIT 1
     """)
+    )
 )
