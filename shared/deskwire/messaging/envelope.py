@@ -1,9 +1,9 @@
 """A message as it travels: its body and what is said about it."""
 
 import re
-import secrets
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from random import getrandbits
 from uuid import UUID, uuid4
 
 from deskwire.contracts.base import MESSAGE_BYTES, MESSAGES, Message
@@ -58,10 +58,14 @@ def unwrap(envelope: Envelope) -> Message:
 
 def new_traceparent() -> str:
     """W3C Trace Context, version 00."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+    return f"00-{getrandbits(128):032x}-{_span()}-01"
 
 
 def _child(traceparent: str) -> str:
     if not _TRACEPARENT.fullmatch(traceparent):
         return new_traceparent()
-    return f"{traceparent[:36]}{secrets.token_hex(8)}{traceparent[52:]}"
+    return f"{traceparent[:36]}{_span()}{traceparent[52:]}"
+
+
+def _span() -> str:
+    return f"{getrandbits(64):016x}"

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -66,7 +67,8 @@ class Preparing:
     async def all(self, contents: Contents) -> dict[Claimed, Outcome]:
         """Each mail, or what is wrong with it; raises only what is no mail's fault."""
         read, raw_ids = await asyncio.gather(self._read(contents), self._keep(contents))
-        work = (self._finish(each, raw_ids.get(each), read[each]) for each in read)
+        files = await self._files(read)
+        work = (self._finish(each, raw_ids.get(each), read[each], files[each]) for each in read)
         return dict(zip(read, await asyncio.gather(*work), strict=True))
 
     async def _read(self, contents: Contents) -> dict[Claimed, Read | Exception]:
@@ -106,27 +108,45 @@ class Preparing:
         )
         return kept | dict(zip(raws, raw_ids, strict=True))
 
+    async def _files(
+        self, read: Mapping[Claimed, Read | Exception]
+    ) -> Mapping[Claimed, Sequence[Attachment]]:
+        """The attachments of each, all stored in one go."""
+        parts = [
+            (each, part)
+            for each, mail in read.items()
+            if isinstance(mail, Read)
+            for part in mail.parsed.attachments
+        ]
+        contents = [(part.content, mail_place(each.id)) for each, part in parts]
+        files = defaultdict[Claimed, list[Attachment]](list)
+        for (each, part), blob_id in zip(parts, await self._blobs.put_all(contents), strict=True):
+            files[each].append(_attachment(part, blob_id))
+        return files
+
     async def _finish(
-        self, claimed: Claimed, raw_id: str | None, read: Read | Exception
+        self,
+        claimed: Claimed,
+        raw_id: str | None,
+        read: Read | Exception,
+        files: Sequence[Attachment],
     ) -> Outcome:
         if isinstance(read, Exception):
             return Unprepared(read, raw_id)
         try:
-            return await self._prepared(claimed, raw_id, read)
+            return await self._prepared(claimed, raw_id, read, files)
         except Exception as error:
             if not fault_of_the_mail(error):
                 raise
             return Unprepared(error, raw_id)
 
-    async def _prepared(self, claimed: Claimed, raw_id: str | None, read: Read) -> Prepared:
+    async def _prepared(
+        self, claimed: Claimed, raw_id: str | None, read: Read, files: Sequence[Attachment]
+    ) -> Prepared:
         parsed = read.parsed
-        place = mail_place(claimed.id)
-        body = await self._blobs.fold(body_of(parsed), place)
-        attachments = await self._stored(parsed.attachments, place)
+        body = await self._blobs.fold(body_of(parsed), mail_place(claimed.id))
         now = datetime.now(UTC)
-        event = mail_received(
-            claimed.id, claimed.mailbox, parsed, body, attachments, received_at=now
-        )
+        event = mail_received(claimed.id, claimed.mailbox, parsed, body, files, received_at=now)
         row = {
             "id": claimed.id,
             "sha256": read.digest,
@@ -135,15 +155,9 @@ class Preparing:
             "sender": event.sender.email if event.sender else None,
             "subject": event.subject,
             "reason": read.reason,
-            "parts": _parts(body, attachments),
+            "parts": _parts(body, files),
         }
         return Prepared(claimed, row, event)
-
-    async def _stored(
-        self, parts: Sequence[ParsedAttachment], place: str
-    ) -> tuple[Attachment, ...]:
-        blob_ids = await self._blobs.put_all([(part.content, place) for part in parts])
-        return tuple(map(_attachment, parts, blob_ids))
 
 
 def _attachment(part: ParsedAttachment, blob_id: str) -> Attachment:

@@ -5,6 +5,7 @@ import hmac
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, get_args
 
 from deskwire.contracts.mail import MailReceived
@@ -59,15 +60,17 @@ class Signer:
         return [int(m[1]) for m in reversed(found) if self._is_ours(int(m[1]), m[2].lower())]
 
     def _is_ours(self, id: int, signature: str) -> bool:
-        expected = (self._signature(key, id) for key in self.keys)
+        expected = (_signature(key, self.kind, id) for key in self.keys)
         return any(hmac.compare_digest(signature, each) for each in expected)
 
     def _token(self, key: bytes, id: int) -> str:
-        return f"{self.kind[0]}{id}-{self._signature(key, id)}"
+        return f"{self.kind[0]}{id}-{_signature(key, self.kind, id)}"
 
-    def _signature(self, key: bytes, id: int) -> str:
-        digest = hmac.digest(key, f"{self.kind}:{id}".encode(), "sha256")
-        return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
+
+@lru_cache(maxsize=1000)  # a mail says each of its own twice, and those that it answers come again
+def _signature(key: bytes, kind: Kind, id: int) -> str:
+    digest = hmac.digest(key, f"{kind}:{id}".encode(), "sha256")
+    return base64.b32encode(digest).decode().lower()[:SIGNATURE_CHARACTERS]
 
 
 def answered_ids(mail: MailReceived, signer: Signer) -> list[int]:

@@ -37,13 +37,16 @@ OPEN = compiled(
     WITH cl AS (
         SELECT id, name, notifications, language, timezone FROM clients
         WHERE id = :client_id AND archived_at IS NULL FOR SHARE
-    ), co AS (
-        SELECT contacts.id, contacts.name, email, contacts.language, contacts.notifications
+    ), named AS (  -- by its key: an index of those not archived would be walked
+        SELECT contacts.id, contacts.name, email, contacts.language, contacts.notifications,
+               contacts.archived_at
         FROM contacts JOIN cl ON cl.id = client_id
-        WHERE contacts.archived_at IS NULL AND contacts.id = coalesce(
+        WHERE contacts.id = coalesce(
             CAST(:contact_id AS bigint),
             (SELECT id FROM contacts WHERE client_id = :client_id AND "primary"))
         FOR SHARE OF contacts
+    ), co AS (
+        SELECT * FROM named WHERE archived_at IS NULL
     ), watching AS (  -- a ticket that names no contact; its own hears of it anyway
         SELECT email FROM contacts JOIN cl ON cl.id = client_id
         WHERE technical AND NOT "primary" AND CAST(:contact_id AS bigint) IS NULL
