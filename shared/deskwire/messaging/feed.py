@@ -3,12 +3,13 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import structlog
 
 from deskwire.messaging.broker import BATCH, Delivery, HandleBatch
+from deskwire.repeating import wait_at_most
 
 log = structlog.get_logger()
 
@@ -70,9 +71,7 @@ class Feeder:
     async def stop(self, drain: float) -> None:
         """Take no new batch; wait for the one in work."""
         self._stopping = True
-        with suppress(TimeoutError):
-            async with asyncio.timeout(drain):
-                await self._idle.wait()
+        await wait_at_most(self._idle, drain)
 
     async def _until_handled(self, batch: Sequence[Delivery]) -> None:
         pause = FIRST_PAUSE

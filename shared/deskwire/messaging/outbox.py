@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from operator import itemgetter
 from typing import Any
@@ -19,7 +19,7 @@ from deskwire.messaging.broker import Broker
 from deskwire.messaging.envelope import Envelope, wrap
 from deskwire.messaging.housekeeping import EVERY_SECONDS, tidy
 from deskwire.metrics import BROKER_CONNECTED, OUTBOX_OLDEST, OUTBOX_PENDING
-from deskwire.repeating import Survived, for_ever, in_background
+from deskwire.repeating import Survived, for_ever, in_background, wait_at_most
 
 log = structlog.get_logger()
 
@@ -260,9 +260,7 @@ class Outbox:
             if claimed and claimed == failed:
                 await asyncio.sleep(FIRST_PAUSE)
             elif claimed < BATCH:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._poll):
-                        await self._wake.wait()
+                await wait_at_most(self._wake, self._poll)
 
     async def _try_relay(self) -> tuple[int, int] | None:
         """None while the broker or the database is away."""

@@ -1,7 +1,6 @@
 """Request and reply: one call at the caller, one byte on the wire that says how it went."""
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic
 from uuid import UUID
@@ -13,8 +12,6 @@ from deskwire.messaging.envelope import wrap
 
 DONE, REPLAYED, REFUSED = b"+", b"=", b"-"
 DEADLINE_SECONDS = 10.0
-
-Send = Callable[[bytes], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from operator import itemgetter
 
 import asyncpg
@@ -10,6 +10,7 @@ import asyncpg
 from deskwire.blobs import Blobs
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Outbox
+from deskwire.repeating import wait_at_most
 from mail_ingest_svc.domain import CHUNK_MAILS, Listed, chunks
 from mail_ingest_svc.mailbox.faults import Trouble, fault_of_the_mail
 from mail_ingest_svc.mailbox.port import NotFetched
@@ -45,9 +46,7 @@ class KeptMails:
     async def _watch(self) -> None:
         while not self._stopped.is_set():
             if not await self._look_safely():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await self._stopped.wait()
+                await wait_at_most(self._stopped, LOOK_SECONDS)
 
     async def _look_safely(self) -> bool:
         try:

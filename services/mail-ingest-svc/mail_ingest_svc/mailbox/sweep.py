@@ -5,8 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 
-import structlog
-
 from deskwire.blobs import Blobs, raw_folder
 from deskwire.db import Database
 from deskwire.messaging.housekeeping import EVERY_SECONDS
@@ -14,8 +12,6 @@ from deskwire.messaging.outbox import Outbox
 from deskwire.repeating import for_ever, in_background
 from mail_ingest_svc.store import decisions, retention
 from mail_ingest_svc.store.documents import changed
-
-log = structlog.get_logger()
 
 FIRST_DAYS, LAST_DAYS = 7, 3
 """Days back: no upload is handed in three days after it was stored, and a week of outage is made

@@ -4,13 +4,14 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 
 from deskwire.blobs import Blobs
 from deskwire.messaging.outbox import Outbox
 from deskwire.oauth import Tokens
+from deskwire.repeating import wait_at_most
 from mail_ingest_svc.mailbox.faults import Trouble
 from mail_ingest_svc.mailbox.intake import RETRY_SECONDS, Intake
 from mail_ingest_svc.mailbox.kept import KeptMails
@@ -134,7 +135,5 @@ class Watcher:
 
     async def _rest(self, error: Exception) -> None:
         longest = REFUSED_PAUSE if isinstance(error, LoginRefused) else LONGEST_PAUSE
-        with suppress(TimeoutError):
-            async with asyncio.timeout(min(self._pause, longest)):
-                await self._stopped.wait()
+        await wait_at_most(self._stopped, min(self._pause, longest))
         self._pause = min(self._pause * 2, longest)

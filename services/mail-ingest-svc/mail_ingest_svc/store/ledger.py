@@ -1,13 +1,9 @@
 """Claiming mails and taking them in: what is committed at each step of their way."""
 
-from collections.abc import Sequence
-from typing import Any
-
 from sqlalchemy import text
 
-from deskwire.db import Database, compiled
+from deskwire.db import compiled
 from mail_ingest_svc.store.documents import DOCUMENT
-from mail_ingest_svc.store.tables import STATES
 
 LEASE = "interval '5 seconds'"
 """So long a claimed mail is left to who claimed it, who may be another process."""
@@ -183,28 +179,3 @@ HANDLED = compiled(
     RETURNING {DOCUMENT}
     """)
 )
-
-RECENT = compiled(
-    text("SELECT * FROM mails ORDER BY id DESC LIMIT :limit"),
-)
-RECENT_OF_STATE = compiled(
-    text("SELECT * FROM mails WHERE state = :state ORDER BY id DESC LIMIT :limit")
-)
-COUNTS = compiled(text("SELECT state, count(*) AS mails FROM mails GROUP BY state"))
-
-
-async def recent(
-    database: Database, state: str | None = None, limit: int = 50
-) -> Sequence[dict[str, Any]]:
-    """The newest ledger rows, as dicts of all columns; of one state or of all."""
-    if state is None:
-        rows = await database.fetch(RECENT, limit=limit)
-    else:
-        rows = await database.fetch(RECENT_OF_STATE, state=state, limit=limit)
-    return [dict(row) for row in rows]
-
-
-async def counts(database: Database) -> dict[str, int]:
-    """Mails by state; states without a mail are there with 0."""
-    found = {row["state"]: row["mails"] for row in await database.fetch(COUNTS)}
-    return {state: found.get(state, 0) for state in STATES}

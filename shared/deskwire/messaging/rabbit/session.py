@@ -22,6 +22,7 @@ from aiormq.exceptions import (
 )
 
 from deskwire.errors import SetupError
+from deskwire.repeating import wait_at_most
 
 log = structlog.get_logger()
 
@@ -69,9 +70,7 @@ async def kept_open(session: Session) -> AsyncIterator[None]:
     tried = asyncio.Event()
     task = asyncio.create_task(_for_ever(session, tried))
     try:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CONNECT_SECONDS):
-                await tried.wait()
+        await wait_at_most(tried, CONNECT_SECONDS)
         yield
     finally:
         task.cancel()
