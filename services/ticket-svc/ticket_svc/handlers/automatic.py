@@ -24,8 +24,8 @@ from ticket_svc.domain import bounces, senders
 from ticket_svc.domain.threads import Signer, returned_ids
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
+    incoming,
     kept,
-    known_senders,
     left,
     named_thread,
     participates,
@@ -95,13 +95,13 @@ async def note_auto_reply(
     signer: Signer, mail: MailReceived, sender: Address, tx: Transaction
 ) -> MailHandled | None:
     """None when it answers no ticket."""
-    policy, known = await known_senders(mail, sender, tx)
-    if not policy.parsing or senders.doubt(mail, policy):
+    came = await incoming(mail, sender, tx)
+    if not came.policy.parsing or senders.doubt(mail, came.policy):
         return None
-    thread = (await named_thread(signer, mail, known, tx)).thread
+    thread = (await named_thread(signer, came, tx)).thread
     if thread is None:
         return None
-    contact = senders.taking_part(known, thread["client_id"], thread["contact_id"])
+    contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
     author = Author(
         type="contact" if contact else "unknown",
         id=contact and contact.contact_id,
@@ -110,7 +110,7 @@ async def note_auto_reply(
     )
     if enough := await _noted_today(mail, thread, mail.body, author, tx):
         return enough
-    origin, body = await kept(mail, tx, verified=participates(mail, thread, known))
+    origin, body = await kept(mail, tx, verified=participates(came, thread))
     return await _note(signer, mail, thread, body, author, origin, tx)
 
 

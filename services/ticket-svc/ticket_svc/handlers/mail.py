@@ -11,13 +11,14 @@ from deskwire.contracts.people import Actor, Author, Through
 from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
-from ticket_svc.domain.senders import MailPolicy, Sender, Spent
+from ticket_svc.domain.senders import Sender, Spent
 from ticket_svc.domain.threads import Signer, foreign_references
 from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
+    Incoming,
+    incoming,
     kept,
-    known_senders,
     left,
     named_thread,
     participates,
@@ -61,36 +62,29 @@ async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
             return noted
     if sender is None or mail.automatic:
         return left(mail, senders.refusal(mail))
-    policy, known = await known_senders(mail, sender, tx)
-    if not policy.parsing:
+    came = await incoming(mail, sender, tx)
+    if not came.policy.parsing:
         return left(mail, SWITCHED_OFF)
-    if doubt := senders.doubt(mail, policy):
+    if doubt := senders.doubt(mail, came.policy):
         return left(mail, doubt, held=True)
-    named = await named_thread(signer, mail, known, tx)
+    named = await named_thread(signer, came, tx)
     if named.thread is not None:
-        return await _reply_if_allowed(signer, mail, sender, policy, named.thread, known, tx)
-    return await _open_if_allowed(signer, mail, sender, policy, known, named.related, tx)
+        return await _reply_if_allowed(signer, came, named.thread, tx)
+    return await _open_if_allowed(signer, came, named.related, tx)
 
 
 async def _reply_if_allowed(
-    signer: Signer,
-    mail: MailReceived,
-    sender: Address,
-    policy: MailPolicy,
-    thread: asyncpg.Record,
-    known: list[Sender],
-    tx: Transaction,
+    signer: Signer, came: Incoming, thread: asyncpg.Record, tx: Transaction
 ) -> MailHandled:
-    if _spent(policy.spent, sender, tx, answers=1).answers > policy.answers:
-        return left(mail, f"more than {policy.answers} answers within an hour", held=True)
-    return _handled(mail, await _reply(signer, mail, sender, thread, known, tx))
+    budget = came.policy.answers
+    if _spent(came, tx, answers=1).answers > budget:
+        return left(came.mail, f"more than {budget} answers within an hour", held=True)
+    return _handled(came.mail, await _reply(signer, came, thread, tx))
 
 
-def _spent(
-    before: Spent, sender: Address, tx: Transaction, *, tickets: int = 0, answers: int = 0
-) -> Spent:
+def _spent(came: Incoming, tx: Transaction, *, tickets: int = 0, answers: int = 0) -> Spent:
     """By the sender so far, with this mail and those that are handled with it."""
-    key = senders.email_key(sender.email)
+    key, before = senders.email_key(came.sender.email), came.policy.spent
     tx.append(people.SPEND, email_key=key, tickets=tickets, answers=answers)
     now = [row for row in tx.appended(people.SPEND) if row["email_key"] == key]
     return Spent(
@@ -100,26 +94,20 @@ def _spent(
 
 
 async def _open_if_allowed(
-    signer: Signer,
-    mail: MailReceived,
-    sender: Address,
-    policy: MailPolicy,
-    known: list[Sender],
-    related: int | None,
-    tx: Transaction,
+    signer: Signer, came: Incoming, related: int | None, tx: Transaction
 ) -> MailHandled:
-    opening = senders.opening(known)
-    stranger = not known and policy.unknown_senders == "open"
-    if isinstance(opening, str) and not stranger:
-        return left(mail, opening, held=not known and policy.unknown_senders == "quarantine")
-    spent = _spent(policy.spent, sender, tx, tickets=1).tickets
+    mail, policy, opening = came.mail, came.policy, senders.opening(came.known)
+    unknown = not came.known
+    if isinstance(opening, str) and not (unknown and policy.unknown_senders == "open"):
+        return left(mail, opening, held=unknown and policy.unknown_senders == "quarantine")
+    spent = _spent(came, tx, tickets=1).tickets
     if spent > policy.tickets:
         return left(mail, f"more than {policy.tickets} new tickets within an hour", held=True)
     heard = mail.authentication == "pass" or spent <= policy.acknowledgements
     terms = Terms(policy.assigned_to, heard, related)
     if isinstance(opening, str):
-        return _handled(mail, await _open_for_stranger(signer, mail, sender, terms, tx))
-    return _handled(mail, await _open(signer, mail, sender, opening, terms, tx))
+        return _handled(mail, await _open_for_stranger(signer, mail, came.sender, terms, tx))
+    return _handled(mail, await _open(signer, came, opening, terms, tx))
 
 
 async def _let_in(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:
@@ -130,30 +118,26 @@ async def _let_in(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHa
     sender = senders.usable(mail.sender)
     if sender is None:
         return _handled(mail, await _open_for_stranger(signer, mail, None, Terms(), tx))
-    policy, known = await known_senders(mail, sender, tx)
-    named = await named_thread(signer, mail, known, tx)
+    came = await incoming(mail, sender, tx)
+    named = await named_thread(signer, came, tx)
     if named.thread is not None:
-        return _handled(mail, await _reply(signer, mail, sender, named.thread, known, tx))
-    opening = senders.accepted(known, client_id)
-    terms = Terms(policy.assigned_to, related=named.related)
+        return _handled(mail, await _reply(signer, came, named.thread, tx))
+    opening = senders.accepted(came.known, client_id)
+    terms = Terms(came.policy.assigned_to, related=named.related)
     if opening is None:
         return _handled(mail, await _open_for_stranger(signer, mail, sender, terms, tx))
-    return _handled(mail, await _open(signer, mail, sender, opening, terms, tx))
+    return _handled(mail, await _open(signer, came, opening, terms, tx))
 
 
 async def _reply(
-    signer: Signer,
-    mail: MailReceived,
-    sender: Address,
-    thread: asyncpg.Record,
-    known: list[Sender],
-    tx: Transaction,
+    signer: Signer, came: Incoming, thread: asyncpg.Record, tx: Transaction
 ) -> TicketEntry:
     """A participant's answer; an agent's, which is a note; or a stranger's: a note too, unverified
     and changing nothing."""
-    takes_part = participates(mail, thread, known)
+    mail, sender = came.mail, came.sender
+    takes_part = participates(came, thread)
     agent = None if takes_part else await _agent(sender, tx)
-    contact = senders.taking_part(known, thread["client_id"], thread["contact_id"])
+    contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
     contact_id = contact and contact.contact_id
     author = agent or Author(
         type="contact" if takes_part and contact_id else "unknown",
@@ -177,32 +161,27 @@ async def _reply(
 
 async def _agent(sender: Address, tx: Transaction) -> Author | None:
     key = senders.email_key(sender.email)
-    row = await tx.fetch_one(people.AGENT_BY_EMAIL, email_key=key)
-    return Author(type="agent", **dict(row)) if row else None
+    rows = await tx.fetch(people.AGENT_BY_EMAIL, email_key=key)  # at once each needs a row
+    return Author(type="agent", **dict(rows[0])) if rows else None
 
 
 async def _open(
-    signer: Signer,
-    mail: MailReceived,
-    sender: Address,
-    known: Sender,
-    terms: Terms,
-    tx: Transaction,
+    signer: Signer, came: Incoming, opening: Sender, terms: Terms, tx: Transaction
 ) -> TicketEntry:
-    contact_id = known.contact_id
+    contact_id = opening.contact_id
     if contact_id is None:
-        name = senders.contact_name(sender)
-        contact_id = await _new_contact(tx, known.client_id, name, sender.email)
+        name = senders.contact_name(came.sender)
+        contact_id = await _new_contact(tx, opening.client_id, name, came.sender.email)
     command = commands.OpenTicket(
-        subject=senders.subject_of(mail),
-        body=mail.body,
-        client_id=known.client_id,
+        subject=senders.subject_of(came.mail),
+        body=came.mail.body,
+        client_id=opening.client_id,
         contact_id=contact_id,
-        watchers=senders.copied(mail, signer.mail_domain),
+        watchers=senders.copied(came.mail, signer.mail_domain),
         assigned_to=terms.assigned_to,
         source="email",
     )
-    return await _opened(signer, command, mail, terms, tx)
+    return await _opened(signer, command, came.mail, terms, tx)
 
 
 async def _new_contact(tx: Transaction, client_id: int, name: str, email: str) -> int:

@@ -22,11 +22,18 @@ from ticket_svc.handlers.tickets import Origin
 from ticket_svc.store import people, tickets
 
 
-async def known_senders(
-    mail: MailReceived, sender: Address, tx: Transaction
-) -> tuple[MailPolicy, list[Sender]]:
-    """What becomes of mail; the contacts with this address, the client of its domain, that of the
-    mailbox."""
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A mail, whom it says that it is from, and who that may be: the contacts with this address,
+    the client of its domain, that of the mailbox. ``policy``: what becomes of its like."""
+
+    mail: MailReceived
+    sender: Address
+    policy: MailPolicy
+    known: list[Sender]
+
+
+async def incoming(mail: MailReceived, sender: Address, tx: Transaction) -> Incoming:
     key = senders.email_key(sender.email)
     values = {"email_key": key, "domain": senders.domain_of(key), "mailbox": mail.mailbox}
     row = await tx.fetch_row(people.SENDER, **values)
@@ -41,7 +48,7 @@ async def known_senders(
         assigned_to=row["assigned_to"],
         spent=Spent(row["tickets"], row["answers"]),
     )
-    return policy, [Sender(**each) for each in found]
+    return Incoming(mail, sender, policy, [Sender(**each) for each in found])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,14 @@ class Named:
     related: int | None = None
 
 
-async def named_thread(
-    signer: Signer, mail: MailReceived, known: list[Sender], tx: Transaction
-) -> Named:
+async def named_thread(signer: Signer, came: Incoming, tx: Transaction) -> Named:
     """By a signed token; else as a participant names it."""
-    if entry_ids := answered_ids(mail, signer):
+    if entry_ids := answered_ids(came.mail, signer):
         return Named(await thread_of(entry_ids, tx))
     related = None
     for find in (_by_foreign_reference, _by_subject):
-        thread = await find(mail, tx)
-        if thread is not None and participates(mail, thread, known):
+        thread = await find(came.mail, tx)
+        if thread is not None and participates(came, thread):
             return Named(thread)
         if related is None and thread is not None:
             related = thread["ticket_id"]
@@ -92,12 +97,11 @@ def _found(row: asyncpg.Record) -> asyncpg.Record | None:
     return row if row["ticket_id"] is not None else None
 
 
-def participates(mail: MailReceived, thread: asyncpg.Record, known: list[Sender]) -> bool:
+def participates(came: Incoming, thread: asyncpg.Record) -> bool:
     """A contact of the ticket's client, or one of its watchers."""
-    if senders.taking_part(known, thread["client_id"], thread["contact_id"]) is not None:
+    if senders.taking_part(came.known, thread["client_id"], thread["contact_id"]) is not None:
         return True
-    address = senders.folded(mail.sender.email) if mail.sender else ""
-    return address in map(senders.folded, thread["watchers"])
+    return senders.folded(came.sender.email) in map(senders.folded, thread["watchers"])
 
 
 async def kept(
