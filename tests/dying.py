@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from deskwire.contracts.mail import MailHandled
-from deskwire.messaging import consumer, outbox
+from deskwire.messaging import handling, outbox
 from mail_ingest_svc import handlers, main
 from mail_ingest_svc.mailbox import imap, intake, prepare, taking
 
@@ -21,7 +21,7 @@ STEPS = {
     "moved": (imap.ImapMailbox, "move", "after"),
     "published": (outbox.Outbox, "_publish_in_order", "after"),
     "told of": (handlers, "close_mail", "before"),
-    "handled": (consumer.Consumer, "_remember", "after"),
+    "handled": (handling.Handling, "_remember", "after"),
 }
 """Of the way of a mail: a function, and whether the process dies before or after it."""
 

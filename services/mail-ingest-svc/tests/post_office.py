@@ -16,11 +16,11 @@ from deskwire.messaging.envelope import unwrap
 from deskwire.topology import GATEWAY, TICKET_SVC
 from mail_ingest_svc.main import running
 from mail_ingest_svc.settings import Settings
+from mail_ingest_svc.store import ledger
 
 Row = dict[str, Any]
 
 # memory:// has a message published once its listeners have handled it
-LEDGER = "SELECT * FROM mails ORDER BY id"
 UNTOLD = "SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL)"
 
 
@@ -128,13 +128,12 @@ class PostOffice:
         rows: list[Row] = []
         with suppress(TimeoutError):
             async with asyncio.timeout(20):
-                while not expected(rows := await self._rows()):
+                while not expected(
+                    rows := list(reversed(await ledger.recent(self.database, limit=9999)))
+                ):
                     await asyncio.sleep(0.01)
                 return rows
         raise AssertionError(f"the ledger is {rows}")
-
-    async def _rows(self) -> list[Row]:
-        return [dict(row) for row in await self.database.pool.fetch(LEDGER)]
 
 
 @asynccontextmanager

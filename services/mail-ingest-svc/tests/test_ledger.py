@@ -15,7 +15,7 @@ from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
 from mail_ingest_svc import domain
 from mail_ingest_svc.mailbox.prepare import Claimed, Contents, Outcome, Preparing
-from mail_ingest_svc.store import tables
+from mail_ingest_svc.store import ledger, tables
 
 
 def differences(connection: sqlalchemy.Connection) -> Any:
@@ -56,16 +56,23 @@ async def test_what_became_of_a_mail_closes_its_row(
     assert row["handled_at"] >= row["received_at"]
 
 
-async def test_copies_are_duplicates_of_the_first(office: PostOffice, maildir: Maildir) -> None:
+async def test_the_newest_are_listed_of_a_state_or_all(
+    office: PostOffice, maildir: Maildir
+) -> None:
     copy = a_mail()
     for raw in (a_mail("First"), copy, copy):
         maildir.drop(raw)
     async with office.open(maildir.url):
         await office.rows(
             lambda rows: (
-                sorted(row["state"] for row in rows) == ["duplicate", "received", "received"]
+                sorted(row["state"] for row in rows)
+                == sorted(["received", "received", "duplicate"])
             )
         )
+        duplicates = await ledger.recent(office.database, "duplicate")
+        newest = await ledger.recent(office.database, limit=2)
+    assert [row["state"] for row in duplicates] == ["duplicate"]
+    assert [row["id"] for row in newest] == [3, 2]
 
 
 async def test_chunks_that_are_read_at_once_are_told_of_in_their_order(

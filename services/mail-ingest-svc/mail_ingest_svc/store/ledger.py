@@ -1,8 +1,11 @@
 """Claiming mails and taking them in: what is committed at each step of their way."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from sqlalchemy import text
 
-from deskwire.db import compiled
+from deskwire.db import Database, compiled
 from mail_ingest_svc.store.documents import DOCUMENT
 
 LEASE = "interval '5 seconds'"
@@ -179,3 +182,21 @@ HANDLED = compiled(
     RETURNING {DOCUMENT}
     """)
 )
+
+RECENT = compiled(
+    text("SELECT * FROM mails ORDER BY id DESC LIMIT :limit"),
+)
+RECENT_OF_STATE = compiled(
+    text("SELECT * FROM mails WHERE state = :state ORDER BY id DESC LIMIT :limit")
+)
+
+
+async def recent(
+    database: Database, state: str | None = None, limit: int = 50
+) -> Sequence[dict[str, Any]]:
+    """The newest ledger rows, as dicts of all columns; of one state or of all."""
+    if state is None:
+        rows = await database.fetch(RECENT, limit=limit)
+    else:
+        rows = await database.fetch(RECENT_OF_STATE, state=state, limit=limit)
+    return [dict(row) for row in rows]

@@ -72,6 +72,7 @@ mails = Table(
     UniqueConstraint("mailbox", "folder", "uidvalidity", "uid"),
     CheckConstraint(f"state IN {STATES}", name="mails_state"),
 )
+Index("mails_by_state", mails.c.state, mails.c.id)  # RECENT of one state: the CLI
 unmoved = mails.c.flagged_at.is_(None)
 Index("mails_unmoved", mails.c.mailbox, mails.c.folder, postgresql_where=unmoved)  # LEFT
 _kept = text("state = 'fetching' AND raw_id IS NOT NULL")
