@@ -148,7 +148,13 @@ def _moment(at: datetime | None, timezone: str, language: str) -> str:
     """The same with its time and zone: Mar 3, 2026, 5:00 PM CET."""
     if at is None:
         return ""
-    local = at.astimezone(ZoneInfo(timezone))
+    return _on_clock(at.replace(second=0, microsecond=0), timezone, language)
+
+
+@lru_cache(maxsize=1000)
+def _on_clock(minute: datetime, timezone: str, language: str) -> str:
+    """Each of those who are told of an event is told the same one."""
+    local = minute.astimezone(ZoneInfo(timezone))
     day = _on_calendar(local.date(), "medium", language)
     time = format_time(local, "short", locale=language)
     both = str(get_datetime_format("medium", locale=language)).format(time, day)
