@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
@@ -39,7 +39,7 @@ class Server:
         self.urls = urls
         self.clients: list[int] = []
         self.agents: list[int] = []
-        self._handled: dict[int, MailHandled] = {}
+        self._handled: dict[int, Future[MailHandled]] = {}
         self._mail_ids = count(1)
         self._up = Event()
         self._broker: Broker
@@ -140,17 +140,15 @@ class Server:
             references=(Signer((SIGNING_KEY.encode(),), "example.com").message_id(answers),),
             body=Body(text=text),
         )
+        handled = self._handled[mail.mail_id] = Future[MailHandled]()
         self.run(self._broker.publish(wrap(mail)))
-        patience = time.monotonic() + 20
-        while mail.mail_id not in self._handled and time.monotonic() < patience:
-            time.sleep(0.001)
-        return self._handled[mail.mail_id]
+        return handled.result(20)
 
     async def _hear(self, batch: Sequence[Delivery]) -> None:
         for delivery in batch:
             message = unwrap(delivery.envelope)
             if isinstance(message, MailHandled):
-                self._handled[message.mail_id] = message
+                self._handled[message.mail_id].set_result(message)
 
     def run(self, work: Coroutine[Any, Any, Result]) -> Result:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)

@@ -41,6 +41,14 @@ def compiled(clause: ClauseElement) -> Statement:
     return Statement(str(result), tuple(result.positiontup or ()), defaults)
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One of those who ask by the same statement."""
+
+    values: tuple[Any, ...]
+    row: "asyncio.Future[asyncpg.Record | None]"
+
+
 class SharedConnection:
     """A connection that several tasks use. What they ask goes one after the other; a row that
     several ask for by one statement in one go, which saves them a round trip each. Then each must
@@ -75,10 +83,10 @@ class SharedConnection:
             await self._answer(sql, asked)
         return await mine.row
 
-    async def _answer(self, sql: str, asked: "list[_Asked]") -> None:
+    async def _answer(self, sql: str, asked: list[_Asked]) -> None:
         """For all who ask until it is their turn."""
         try:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # all who are about to ask do so
             async with self._turn:
                 del self._asked[sql]
                 rows = await self._rows(sql, [each.values for each in asked])
@@ -98,12 +106,6 @@ class SharedConnection:
         if len(rows) != len(asked):
             raise LookupError(f"{len(rows)} rows for {len(asked)} who asked by {sql}")
         return rows
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    values: tuple[Any, ...]
-    row: "asyncio.Future[asyncpg.Record | None]"
 
 
 class Session:

@@ -150,11 +150,13 @@ async def test_a_batch_is_one_transaction(
 @pytest.fixture
 def at_once(desk: Desk, outbox: Outbox) -> Consumer:
     """Handles mails of odd numbers at once."""
-    return Consumer(MAILS, desk.handlers, outbox, odd_ones)
+    return Consumer(MAILS, desk.handlers, outbox, odd_ones_first)
 
 
-def odd_ones(batch: Sequence[Message]) -> list[bool]:
-    return [isinstance(mail, MailHandled) and mail.mail_id % 2 == 1 for mail in batch]
+def odd_ones_first(batch: Sequence[Message]) -> list[list[int]]:
+    odd = [isinstance(mail, MailHandled) and mail.mail_id % 2 == 1 for mail in batch]
+    others = (place for place, is_odd in enumerate(odd) if not is_odd)
+    return [[place for place, is_odd in enumerate(odd) if is_odd], *([place] for place in others)]
 
 
 async def test_what_may_be_is_handled_at_once_and_the_rest_after_it_in_order(

@@ -228,8 +228,10 @@ async def take(url: str, queue: str) -> bytes:
     async with connection:
         channel = await connection.channel()
         found = await channel.get_queue(queue)
-        message = await found.get(timeout=10)
-        await message.reject(requeue=True)
+        # Not by a get: what a dead connection had not given back is there a moment later.
+        async with found.iterator(timeout=10) as messages:
+            message = await anext(messages)
+            await message.reject(requeue=True)
         return message.body
 
 

@@ -13,7 +13,7 @@ from deskwire.settings import keys_of
 from deskwire.topology import TICKET_REQUESTS, TICKET_SVC
 from ticket_svc.collector import collecting
 from ticket_svc.domain.threads import Signer
-from ticket_svc.handlers import at_once, handlers
+from ticket_svc.handlers import handlers, rounds
 from ticket_svc.settings import Settings
 from ticket_svc.store.attachments import EXPIRE
 from ticket_svc.store.people import TIDY_BUDGETS
@@ -35,7 +35,7 @@ async def running(settings: Settings) -> AsyncIterator[None]:
             queues,
             broker,
             outbox,
-            at_once=at_once,
+            rounds=rounds,
             drain=settings.shutdown_seconds,
         ),
         collecting(database, blobs),

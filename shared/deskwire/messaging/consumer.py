@@ -8,7 +8,6 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -16,17 +15,16 @@ import structlog
 
 from deskwire.db import LOST_CONNECTION
 from deskwire.errors import DeskwireError, KeyReused, Rejected, SetupError
-from deskwire.messaging import inbox
 from deskwire.messaging.broker import DRAIN_SECONDS, Broker, Delivery
-from deskwire.messaging.dead_letters import DeadLetters, cause_of
+from deskwire.messaging.dead_letters import LEASE_SECONDS, DeadLetters, cause_of
 from deskwire.messaging.envelope import Envelope
 from deskwire.messaging.handling import (
-    AtOnce,
     Handled,
     Handlers,
     Handling,
+    Rounds,
     fingerprint,
-    none_at_once,
+    in_order,
 )
 from deskwire.messaging.outbox import Outbox, envelope_of
 from deskwire.messaging.requests import DONE, REPLAYED, refused
@@ -43,7 +41,6 @@ RETRY_SECONDS = (10.0, 60.0, 600.0)
 LETHAL_DELIVERIES = 3
 """So many consumers may die with a message before it is parked."""
 
-LEASE_SECONDS = 300.0
 RETRY_POLL_SECONDS = 1.0
 
 
@@ -54,7 +51,7 @@ async def consuming(
     broker: Broker,
     outbox: Outbox,
     *,
-    at_once: AtOnce = none_at_once,
+    rounds: Rounds = in_order,
     drain: float = DRAIN_SECONDS,
 ) -> AsyncIterator[None]:
     """Consume the queues until left; refuses to start when handlers and topology differ."""
@@ -64,17 +61,17 @@ async def consuming(
         raise SetupError(f"topology.py and the handlers differ in {', '.join(names)}")
     async with AsyncExitStack() as stack:
         for queue in queues:
-            consumer = Consumer(queue, handlers, outbox, at_once)
+            consumer = Consumer(queue, handlers, outbox, rounds)
             await stack.enter_async_context(consumer.running(broker, drain))
         yield
 
 
 class Consumer:
     def __init__(
-        self, queue: Queue, handlers: Handlers, outbox: Outbox, at_once: AtOnce = none_at_once
+        self, queue: Queue, handlers: Handlers, outbox: Outbox, rounds: Rounds = in_order
     ) -> None:
         self._queue = queue
-        self._handling = Handling(queue, handlers, at_once)
+        self._handling = Handling(queue, handlers, rounds)
         self._outbox = outbox
         self._dead = DeadLetters(outbox.database, queue.name)
         self._suspects: set[UUID] = set()
@@ -115,10 +112,10 @@ class Consumer:
             handled = await self._handling.all(batch, tx)
             if failed_before:
                 ids = [delivery.envelope.id for delivery in batch]
-                await tx.execute(inbox.FORGET, consumer=self._queue.name, ids=ids)
+                await self._dead.forget(ids, tx)
         await self._settle(batch, handled)
 
-    async def _settle(self, batch: Sequence[Delivery], handled: Mapping[Any, Handled]) -> None:
+    async def _settle(self, batch: Sequence[Delivery], handled: Mapping[UUID, Handled]) -> None:
         answered = set()
         results: Counter[str] = Counter()
         for delivery in batch:

@@ -1,16 +1,20 @@
 """Messages that failed, with their cause: put off for a later attempt, or parked."""
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import asyncpg
 import structlog
 from sqlalchemy import text
 
-from deskwire.db import Database, compiled
+from deskwire.db import Database, Session, compiled
 from deskwire.messaging.envelope import Envelope
 from deskwire.metrics import PARKED
 
 log = structlog.get_logger()
+
+LEASE_SECONDS = 300.0
+"""So long nobody else tries a message that is being tried."""
 
 FAIL = compiled(
     text("""
@@ -37,12 +41,20 @@ PUT_OFF = compiled(
 # The attempt is counted before it is made: a message that kills its consumer comes to an end too.
 CLAIM_DUE = compiled(
     text("""
-    UPDATE dead_letters SET retry_at = now() + interval '5 minutes', attempts = attempts + 1
+    UPDATE dead_letters
+    SET retry_at = now() + make_interval(secs => :lease), attempts = attempts + 1
     WHERE (consumer, message_id) IN (
         SELECT consumer, message_id FROM dead_letters
         WHERE consumer = :consumer AND retry_at <= now()
         ORDER BY retry_at LIMIT 20 FOR UPDATE SKIP LOCKED)
     RETURNING *
+    """)
+)
+
+FORGET = compiled(
+    text("""
+    DELETE FROM dead_letters
+    WHERE consumer = :consumer AND message_id = ANY(CAST(:ids AS uuid[]))
     """)
 )
 
@@ -86,8 +98,12 @@ class DeadLetters:
         )
 
     async def due(self) -> Sequence[asyncpg.Record]:
-        """Leased for five minutes, with the attempt that is now made counted."""
-        return await self._database.fetch(CLAIM_DUE, consumer=self._queue)
+        """Leased, with the attempt that is now made counted."""
+        return await self._database.fetch(CLAIM_DUE, consumer=self._queue, lease=LEASE_SECONDS)
+
+    async def forget(self, ids: Sequence[UUID], session: Session) -> None:
+        """They are handled, in the same transaction."""
+        await session.execute(FORGET, consumer=self._queue, ids=ids)
 
     def _tell(self, envelope: Envelope, error: str, delay: float | None) -> None:
         if delay is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import structlog
@@ -25,13 +26,15 @@ from deskwire.topology import Queue
 
 Handler = Callable[[Any, Transaction], Awaitable[BaseModel | None]]
 Handlers = Mapping[type[Message], Handler]
-AtOnce = Callable[[Sequence[Message]], Sequence[bool]]
-"""Of each message of a batch whether it may be handled at once with others, since it does not mind
-what they do: what they ask of the database by the same statement is one round trip."""
+Rounds = Callable[[Sequence[Message]], Sequence[Sequence[int]]]
+"""In which order a batch's messages are handled, by their places in it. Those of a round are
+handled at once, since none of them minds what the others do: what they ask of the database by the
+same statement is one round trip."""
 
 
-def none_at_once(batch: Sequence[Message]) -> Sequence[bool]:
-    return [False] * len(batch)
+def in_order(batch: Sequence[Message]) -> Sequence[Sequence[int]]:
+    """One after the other."""
+    return [[place] for place in range(len(batch))]
 
 
 # A repeated request has put the same text at another place.
@@ -55,16 +58,16 @@ class Handled:
 class Handling:
     """What one queue's messages make its handlers do."""
 
-    def __init__(self, queue: Queue, handlers: Handlers, at_once: AtOnce) -> None:
+    def __init__(self, queue: Queue, handlers: Handlers, rounds: Rounds) -> None:
         self._queue = queue
         self._handlers = handlers
-        self._at_once = at_once
+        self._rounds = rounds
         self._timer = lru_cache(partial(HANDLER.labels, queue.name))
 
-    async def all(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
+    async def all(self, batch: Sequence[Delivery], tx: Transaction) -> dict[UUID, Handled]:
         """By message id; whoever commits has the outbox written with it."""
         known = await self._known(batch, tx)
-        new: dict[Any, Delivery] = {}
+        new: dict[UUID, Delivery] = {}
         for delivery in batch:
             if delivery.envelope.id not in known:
                 new.setdefault(delivery.envelope.id, delivery)
@@ -72,22 +75,20 @@ class Handling:
         await self._remember(fresh, tx)
         return known | fresh
 
-    async def _known(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
+    async def _known(self, batch: Sequence[Delivery], tx: Transaction) -> dict[UUID, Handled]:
         ids = [delivery.envelope.id for delivery in batch]
         rows = await tx.fetch(inbox.KNOWN, consumer=self._queue.name, ids=ids)
         return {r["message_id"]: Handled(r["fingerprint"], r["reply"], replayed=True) for r in rows}
 
-    async def _run_all(self, batch: Sequence[Delivery], tx: Transaction) -> dict[Any, Handled]:
-        """First all that may be handled at once, then the others in their order."""
+    async def _run_all(self, batch: Sequence[Delivery], tx: Transaction) -> dict[UUID, Handled]:
         messages = [unwrap(delivery.envelope) for delivery in batch]
-        work = list(zip(batch, messages, self._at_once(messages), strict=True))
-        free = [(delivery, message) for delivery, message, is_free in work if is_free]
-        in_order = [(delivery, message) for delivery, message, is_free in work if not is_free]
-        with tx.shared():
-            done = await _all_done([self._run(*each, tx) for each in free])
-        done += [await self._run(*each, tx) for each in in_order]
-        handled = zip(free + in_order, done, strict=True)
-        return {delivery.envelope.id: outcome for (delivery, _), outcome in handled}
+        done: dict[UUID, Handled] = {}
+        for places in self._rounds(messages):
+            runs = [self._run(batch[place], messages[place], tx) for place in places]
+            results = await _all_done(runs, tx)
+            ids = (batch[place].envelope.id for place in places)
+            done |= zip(ids, results, strict=True)
+        return done
 
     async def _run(self, delivery: Delivery, message: Message, tx: Transaction) -> Handled:
         envelope = delivery.envelope
@@ -101,7 +102,7 @@ class Handling:
             return Handled(None, None)
         return Handled(fingerprint(envelope), reply.model_dump_json() if reply else None)
 
-    async def _remember(self, fresh: Mapping[Any, Handled], tx: Transaction) -> None:
+    async def _remember(self, fresh: Mapping[UUID, Handled], tx: Transaction) -> None:
         await tx.flush()
         if not fresh:
             return
@@ -115,9 +116,12 @@ class Handling:
         )
 
 
-async def _all_done(runs: Sequence[Awaitable[Handled]]) -> list[Handled]:
-    """What they return. They share a transaction: what one raises waits until all have ended."""
-    results = await asyncio.gather(*runs, return_exceptions=True)
+async def _all_done(runs: Sequence[Awaitable[Handled]], tx: Transaction) -> list[Handled]:
+    """What they return. They share the transaction: what one raises waits until all have ended."""
+    if len(runs) == 1:
+        return [await runs[0]]
+    with tx.shared():
+        results = await asyncio.gather(*runs, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException):
             raise result

@@ -25,10 +25,3 @@ REMEMBER = compiled(
     {WRITE_SQL}
     """)
 )
-
-FORGET = compiled(
-    text("""
-    DELETE FROM dead_letters
-    WHERE consumer = :consumer AND message_id = ANY(CAST(:ids AS uuid[]))
-    """)
-)

@@ -194,7 +194,7 @@ RECENT_OF_STATE = compiled(
 async def recent(
     database: Database, state: str | None = None, limit: int = 50
 ) -> Sequence[dict[str, Any]]:
-    """The newest ledger rows, as dicts of all columns; of one state or of all."""
+    """The newest ledger rows, as dicts of all columns; of one state or of all: for the CLI."""
     if state is None:
         rows = await database.fetch(RECENT, limit=limit)
     else:

@@ -1,6 +1,6 @@
 """What ticket-svc does on which message."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from deskwire.contracts import attachments as attachment_contracts
@@ -35,20 +35,28 @@ from ticket_svc.store import records as kinds
 from ticket_svc.store.replay import KINDS
 
 
-def at_once(batch: Sequence[Message]) -> list[bool]:
-    """Of each whether it minds none of the others: what is done by one statement, and mails, but
-    for an answer to another of them."""
+def rounds(batch: Sequence[Message]) -> list[list[int]]:
+    """At once what opens tickets, then at once what else is done by one statement, then each of the
+    others. So batches lock the tickets' numbers before tickets, and these in the order of their ids
+    where messages say which ones: else they would wait for each other.
+    """
     mails = {message.message_id for message in batch if isinstance(message, MailReceived)}
-    return [_is_free(message, mails) for message in batch]
+    opening, adding, others = list[int](), list[int](), list[int]()
+    for place in sorted(range(len(batch)), key=lambda place: _ticket_of(batch[place])):
+        match batch[place]:
+            case commands.OpenTicket() | commands.OpenScheduledTicket():
+                opening.append(place)
+            case MailReceived() as received if mail.is_free(received, mails):
+                (adding if mail.names_something(received) else opening).append(place)
+            case commands.AddEntry() as command if entries.is_note(command):
+                adding.append(place)
+            case _:
+                others.append(place)
+    return [*filter(None, (opening, adding)), *([place] for place in others)]
 
 
-def _is_free(message: Message, mails: Collection[str | None]) -> bool:
-    match message:
-        case MailReceived():
-            return mail.is_free(message, mails)
-        case commands.AddEntry():
-            return entries.is_note(message)
-    return isinstance(message, commands.OpenTicket)
+def _ticket_of(message: Message) -> int:
+    return getattr(message, "ticket_id", None) or 0
 
 
 def handlers(signer: Signer) -> Handlers:

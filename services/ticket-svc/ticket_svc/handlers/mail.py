@@ -12,7 +12,7 @@ from deskwire.contracts.tickets import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
 from ticket_svc.domain.senders import Sender, Spent
-from ticket_svc.domain.threads import Signer, foreign_references
+from ticket_svc.domain.threads import Signer, foreign_references, subject_references
 from ticket_svc.handlers.automatic import note_auto_reply, note_bounce
 from ticket_svc.handlers.entries import add_entry
 from ticket_svc.handlers.threads import (
@@ -52,6 +52,11 @@ def is_free(mail: MailReceived, others: Collection[str | None]) -> bool:
     """Whether it may be handled at once with others: with mails that it does not answer."""
     usual = mail.kind == "person" and not mail.accepted
     return usual and not any(named in others for named in foreign_references(mail))
+
+
+def names_something(mail: MailReceived) -> bool:
+    """By which it may answer a ticket; else it can only open one."""
+    return bool(foreign_references(mail) or subject_references(mail.subject))
 
 
 async def _handle(signer: Signer, mail: MailReceived, tx: Transaction) -> MailHandled:

@@ -2,7 +2,7 @@
 
 from sqlalchemy import text
 
-from deskwire.db import compiled
+from deskwire.db import Statement, compiled
 from ticket_svc.domain.quoting import LONGEST
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.settings import IN_FORCE_JOIN, TOLD
@@ -194,45 +194,36 @@ GET = compiled(
     )
 )
 
-# What a mail is about, nulls when there is none: a row each, so that many are asked for in one go.
-_ALWAYS = "SELECT found.* FROM (SELECT) AS once LEFT JOIN ({}) AS found ON true"
 
-BY_ENTRIES = compiled(
-    text(
-        _ALWAYS.format("""
+def _row_always(sql: str) -> Statement:
+    """Of nulls when there is none, so that what many mails are about is asked for in one go."""
+    return compiled(text(f"SELECT found.* FROM (SELECT) AS once LEFT JOIN ({sql}) found ON true"))
+
+
+BY_ENTRIES = _row_always("""
     SELECT e.ticket_id, t.client_id, t.contact_id, t.watchers
     FROM unnest(CAST(:entry_ids AS bigint[])) WITH ORDINALITY AS asked (id, place)
     JOIN entries e ON e.id = asked.id JOIN tickets t ON t.id = e.ticket_id
     ORDER BY place LIMIT 1
-    """)
-    )
-)
+""")
 
 # Materialized: else all entries may be walked, from the newest back, where none is found. The
 # ticket is got by its key: a join may walk all tickets where there are few statistics yet.
-BY_MESSAGE_IDS = compiled(
-    text(
-        _ALWAYS.format("""
+BY_MESSAGE_IDS = _row_always("""
     WITH found AS MATERIALIZED (
         SELECT id, ticket_id FROM entries
         WHERE message_id = ANY(CAST(:message_ids AS text[]))
           AND message_id IS NOT NULL)  -- as the index says
     SELECT id AS ticket_id, client_id, contact_id, watchers FROM tickets
     WHERE id = (SELECT ticket_id FROM found ORDER BY id DESC LIMIT 1)
-    """)
-    )
-)
+""")
 
 # Where the ticket of a reference is shown. A prefix that is no longer given out is known still.
-BY_REFERENCES = compiled(
-    text(
-        _ALWAYS.format("""
+BY_REFERENCES = _row_always("""
     SELECT t.id AS ticket_id, t.client_id, t.contact_id, t.watchers
     FROM unnest(CAST(:prefixes AS text[]), CAST(:numbers AS bigint[])) WITH ORDINALITY
         AS asked (prefix, number, place)
     JOIN tickets named ON named.number = asked.number AND lower(named.prefix) = lower(asked.prefix)
     JOIN tickets t ON t.id = coalesce(named.merged_into, named.id)
     ORDER BY place LIMIT 1
-    """)
-    )
-)
+""")
