@@ -27,7 +27,10 @@ def field(name: str, value: str) -> str:
 
     No line break gets in: the value's pieces are what is between its white space.
     """
-    first, *pieces = one_line(value).split() or [""]
+    plain = one_line(value)
+    if len(name) + 2 + len(plain) <= _LINE:
+        return f"{name}: {plain}"
+    first, *pieces = plain.split()
     lines = [f"{name}: {first}"]
     for piece in pieces:
         if len(lines[-1]) + 1 + len(piece) > _LINE:

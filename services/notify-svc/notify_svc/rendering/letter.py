@@ -24,6 +24,7 @@ from notify_svc.settings import Settings
 WRITTEN_BY_PEOPLE: frozenset[Template] = frozenset({"public-reply"})
 """A machine wrote the others: nothing automatic must answer them (RFC 3834)."""
 
+_ANYBODY = MailSender()
 _LONGEST_ADDRESS = 254  # RFC 5321 section 4.5.3.1.3, without the brackets
 _ADDRESS = re.compile(r"[^\s<>@\"(),:;\\\[\]\x00-\x1f\x7f]+@[^\s<>@\"(),:;\\\[\]\x00-\x1f\x7f]+")
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,900}>")  # what fits on a line and can stand in a header
@@ -83,6 +84,8 @@ class Letterhead:
     def of_sender(self, sender: MailSender) -> "Letterhead":
         """As the desk's settings have it; answers go where they are read, which is the mailbox that
         the ticket came by or the one for all."""
+        if sender == _ANYBODY:
+            return self
         return replace(
             self,
             name=one_line(sender.name or self.name),

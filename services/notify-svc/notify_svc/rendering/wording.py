@@ -92,6 +92,8 @@ class Sentences:
         if isinstance(found, dict):
             form = _locale(self.language).plural_form(values["count"])
             found = found.get(form) or found["other"]
+        if "{" not in found:
+            return str(found)
         return _VALUE.sub(lambda match: str(self._value(key, match[1], values)), found)
 
     def say_html(self, key: str, values: Values) -> Markup:

@@ -134,6 +134,7 @@ class Sender:
         for claimed in claims:
             self._in_hand[claimed.id] = claimed
             self._unsent.put_nowait(claimed)
+        self._writer.expect(claims)
         if (not room or len(claims) < room) and not self._closing.is_set():
             await wait_at_most(self._wake, POLL_SECONDS)
 

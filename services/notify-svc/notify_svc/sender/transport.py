@@ -1,5 +1,6 @@
 """What a way out is: `smtp.py` and `maildir.py` are two, the URL says which."""
 
+from collections.abc import Sequence
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -11,6 +12,9 @@ from notify_svc.store.deliveries import Claimed
 
 
 class Writes(Protocol):
+    def expect(self, claims: Sequence[Claimed]) -> None:
+        """Their letters will be asked for, each once, but for those of suppressed addresses."""
+
     async def letter(self, claimed: Claimed) -> Letter:
         """The same at every attempt. Raises `CannotRender`, or `BlobError` while blobs are away."""
 

@@ -28,6 +28,9 @@ class WebhookWriter:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    def expect(self, claims: Sequence[Claimed]) -> None:
+        """Whether a webhook is on is asked when it is its turn."""
+
     async def letter(self, claimed: Claimed) -> Letter:
         id = int(claimed.recipient.removeprefix("webhook:"))
         row = await self._database.fetch_one(webhooks.TARGET, id=id)
