@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+from imap_tools import MailBoxUnencrypted
 
 from bench.mails import mails
 from bench.rig import Rig, cpu_seconds
@@ -132,7 +133,8 @@ def _into_maildir(folder: Path) -> Arrive:
 
 
 def _into_dovecot(server: Dovecot, user: str) -> Arrive:
-    """Into another folder first: all are moved by one command."""
+    """Into another folder first: all are moved by one command. They have arrived when who idles is
+    told of it, which Dovecot does half a second later, to tell of many changes at once."""
     place = urlsplit(server.url(user))
 
     def arrive(written: Sequence[bytes]) -> None:
@@ -142,6 +144,10 @@ def _into_dovecot(server: Dovecot, user: str) -> Arrive:
             for raw in written:
                 client.append("Arriving", "", "", raw)
             client.select("Arriving")
-            client.uid("MOVE", "1:*", "INBOX")
+            with MailBoxUnencrypted(place.hostname or "", place.port or 143) as idling:
+                idling.login(place.username or "", place.password or "")
+                with idling.idle as idle:
+                    client.uid("MOVE", "1:*", "INBOX")
+                    assert idle.poll(timeout=10)
 
     return arrive
