@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from itertools import chain
@@ -92,12 +93,23 @@ def test_compose_has_every_service_and_its_jobs() -> None:
     assert set(COMPOSE["services"]) == {"postgres", "rabbitmq", *SERVICES, *JOBS}
 
 
+def test_compose_is_as_its_specification_says() -> None:
+    schema = ("--builtin-schema", "vendor.compose-spec")
+    checked = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", *schema, ROOT / "docker-compose.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_the_docker_client_accepts_the_compose_file(tmp_path: Path) -> None:
     command = [shutil.which("docker") or "docker", "compose"]
     try:
         subprocess.run([*command, "version"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError):
-        pytest.skip("no docker compose here: docker-compose.yml is checked as YAML only")
+        pytest.skip("no docker compose here: docker-compose.yml is checked by its schema only")
     shutil.copy(ROOT / "docker-compose.yml", tmp_path)
     result = subprocess.run(
         [*command, "config", "--quiet"], cwd=tmp_path, capture_output=True, text=True, check=False
