@@ -143,7 +143,7 @@ def fonts(document: bytes) -> set[str]:
     """Of the first page, without the tag of their subset."""
     resources: Any = PdfReader(io.BytesIO(document)).pages[0]["/Resources"]
     names = (font.get_object()["/BaseFont"] for font in resources["/Font"].values())
-    return {name.partition("+")[2] for name in names}
+    return {name.rpartition("+")[2].lstrip("/") for name in names}
 
 
 def test_names_from_right_to_left_have_their_fonts() -> None:
@@ -152,6 +152,21 @@ def test_names_from_right_to_left_have_their_fonts() -> None:
     assert "מחשוב" in pages(document)[0]
     assert others <= fonts(document)
     assert not others & fonts(render(invoice()))
+
+
+@pytest.mark.parametrize(
+    ("name", "font"),
+    [
+        ("株式会社サンプル & Co", "HeiseiKakuGo-W5"),
+        ("示例有限公司", "STSong-Light"),
+        ("예시 주식회사", "HYGothic-Medium"),
+    ],
+)
+def test_names_of_east_asia_are_in_fonts_of_the_reader(name: str, font: str) -> None:
+    lines = [each | {"description": name * 20} for each in EXAMPLE["lines"]]
+    document = render(invoice(lines=lines, buyer={"name": name, "address": "Acme"}))
+    assert name in pages(document)[0]
+    assert any(each.startswith(font) for each in fonts(document))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """An invoice as PDF, to print or to send: A4, in the client's language, the same bytes each time.
 
-The font has the letters of Latin, Greek and Cyrillic; `scripts` has those of Hebrew and Arabic.
+The font has the letters of Latin, Greek and Cyrillic; `scripts` has those of others.
 """
 
 import io
@@ -11,7 +11,6 @@ from itertools import groupby
 from textwrap import shorten
 from typing import Any
 from unicodedata import normalize
-from xml.sax.saxutils import escape
 
 import ttf_opensans
 from reportlab.lib.colors import Color, HexColor
@@ -33,7 +32,7 @@ from reportlab.platypus import (
 
 from deskwire.contracts.invoices import Invoice, InvoiceLine
 from deskwire.contracts.people import Money
-from gateway.invoicing.scripts import RightToLeft, is_right_to_left, register
+from gateway.invoicing.scripts import RightToLeft, in_fonts, is_right_to_left, register
 from gateway.invoicing.words import Wording, wording
 
 FONT, BOLD = "OpenSans", "OpenSans-Bold"
@@ -279,4 +278,6 @@ def _block(text: str | None, style: ParagraphStyle) -> list[Flowable]:
 
 def _p(text: str, style: ParagraphStyle) -> Flowable:
     plain = _plain(text)
-    return RightToLeft(plain, style) if is_right_to_left(plain) else Paragraph(escape(plain), style)
+    if is_right_to_left(plain):
+        return RightToLeft(plain, style)
+    return Paragraph(in_fonts(plain, style.fontName), style)

@@ -1,13 +1,18 @@
 """Letters that the page's font has not, and texts that are written from right to left.
 
+Chinese, Japanese and Korean are in fonts that readers of PDF bring along (the predefined ones of
+ISO 32000-1 section 9.7.5.2), since such a font is larger than all of Deskwire.
+
 Hebrew and Arabic come from fonts of their own. ReportLab writes what it is given from left to
 right: so a text with words of these is broken into lines here, each of which is then put into the
 order in which it is seen (Unicode's annex 9), with Arabic letters joined as they are written.
 """
 
+import re
 from collections.abc import Iterator
 from itertools import groupby
-from unicodedata import bidirectional
+from unicodedata import bidirectional, east_asian_width
+from xml.sax.saxutils import escape
 
 import fontpkg
 from arabic_reshaper import reshape
@@ -15,6 +20,7 @@ from bidi.algorithm import get_display
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import Flowable
 
@@ -36,6 +42,31 @@ def register(name: str, path: str) -> frozenset[int]:
 _OTHERS = {"Heebo": "Heebo", "Noto Sans Arabic": "NotoSansArabic"}
 for _family, _name in _OTHERS.items():
     register(_name, str(fontpkg.path(_family)))
+
+
+_KOREAN, _JAPANESE, _CHINESE = "HYGothic-Medium", "HeiseiKakuGo-W5", "STSong-Light"
+for _name in (_KOREAN, _JAPANESE, _CHINESE):
+    pdfmetrics.registerFont(UnicodeCIDFont(_name))
+
+_HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
+_KANA = re.compile("[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
+
+
+def in_fonts(text: str, font: str) -> str:
+    """As ReportLab's markup: letters of East Asia that ``font`` has not are in one that has them.
+    Which one follows from the text: what Chinese characters look like differs."""
+    other = _KOREAN if _HANGUL.search(text) else _JAPANESE if _KANA.search(text) else _CHINESE
+    runs = groupby(text, key=lambda letter: _is_wide(letter) and ord(letter) not in _LETTERS[font])
+    return "".join(
+        f'<font name="{other}">{escape("".join(letters))}</font>'
+        if is_other
+        else escape("".join(letters))
+        for is_other, letters in runs
+    )
+
+
+def _is_wide(letter: str) -> bool:
+    return east_asian_width(letter) in ("W", "F", "H")
 
 
 def is_right_to_left(text: str) -> bool:
