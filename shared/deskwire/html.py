@@ -106,7 +106,7 @@ _CLEANER = nh3.Cleaner(
 _TOKEN = re.compile(
     r"<!--.*?(?:-->|\Z)"
     rf"|<(?P<raw>{'|'.join(sorted(NEVER_SEEN))})\b[^<>]*>.*?(?:</(?P=raw)[^<>]*>?|\Z)"
-    r"|<(?P<close>/?)(?P<name>[a-zA-Z][^\s<>/]*)(?P<attributes>[^<>]*)>"
+    r"|<(?P<close>/?)(?P<name>[a-zA-Z][^\s<>/]*+)(?P<attributes>[^<>]*+)>"
     r"|<[!?/][^<>]*>"
     r"|(?P<stray><+(?=<)|<)",
     re.DOTALL | re.IGNORECASE,

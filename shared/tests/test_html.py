@@ -85,10 +85,12 @@ def test_pictures_inside_the_html_do_not_count_as_its_size() -> None:
 @pytest.mark.parametrize(
     "unit",
     ["<div>", "<p><b a=1>", "<", "<!--", '<a "', "<script>", "<table><tr><td>", "<li>", "<br>",
-     "<div><!--</div>-->", "<a><div>", "<b><i><p></b></i>", "&amp", "<svg><style>", "<a ", "\0<b>"],
+     "<div><!--</div>-->", "<a><div>", "<b><i><p></b></i>", "&amp", "<svg><style>", "<a ", "\0<b>",
+     "a", " ", "a=", "/", "-", "'"],
 )  # fmt: skip
-def test_no_mebibyte_takes_long(unit: str) -> None:
-    html = unit * (MIB // len(unit))
+@pytest.mark.parametrize("begun", ["", "<br>" * 101 + "<a", "<br>" * 101 + "<style"])
+def test_no_mebibyte_takes_long(begun: str, unit: str) -> None:
+    html = begun + unit * ((MIB - len(begun)) // len(unit))
     began = time.perf_counter()
     clean_html(html)
     text_of(html)

@@ -56,6 +56,7 @@ HOSTILE = {
     "brackets in HTML": HTML + b"<" * 25 * MIB,
     "comments in HTML": HTML + b"<!--" * 6 * MIB,
     "formatting in HTML": HTML + b"<p><b a=1>" * 20_000,
+    "tag without end in HTML": HTML + b"<br>" * 101 + b"<" + b"a" * (MIB - 1000),
     "NUL": b"\0" * 25 * MIB,
     "nothing": b"",
 }
