@@ -15,6 +15,9 @@ from deskwire.layout import NEVER_SEEN, lay_out
 
 MAX_HTML = 1024 * 1024
 MAX_TAGS = 50_000
+MAX_AMPERSANDS = 50_000
+"""The cleaner copies the text that it has so far at each."""
+
 MAX_DEPTH = 256
 MAX_PLAIN = 4 * MAX_HTML
 
@@ -44,7 +47,8 @@ def looks_like_html(s: str) -> bool:
 
 def too_large(html: str) -> bool:
     """Whether `clean_html` would keep the text alone."""
-    return len(html) > MAX_HTML or html.count("<") > MAX_TAGS
+    crowded = html.count("<") > MAX_TAGS or html.count("&") > MAX_AMPERSANDS
+    return crowded or len(html) > MAX_HTML
 
 
 def without_data(html: str) -> str:

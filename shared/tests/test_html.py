@@ -86,7 +86,7 @@ def test_pictures_inside_the_html_do_not_count_as_its_size() -> None:
     "unit",
     ["<div>", "<p><b a=1>", "<", "<!--", '<a "', "<script>", "<table><tr><td>", "<li>", "<br>",
      "<div><!--</div>-->", "<a><div>", "<b><i><p></b></i>", "&amp", "<svg><style>", "<a ", "\0<b>",
-     "a", " ", "a=", "/", "-", "'"],
+     "a", " ", "a=", "/", "-", "'", "&", "&&a"],
 )  # fmt: skip
 @pytest.mark.parametrize("begun", ["", "<br>" * 101 + "<a", "<br>" * 101 + "<style"])
 def test_no_mebibyte_takes_long(begun: str, unit: str) -> None:

@@ -57,6 +57,7 @@ HOSTILE = {
     "comments in HTML": HTML + b"<!--" * 6 * MIB,
     "formatting in HTML": HTML + b"<p><b a=1>" * 20_000,
     "tag without end in HTML": HTML + b"<br>" * 101 + b"<" + b"a" * (MIB - 1000),
+    "ampersands in HTML": HTML + b"&" * (MIB - 1000),
     "NUL": b"\0" * 25 * MIB,
     "nothing": b"",
 }
