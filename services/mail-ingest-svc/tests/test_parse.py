@@ -291,6 +291,19 @@ def test_every_line_end_will_do(line_end: str) -> None:
     assert (parsed.subject, parsed.to[0].email, parsed.text) == ("a", "b@example.org", "c\nd")
 
 
+@pytest.mark.parametrize(
+    ("coded", "boundary"), [("utf-8''%e2%84%a2", b"\xe2\x84\xa2"), ("utf-8''%b3", b"\xb3")]
+)
+def test_a_coded_boundary_is_bytes_whatever_its_charset(coded: str, boundary: bytes) -> None:
+    between = b"\n--" + boundary
+    parsed = mail(
+        f"Content-Type: multipart/mixed; boundary*={coded}",
+        between + b"\n\nHello" + between + b"--\n",
+    )
+    assert parsed.text == "Hello"
+    assert not {"unreadable", "no-boundary"} & set(parsed.defects)
+
+
 def test_a_wrong_boundary_is_found_in_the_body() -> None:
     parsed = mail(
         "Content-Type: multipart/mixed; boundary=declared",

@@ -33,7 +33,7 @@ def read_parameters(value: bytes) -> tuple[str, dict[str, str]]:
             split.setdefault(name, []).append(segment)
         else:
             plain.setdefault(name, _text(name, _value(found)))
-    return _word(head), plain | {name: _joined(segments) for name, segments in split.items()}
+    return _word(head), plain | {name: _joined(name, split[name]) for name in split}
 
 
 def _word(head: bytes) -> str:
@@ -52,7 +52,7 @@ def _value(found: re.Match[bytes]) -> bytes:
     return _ESCAPED.sub(rb"\1", found["quoted"])
 
 
-def _joined(segments: list[_Segment]) -> str:
+def _joined(name: str, segments: list[_Segment]) -> str:
     charset = b""
     data = b""
     for position, (_, coded, value) in enumerate(sorted(segments, key=lambda s: s[0])):
@@ -60,4 +60,6 @@ def _joined(segments: list[_Segment]) -> str:
         if coded and position == 0 and value.count(b"'") >= 2:
             charset, _, text = value.split(b"'", 2)
         data += unquote_to_bytes(text) if coded else text
+    if name == "boundary":
+        return data.decode("latin-1")
     return one_line(decode(data, charset.decode("ascii", "replace")))
