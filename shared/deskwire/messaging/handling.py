@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-import structlog
 from pydantic import BaseModel
 
 from deskwire.contracts.base import Message
@@ -142,13 +141,9 @@ async def _called(handler: Handler, message: Message, tx: Transaction) -> BaseMo
 def _handling(envelope: Envelope) -> Iterator[None]:
     """What is emitted and logged meanwhile is known to come of this message."""
     token = current.set(envelope)
-    bound = structlog.contextvars.bind_contextvars(
-        message_id=str(envelope.id), type=envelope.type, trace_id=envelope.traceparent[3:35]
-    )
     try:
         yield
     finally:
-        structlog.contextvars.reset_contextvars(**bound)
         current.reset(token)
 
 
