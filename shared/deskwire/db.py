@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import asyncpg
@@ -45,6 +46,7 @@ def compiled(clause: ClauseElement) -> Statement:
 class _Asked:
     """One of those who ask by the same statement."""
 
+    order: int
     values: tuple[Any, ...]
     row: "asyncio.Future[asyncpg.Record | None]"
 
@@ -75,8 +77,8 @@ class SharedConnection:
         async with self._turn:
             return await self._connection.execute(sql, *values)
 
-    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
-        mine = _Asked(values, asyncio.get_running_loop().create_future())
+    async def fetchrow(self, sql: str, *values: Any, order: int = 0) -> asyncpg.Record | None:
+        mine = _Asked(order, values, asyncio.get_running_loop().create_future())
         asked = self._asked.setdefault(sql, [])
         asked.append(mine)
         if asked[0] is mine:
@@ -89,6 +91,7 @@ class SharedConnection:
             await asyncio.sleep(0)  # all who are about to ask do so
             async with self._turn:
                 del self._asked[sql]
+                asked.sort(key=attrgetter("order"))
                 rows = await self._rows(sql, [each.values for each in asked])
         except Exception as error:
             for each in asked:
@@ -133,8 +136,15 @@ class Session:
     async def fetch(self, statement: Statement, **values: Any) -> list[asyncpg.Record]:
         return await self.connection.fetch(statement.sql, *statement.arguments(values))
 
-    async def fetch_one(self, statement: Statement, **values: Any) -> asyncpg.Record | None:
-        return await self.connection.fetchrow(statement.sql, *statement.arguments(values))
+    async def fetch_one(
+        self, statement: Statement, *, order: int = 0, **values: Any
+    ) -> asyncpg.Record | None:
+        """Of what several ask for in one go the lowest ``order`` comes first: by the row that is
+        locked, so that two transactions do not wait for each other."""
+        arguments = statement.arguments(values)
+        if isinstance(self.connection, SharedConnection):
+            return await self.connection.fetchrow(statement.sql, *arguments, order=order)
+        return await self.connection.fetchrow(statement.sql, *arguments)
 
     async def fetch_row(self, statement: Statement, **values: Any) -> asyncpg.Record:
         """The one row that the statement always has."""

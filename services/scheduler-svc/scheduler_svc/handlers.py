@@ -100,8 +100,8 @@ async def keep_client_calendar(event: ClientSettingsChanged, tx: Transaction) ->
 
 async def _keep_calendar(client_id: int, doc: str, version: int, tx: Transaction) -> None:
     """What runs on other days now is looked at anew."""
-    values = {"client_id": client_id, "doc": doc, "version": version}
-    if await tx.fetch_one(store.KEEP_CALENDAR, **values) is not None:
+    kept = await tx.fetch_one(store.KEEP_CALENDAR, client_id=client_id, doc=doc, version=version)
+    if kept is not None:
         await tx.execute(store.LOOK_ANEW, client_id=client_id)
 
 

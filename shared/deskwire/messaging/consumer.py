@@ -101,8 +101,8 @@ class Consumer:
                 return
             except LOST_CONNECTION:
                 raise
-            except Exception:
-                log.info("batch falls apart", messages=len(batch))
+            except Exception as error:
+                log.info("batch falls apart", messages=len(batch), cause=cause_of(error))
         for delivery in batch:
             await self._alone(delivery)
             self._suspects.discard(delivery.envelope.id)

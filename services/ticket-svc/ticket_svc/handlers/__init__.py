@@ -1,7 +1,9 @@
 """What ticket-svc does on which message."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
+from itertools import groupby
+from typing import Literal
 
 from deskwire.contracts import attachments as attachment_contracts
 from deskwire.contracts import invoices as invoice_contracts
@@ -36,23 +38,31 @@ from ticket_svc.store.replay import KINDS
 
 
 def rounds(batch: Sequence[Message]) -> list[list[int]]:
-    """At once what opens tickets, then at once what else is done by one statement, then each of the
-    others. So batches lock the tickets' numbers before tickets, and these in the order of their ids
-    where messages say which ones: else they would wait for each other.
+    """What opens tickets at once; then by ticket, at once what is done by one statement and comes
+    in a row, and each of the others. So batches lock the tickets' numbers before tickets, and these
+    in the order of their ids: else they would wait for each other.
     """
     mails = {message.message_id for message in batch if isinstance(message, MailReceived)}
-    opening, adding, others = list[int](), list[int](), list[int]()
-    for place in sorted(range(len(batch)), key=lambda place: _ticket_of(batch[place])):
-        match batch[place]:
-            case commands.OpenTicket() | commands.OpenScheduledTicket():
-                opening.append(place)
-            case MailReceived() as received if mail.is_free(received, mails):
-                (adding if mail.names_something(received) else opening).append(place)
-            case commands.AddEntry() as command if entries.is_note(command):
-                adding.append(place)
-            case _:
-                others.append(place)
-    return [*filter(None, (opening, adding)), *([place] for place in others)]
+    kinds = [_kind(message, mails) for message in batch]
+    opening = [place for place, kind in enumerate(kinds) if kind == "opens"]
+    rest = [place for place, kind in enumerate(kinds) if kind != "opens"]
+    rest.sort(key=lambda place: (_ticket_of(batch[place]), kinds[place]))
+    found = [opening] if opening else []
+    for kind, run in groupby(rest, key=kinds.__getitem__):
+        places = list(run)
+        found += [places] if kind == "adds" else [[place] for place in places]
+    return found
+
+
+def _kind(message: Message, mails: Collection[str | None]) -> Literal["opens", "adds", "other"]:
+    match message:
+        case commands.OpenTicket() | commands.OpenScheduledTicket():
+            return "opens"
+        case MailReceived() if mail.is_free(message, mails):
+            return "adds" if mail.names_something(message) else "opens"
+        case commands.AddEntry() if entries.is_note(message):
+            return "adds"
+    return "other"
 
 
 def _ticket_of(message: Message) -> int:

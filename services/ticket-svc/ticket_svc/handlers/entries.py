@@ -39,7 +39,8 @@ async def add_entry(
     signer: Signer, command: commands.AddEntry, tx: Transaction, origin: Origin
 ) -> TicketEntry:
     values = _values(command, origin)
-    row = await tx.fetch_one(tickets.ADD_ENTRY, **values) or await _again(command, values, tx)
+    row = await tx.fetch_one(tickets.ADD_ENTRY, order=command.ticket_id, **values)
+    row = row or await _again(command, values, tx)
     if row is None:
         return await _follow_up(signer, command, tx, origin)
     ticket, entry = documents.ticket(row), _added(command, origin, row)
