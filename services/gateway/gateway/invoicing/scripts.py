@@ -57,11 +57,9 @@ def in_fonts(text: str, font: str) -> str:
     Which one follows from the text: what Chinese characters look like differs."""
     other = _KOREAN if _HANGUL.search(text) else _JAPANESE if _KANA.search(text) else _CHINESE
     runs = groupby(text, key=lambda letter: _is_wide(letter) and ord(letter) not in _LETTERS[font])
+    escaped = ((is_other, escape("".join(letters))) for is_other, letters in runs)
     return "".join(
-        f'<font name="{other}">{escape("".join(letters))}</font>'
-        if is_other
-        else escape("".join(letters))
-        for is_other, letters in runs
+        f'<font name="{other}">{run}</font>' if is_other else run for is_other, run in escaped
     )
 
 

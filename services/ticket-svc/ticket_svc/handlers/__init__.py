@@ -46,7 +46,7 @@ def rounds(batch: Sequence[Message]) -> list[list[int]]:
     kinds = [_kind(message, mails) for message in batch]
     opening = [place for place, kind in enumerate(kinds) if kind == "opens"]
     rest = [place for place, kind in enumerate(kinds) if kind != "opens"]
-    rest.sort(key=lambda place: (_ticket_of(batch[place]), kinds[place]))
+    rest.sort(key=lambda place: (_ticket_of(batch[place]), kinds[place] != "adds"))
     found = [opening] if opening else []
     for kind, run in groupby(rest, key=kinds.__getitem__):
         places = list(run)
