@@ -27,7 +27,6 @@ from deskwire.contracts.schedules import SetAlarm, Timing
 from deskwire.contracts.ticket_commands import OpenScheduledTicket, OpenTicket, WakeTicket
 from deskwire.local import postgres, rabbitmq, rabbitmq_available
 from deskwire.messaging.broker import Delivery, connect
-from deskwire.messaging.envelope import unwrap
 from deskwire.messaging.outbox import Outbox
 from deskwire.messaging.rabbit import apply_topology
 from deskwire.topology import TICKET_SVC
@@ -179,7 +178,7 @@ async def lateness(server: str, armed: int, broker_url: str) -> None:
 
     async def hear(batch: Sequence[Delivery]) -> None:
         now = time.time()
-        for message in (unwrap(delivery.envelope) for delivery in batch):
+        for message in (delivery.envelope.message for delivery in batch):
             arrived[type(message)].setdefault(_id_of(message), now)
 
     await apply_topology(broker_url)

@@ -18,7 +18,7 @@ from deskwire import db
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.messaging.broker import Broker, Delivery, connect
-from deskwire.messaging.envelope import unwrap, wrap
+from deskwire.messaging.envelope import wrap
 from deskwire.topology import MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
 from gateway import main as gateway
 from gateway.keys import create_key
@@ -146,7 +146,7 @@ class Server:
 
     async def _hear(self, batch: Sequence[Delivery]) -> None:
         for delivery in batch:
-            message = unwrap(delivery.envelope)
+            message = delivery.envelope.message
             if isinstance(message, MailHandled):
                 self._handled[message.mail_id].set_result(message)
 

@@ -19,7 +19,6 @@ from deskwire.contracts.mail import MailHandled
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.messaging.broker import Delivery, connect
 from deskwire.messaging.consumer import Consumer
-from deskwire.messaging.envelope import unwrap
 from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.rabbit import apply_topology
 from deskwire.topology import MAIL_INGEST_SVC, TICKET_SVC
@@ -148,7 +147,7 @@ async def test_reproject_asks_the_owners(amqp_url: str) -> None:
 
     async def hear(batch: Sequence[Delivery]) -> None:
         for delivery in batch:
-            asked.put_nowait(unwrap(delivery.envelope))
+            asked.put_nowait(delivery.envelope.message)
 
     async with connect(amqp_url) as broker, broker.consume(TICKET_SVC, hear):
         (await deskwire("reproject", BROKER_URL=amqp_url)).lines()

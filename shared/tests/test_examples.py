@@ -8,7 +8,7 @@ import pytest
 
 from deskwire import topology
 from deskwire.contracts.base import MESSAGES
-from deskwire.messaging.envelope import Envelope, unwrap
+from deskwire.messaging.envelope import Envelope
 
 EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))
 
@@ -29,7 +29,7 @@ def lost(before: Any, after: Any, place: str = "") -> list[str]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_is_understood_whole(example: Path) -> None:
-    message = unwrap(Envelope(type=example.stem, body=example.read_bytes()))
+    message = Envelope(type=example.stem, body=example.read_bytes()).message
     assert lost(json.loads(example.read_bytes()), message.model_dump(mode="json")) == []
 
 

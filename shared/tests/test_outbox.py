@@ -15,7 +15,7 @@ from deskwire.db import Database
 from deskwire.errors import Unavailable, Unroutable
 from deskwire.messaging import outbox as relay
 from deskwire.messaging.broker import Delivery, connect
-from deskwire.messaging.envelope import Envelope, unwrap
+from deskwire.messaging.envelope import Envelope
 from deskwire.messaging.memory import MemoryBroker
 from deskwire.messaging.outbox import BATCH, Outbox
 from deskwire.topology import MAIL_INGEST_SVC
@@ -45,7 +45,7 @@ class Spy(MemoryBroker):
 
 
 def handled(envelope: Envelope) -> MailHandled:
-    message = unwrap(envelope)
+    message = envelope.message
     assert isinstance(message, MailHandled)
     return message
 

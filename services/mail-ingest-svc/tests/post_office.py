@@ -12,7 +12,6 @@ from deskwire import db
 from deskwire.blobs import Blobs, open_blobs
 from deskwire.contracts.mail import InboundChanged, InboundMail, MailReceived
 from deskwire.messaging.broker import Broker, Delivery, connect
-from deskwire.messaging.envelope import unwrap
 from deskwire.topology import GATEWAY, TICKET_SVC
 from mail_ingest_svc.main import running
 from mail_ingest_svc.settings import Settings
@@ -85,7 +84,7 @@ class PostOffice:
 
     async def hear(self, batch: Sequence[Delivery]) -> None:
         for delivery in batch:
-            message = unwrap(delivery.envelope)
+            message = delivery.envelope.message
             assert isinstance(message, MailReceived)
             self.heard.append(message)
         self._changed.set()
@@ -93,7 +92,7 @@ class PostOffice:
     async def hear_ledger(self, batch: Sequence[Delivery]) -> None:
         """As the gateway does: the newest version of each row."""
         for delivery in batch:
-            message = unwrap(delivery.envelope)
+            message = delivery.envelope.message
             assert isinstance(message, InboundChanged)
             known = self.told.get(message.mail.id)
             if known is None or known.version < message.mail.version:

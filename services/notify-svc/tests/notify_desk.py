@@ -18,7 +18,7 @@ from deskwire.contracts.people import Author, Named, Person
 from deskwire.contracts.tickets import Entry, MailThread, Ticket, TicketOpened, TicketReplied
 from deskwire.messaging.broker import Broker, connect
 from deskwire.messaging.broker import Delivery as Handed
-from deskwire.messaging.envelope import unwrap, wrap
+from deskwire.messaging.envelope import wrap
 from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, SCHEDULER_SVC, TICKET_SVC
 from notify_svc.main import running
 from notify_svc.settings import Settings
@@ -125,7 +125,7 @@ class Desk:
 
     async def hear(self, batch: Sequence[Handed]) -> None:
         for handed in batch:
-            message = unwrap(handed.envelope)
+            message = handed.envelope.message
             self.heard_all.append(message)
             if isinstance(message, DeliveryChanged):
                 self.told.append(message.delivery)

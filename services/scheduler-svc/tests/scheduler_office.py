@@ -19,7 +19,6 @@ from deskwire.contracts.schedules import (
 )
 from deskwire.contracts.ticket_commands import OpenTicket
 from deskwire.messaging.broker import Broker, Delivery, connect
-from deskwire.messaging.envelope import unwrap
 from deskwire.messaging.outbox import Outbox
 from deskwire.messaging.requests import ask
 from deskwire.topology import GATEWAY, TICKET_SVC
@@ -49,7 +48,7 @@ class Office:
         for envelope in (delivery.envelope for delivery in batch):
             if envelope.id not in self._known:
                 self._known.add(envelope.id)
-                self.heard.append(unwrap(envelope))
+                self.heard.append(envelope.message)
         self._changed.set()
 
     def all(self, kind: type[M]) -> list[M]:

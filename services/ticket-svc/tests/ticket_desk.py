@@ -24,7 +24,7 @@ from deskwire.contracts.settings import SettingChanges, Settings, UpdateSettings
 from deskwire.contracts.ticket_commands import AddEntry, OpenTicket
 from deskwire.contracts.tickets import TicketEntry, TicketReplied
 from deskwire.messaging.broker import Broker, Delivery, connect
-from deskwire.messaging.envelope import unwrap, wrap
+from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask
 from deskwire.topology import GATEWAY, MAIL_INGEST_SVC, NOTIFY_SVC, SCHEDULER_SVC
 from ticket_svc.main import running
@@ -48,7 +48,7 @@ class Desk:
         self._mail_ids = count(1)
 
     async def hear(self, batch: Sequence[Delivery]) -> None:
-        self.heard.extend(unwrap(delivery.envelope) for delivery in batch)
+        self.heard.extend(delivery.envelope.message for delivery in batch)
         self._changed.set()
 
     async def ask(self, command: Command[Reply]) -> Reply:

@@ -3,6 +3,7 @@
 import re
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import getrandbits
 from uuid import UUID, uuid4
 
@@ -10,7 +11,7 @@ from deskwire.contracts.base import MESSAGE_BYTES, MESSAGES, Message
 from deskwire.errors import Invalid, UnknownMessage, Unreadable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Envelope:
     """``id`` names the message for ever: a repeated id is the same message."""
 
@@ -21,6 +22,20 @@ class Envelope:
     correlation_id: str = ""
     causation_id: str = ""
     traceparent: str = ""
+
+    @cached_property
+    def message(self) -> Message:
+        """The body, decoded once for all queues of this process that take it.
+
+        Raises `UnknownMessage` or `Unreadable`.
+        """
+        message_class = MESSAGES.get(self.type)
+        if message_class is None:
+            raise UnknownMessage(f"nobody here knows {self.type or 'a message without a type'}")
+        try:
+            return message_class.model_validate_json(self.body)
+        except ValueError as error:
+            raise Unreadable(f"{self.type}: {error}") from error
 
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -44,16 +59,6 @@ def wrap(message: Message, *, id: UUID | None = None) -> Envelope:
         causation_id=str(cause.id) if cause else "",
         traceparent=_child(cause.traceparent) if cause else new_traceparent(),
     )
-
-
-def unwrap(envelope: Envelope) -> Message:
-    message_class = MESSAGES.get(envelope.type)
-    if message_class is None:
-        raise UnknownMessage(f"nobody here knows {envelope.type or 'a message without a type'}")
-    try:
-        return message_class.model_validate_json(envelope.body)
-    except ValueError as error:
-        raise Unreadable(f"{envelope.type}: {error}") from error
 
 
 def new_traceparent() -> str:

@@ -18,7 +18,7 @@ from deskwire.errors import UnknownMessage
 from deskwire.messaging import inbox
 from deskwire.messaging.broker import Delivery
 from deskwire.messaging.dead_letters import cause_of
-from deskwire.messaging.envelope import Envelope, current, unwrap
+from deskwire.messaging.envelope import Envelope, current
 from deskwire.messaging.outbox import Transaction, outbox_columns
 from deskwire.metrics import HANDLER
 from deskwire.topology import Queue
@@ -80,7 +80,7 @@ class Handling:
         return {r["message_id"]: Handled(r["fingerprint"], r["reply"], replayed=True) for r in rows}
 
     async def _run_all(self, batch: Sequence[Delivery], tx: Transaction) -> dict[UUID, Handled]:
-        messages = [unwrap(delivery.envelope) for delivery in batch]
+        messages = [delivery.envelope.message for delivery in batch]
         done: dict[UUID, Handled] = {}
         for places in self._rounds(messages):
             runs = [self._run(batch[place], messages[place], tx) for place in places]

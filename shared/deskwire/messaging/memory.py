@@ -7,6 +7,7 @@ killed loses nothing, because its outbox still holds the row.
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from deskwire.errors import Unavailable, Unroutable
@@ -18,25 +19,12 @@ from deskwire.topology import Queue, listeners
 PUBLISH_SECONDS = 10.0
 
 
-class _MemoryQueue:
-    def __init__(self) -> None:
-        self.waiting = Waiting()
-        self._unsettled: dict[UUID, asyncio.Future[None]] = {}
+@dataclass(slots=True)
+class _Publication:
+    """A message that as many queues are not done with yet."""
 
-    def put(self, envelope: Envelope) -> asyncio.Future[None]:
-        """A message that is published again while it still waits is the same message."""
-        settled = self._unsettled.get(envelope.id)
-        if settled is None:
-            settled = asyncio.get_running_loop().create_future()
-            self._unsettled[envelope.id] = settled
-            self.waiting.put(Delivery(envelope))
-        return settled
-
-    async def settle(self, batch: Sequence[Delivery]) -> None:
-        for delivery in batch:
-            settled = self._unsettled.pop(delivery.envelope.id, None)
-            if settled is not None and not settled.done():
-                settled.set_result(None)
+    queues: int
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class MemoryBroker:
@@ -45,16 +33,37 @@ class MemoryBroker:
     connected = True
 
     def __init__(self) -> None:
-        self._queues: dict[str, _MemoryQueue] = {}
+        self._queues: dict[str, Waiting] = {}
+        self._unsettled: dict[UUID, _Publication] = {}
 
     async def publish(self, envelope: Envelope) -> None:
+        """A message that is published again while it still waits is the same message."""
+        publication = self._unsettled.get(envelope.id) or self._put(envelope)
+        try:
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                await publication.settled.wait()
+        except TimeoutError:
+            cause = f"{envelope.type} was not handled in {PUBLISH_SECONDS} s"
+            raise Unavailable(cause) from None
+
+    def _put(self, envelope: Envelope) -> _Publication:
         queues = listeners(envelope.type, requests=False)
         if not queues:
             raise Unroutable(f"no queue takes {envelope.type}")
-        settled = [self._queue(queue).put(envelope) for queue in queues]
-        _, unsettled = await asyncio.wait(settled, timeout=PUBLISH_SECONDS)
-        if unsettled:
-            raise Unavailable(f"{envelope.type} was not handled in {PUBLISH_SECONDS} s")
+        publication = self._unsettled[envelope.id] = _Publication(len(queues))
+        for queue in queues:
+            self._queue(queue).put(Delivery(envelope))
+        return publication
+
+    async def _settle(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            publication = self._unsettled.get(delivery.envelope.id)
+            if publication is None:
+                continue
+            publication.queues -= 1
+            if not publication.queues:
+                publication.settled.set()
+                del self._unsettled[delivery.envelope.id]
 
     async def request(self, envelope: Envelope, *, timeout: float) -> bytes:
         queues = listeners(envelope.type, requests=True)
@@ -66,7 +75,7 @@ class MemoryBroker:
             if not answer.done():
                 answer.set_result(body)
 
-        waiting, delivery = self._queue(queues[0]).waiting, Delivery(envelope, reply=reply)
+        waiting, delivery = self._queue(queues[0]), Delivery(envelope, reply=reply)
         waiting.put(delivery)
         try:
             async with asyncio.timeout(timeout):
@@ -79,12 +88,11 @@ class MemoryBroker:
     async def consume(
         self, queue: Queue, handle: HandleBatch, *, drain: float = DRAIN_SECONDS
     ) -> AsyncIterator[None]:
-        mine = self._queue(queue)
-        async with feeding(mine.waiting, handle, mine.settle, drain=drain):
+        async with feeding(self._queue(queue), handle, self._settle, drain=drain):
             yield
 
-    def _queue(self, queue: Queue) -> _MemoryQueue:
-        return self._queues.setdefault(queue.name, _MemoryQueue())
+    def _queue(self, queue: Queue) -> Waiting:
+        return self._queues.setdefault(queue.name, Waiting())
 
 
 _brokers: dict[str, MemoryBroker] = {}
