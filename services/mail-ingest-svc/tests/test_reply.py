@@ -118,6 +118,13 @@ def test_a_forward_by_its_subject_is_content() -> None:
     assert read_reply(text, subject="Re: Fwd: Printer").visible == "Please have a look."
 
 
+@pytest.mark.parametrize("line", [HEADERS, f"---------- Forwarded message ---------\n{HEADERS}"])
+@pytest.mark.parametrize("signature", ["Kind regards,\nBob", "-- \nBob"])
+def test_the_signature_above_a_forwarded_mail_ends_there(line: str, signature: str) -> None:
+    reply = read_reply(f"See below.\n\n{signature}\n\n{line}\n\nIt blinks.", subject="Fwd: Printer")
+    assert told_apart(reply) == (f"See below.\n\n{line}\n\nIt blinks.", "", signature)
+
+
 @pytest.mark.parametrize(
     "closing", ["Kind regards,\nBob", "Mit freundlichen Grüßen\n\nBob\nExample"]
 )

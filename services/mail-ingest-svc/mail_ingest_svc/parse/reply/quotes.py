@@ -15,8 +15,9 @@ from mail_ingest_svc.parse.reply.lines import Line, Mark
 _LONG = 60
 
 
-def quoted_lines(lines: Sequence[Line], *, forward: bool) -> list[bool]:
-    """For each line whether it is quoted; in a forward the mail that it brings is not."""
+def quoted_lines(lines: Sequence[Line], *, forward: bool) -> tuple[list[bool], int]:
+    """For each line whether it is quoted, and with which line a mail begins that is passed on,
+    which is not; the number of lines when there is none."""
     quoted = [False] * len(lines)
     following = _next_written(lines)
     position = 0
@@ -25,16 +26,17 @@ def quoted_lines(lines: Sequence[Line], *, forward: bool) -> list[bool]:
             position += 1
             continue
         if is_forwarded(lines[position]) and not _is_inside(lines, position):
-            break
+            return quoted, position
         first = _beginning_of_rest(lines, position)
+        if first is not None and forward:
+            return quoted, first
         if first is not None:
-            if not forward:
-                quoted[first:] = [True] * (len(lines) - first)
+            quoted[first:] = [True] * (len(lines) - first)
             break
         position = _read(lines, position, following[position], quoted)
     if not any(quoted):
         quoted = [line.mark is Mark.BLOCK for line in lines]
-    return quoted
+    return quoted, len(lines)
 
 
 def _next_written(lines: Sequence[Line]) -> list[int]:

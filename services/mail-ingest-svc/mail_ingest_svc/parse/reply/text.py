@@ -18,7 +18,9 @@ def read_text(text: str, *, forward: bool = False) -> Reply:
 
 def divided(text: str, lines: Sequence[Line], *, forward: bool) -> Reply:
     """``lines`` are those of the text, with what its HTML says of them."""
-    kinds = list(_kinds(lines, quoted_lines(lines, forward=forward)))
+    quoted, passed_on = quoted_lines(lines, forward=forward)
+    kinds = list(_kinds(lines[:passed_on], quoted[:passed_on]))
+    kinds += ["visible"] * (len(lines) - passed_on)
     kept = _shown(lines, kinds)
     return Reply(text, tuple(_spans(lines, kept, len(text))), shown_all=kept != kinds)
 
