@@ -5,8 +5,9 @@ import imaplib
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from statistics import harmonic_mean
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -62,13 +63,23 @@ class Stopwatch:
 
 
 async def compared(rig: Rig, way: Way) -> tuple[Pace, Pace]:
-    """The peer's, and ours."""
+    """The peer's, which is measured before and after, and ours. How fast a processor is that others
+    use too changes within seconds."""
     written = list(mails(MAILS, way.name))
     way.into_aside(written)
-    merely = fetched_and_parsed(way.aside)
+    before = fetched_and_parsed(way.aside)
     await whole_way(rig, list(mails(WARMING, f"warm-{way.name}")), way.into_inbox)
     await rig.settled(60)
-    return merely, await whole_way(rig, written, way.into_inbox)
+    ours = await whole_way(rig, written, way.into_inbox)
+    await rig.settled(60)
+    after = fetched_and_parsed(way.aside)
+    return _mean(before, after), ours
+
+
+def _mean(one: Pace, other: Pace) -> Pace:
+    """That of both, one after the other."""
+    rates = zip(astuple(one), astuple(other), strict=True)
+    return Pace(*(harmonic_mean(pair) for pair in rates))
 
 
 def fetched_and_parsed(url: str) -> Pace:

@@ -19,8 +19,8 @@ SLICE_BITS = (10, 12, 14, 16, 18)
 
 _MARKS = ", ".join(f"'={bits}:' || (t.id >> {bits})" for bits in SLICE_BITS)
 _OF_TICKET = f"""
-    search_words(concat_ws(' ', t.reference, t.number, d ->> 'subject',
-                           d -> 'contact' ->> 'name', d -> 'contact' ->> 'email'))
+    search_words(concat_ws(' ', t.reference, t.number, d.subject,
+                           d.contact ->> 'name', d.contact ->> 'email'))
     || array_to_tsvector(array_remove(ARRAY['=ticket', '=client:' || t.client_id, {_MARKS}], NULL))
 """
 _OF_ENTRY = """
@@ -40,7 +40,7 @@ KEEP_TEXTS_OF_TICKETS = compiled(
     WITH head AS (
         {_INTO}
         SELECT -t.id, t.id, t.version, {_OF_TICKET}
-        FROM tickets t, LATERAL (SELECT CAST(t.doc AS json) AS d) AS document
+        FROM tickets t, json_to_record(CAST(t.doc AS json)) AS d (subject text, contact json)
         WHERE t.id = ANY(CAST(:text_ticket AS bigint[]))
         ORDER BY t.id
         ON CONFLICT (id) DO UPDATE SET version = excluded.version, words = excluded.words
