@@ -16,6 +16,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pydantic import TypeAdapter
 
 from deskwire import topology
 
@@ -76,6 +77,22 @@ def test_variables_are_settings_of_a_service(path: str) -> None:
 def test_the_example_names_every_setting() -> None:
     explained = variables((ROOT / ".env.example").read_text())
     assert set().union(*(fields(service) for service in SERVICES)) <= explained
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_example_shows_the_defaults_or_says_that_it_does_not(service: str) -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = re.findall(r"^((?:# .*\n)+)#DESKWIRE_([A-Z_]+)=(.*)", text, re.MULTILINE)
+    settings = importlib.import_module(f"{PACKAGES[service]}.settings").Settings
+    for about, name, value in shown:
+        field = settings.model_fields.get(name.lower())
+        if field is None or re.search(r"[Nn]eeded|default:", about):
+            continue
+        default = field.get_default(call_default_factory=True)
+        if value or default not in ("", None):
+            adapter = TypeAdapter(field.annotation)
+            parsed = adapter.validate_json(value) if value[:1] in ("[", "{") else value
+            assert adapter.validate_python(parsed) == default, name
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -14,7 +14,7 @@ def _rate(text: str) -> str:
 
 
 class Settings(ServiceSettings):
-    """``health_port`` is not used: /livez, /readyz and /metrics are on the gateway's own port."""
+    """/livez, /readyz and /metrics are on ``port`` as well as on ``health_port``."""
 
     host: str = Field("127.0.0.1", description="address to listen on; 0.0.0.0 for all")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on; 0 for any free one")
