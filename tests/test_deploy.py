@@ -322,6 +322,10 @@ def metrics_of(expression: str) -> set[str]:
     return {re.sub(r"_(total|bucket|count|sum)$", "", name) for name in names}
 
 
+def test_operators_are_told_of_every_metric() -> None:
+    assert metrics_of((ROOT / "docs" / "operations.md").read_text()) == metrics_of_code()
+
+
 def test_alerts_are_whole_and_measure_what_the_code_measures() -> None:
     groups = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
