@@ -160,6 +160,16 @@ async def test_watchers_are_there_once_in_the_order_they_came(desk: Desk) -> Non
     assert (await desk.api.get(f"{place}/watchers")).json == {"watchers": joined}
 
 
+async def test_tags_are_there_once_whatever_their_case(desk: Desk) -> None:
+    told = {"subject": "s", "body": "b", "tags": ["VIP", " vip ", "net", "Net", "VIP"]}
+    ticket = await desk.api.made("/api/v1/tickets", told)
+    assert ticket["tags"] == ["VIP", "net"]
+    path = f"/api/v1/tickets/{ticket['id']}/tags"
+    assert (await desk.api.send("PUT", path, {"tags": ["b", "b "]}, If_Match='"1"')).json == {
+        "tags": ["b"]
+    }
+
+
 async def test_notes_are_edited_and_redacted(desk: Desk) -> None:
     api, path = desk.api, f"/api/v1/tickets/{(await opened(desk.api))['id']}"
     note = await api.made(f"{path}/entries", {"kind": "internal", "body": "A secret."})

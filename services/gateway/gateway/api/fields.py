@@ -163,9 +163,10 @@ def each_once(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def each_address_once(addresses: tuple[str, ...]) -> tuple[str, ...]:
+def each_text_once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Whatever its case, as they are looked for."""
     first: dict[str, str] = {}
-    for each in addresses:
+    for each in texts:
         first.setdefault(each.casefold(), each)
     return tuple(first.values())
 
@@ -227,13 +228,14 @@ class Rate(RequestBody):
     currency: Currency
 
 
-Addresses = Annotated[tuple[Address, ...], Field(max_length=50), AfterValidator(each_address_once)]
+Addresses = Annotated[tuple[Address, ...], Field(max_length=50), AfterValidator(each_text_once)]
 Tags = Annotated[
     tuple[
         Annotated[str, Field(max_length=100, json_schema_extra=VISIBLE), AfterValidator(one_line)],
         ...,
     ],
     Field(max_length=50),
+    AfterValidator(each_text_once),
 ]
 
 
