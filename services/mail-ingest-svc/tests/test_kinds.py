@@ -52,7 +52,16 @@ def mail(headers: str, text: str = "") -> ParsedMail:
         ("Subject: Automatic reply: printer", "auto-reply", "Subject"),
         ("Subject: Abwesenheitsnotiz: Drucker", "auto-reply", "Subject"),
         ("Subject: =?utf-8?q?R=C3=A9ponse_automatique?=", "auto-reply", "Subject"),
+        ("Subject: Automatic reply", "auto-reply", "Subject"),
+        ("Subject: Abwesend bis 5.12.", "auto-reply", "Subject"),
+        ("Subject: Out of Office AutoReply: printer", "auto-reply", "Subject"),
         ("Subject: The automatic reply does not work", "person", None),
+        ("Subject: Out of office does not work", "person", None),
+        ("Subject: Re: Out of office does not work", "person", None),
+        ("Subject: Abwesenheitsnotiz einrichten", "person", None),
+        ("Subject: Absent employee: disable the account", "person", None),
+        ("Subject: Out of office, I am\nIn-Reply-To: <1@x.test>", "auto-reply", "Subject"),
+        ("Subject: Abwesenheit Max\nReferences: <1@x.test>", "auto-reply", "Subject"),
         ("Subject: Undeliverable parcel in the hall", "person", None),
         ("Subject: Read: your mail\nAuto-Submitted: auto-replied", "receipt", "Subject"),
         ("Subject: Read: this first", "person", None),
@@ -76,6 +85,18 @@ def mail(headers: str, text: str = "") -> ParsedMail:
 def test_headers_tell_what_a_mail_is(header: str, kind: str, reason: str | None) -> None:
     parsed = mail(header)
     assert (parsed.kind, parsed.automatic) == (kind, reason)
+
+
+def test_what_a_list_of_our_own_brings_is_as_it_was_sent() -> None:
+    """Our address may be a group, which adds what lists add."""
+    post = "List-Id: <support.example.com>\nList-Post: <https://x.test>, <mailto:{}>"
+    group = f"From: jane@example.org\nPrecedence: list\n{post.format('Support@example.com')}"
+    own = frozenset({"support@example.com"})
+    assert parse(f"{group}\n\nHelp.".encode(), own).kind == "person"
+    away = f"{group}\nAuto-Submitted: auto-replied\n\nAway.".encode()
+    assert parse(away, own).kind == "auto-reply"
+    other = group.replace("Support@example.com", "all@example.com")
+    assert parse(f"{other}\n\nNews.".encode(), own).kind == "list"
 
 
 def test_our_own_mails_are_known_and_those_of_another_deskwire_are_not() -> None:

@@ -116,9 +116,13 @@ def _from_mail_system(mail: Evidence) -> bool:
 
 def _auto_reply(mail: Evidence) -> Verdict | None:
     by_header = _by_header("auto-reply", mail, signs.AUTO_REPLY)
-    if by_header is None and signs.AUTO_REPLY_SUBJECT.match(mail.subject):
-        return Verdict("auto-reply", "Subject")
-    return by_header
+    return by_header or (Verdict("auto-reply", "Subject") if _told_away(mail) else None)
+
+
+def _told_away(mail: Evidence) -> bool:
+    answers = mail.headers.get("in-reply-to") or mail.headers.get("references")
+    told = signs.AUTO_REPLY_SUBJECT if answers else signs.AUTO_REPLY_SUBJECT_ALONE
+    return told.match(mail.subject) is not None
 
 
 def _loop(mail: Evidence) -> Verdict | None:
@@ -126,7 +130,13 @@ def _loop(mail: Evidence) -> Verdict | None:
 
 
 def _list(mail: Evidence) -> Verdict | None:
-    return _by_header("list", mail, signs.LISTS)
+    return None if _by_our_list(mail) else _by_header("list", mail, signs.LISTS)
+
+
+def _by_our_list(mail: Evidence) -> bool:
+    """Our own address may be a group, such as Google's, that brings each mail as a list would."""
+    posted = signs.MAILTO.findall(b" ".join(mail.headers.all("list-post")))
+    return any(address.decode("ascii", "ignore").lower() in mail.own for address in posted)
 
 
 def _automatic(mail: Evidence) -> Verdict | None:

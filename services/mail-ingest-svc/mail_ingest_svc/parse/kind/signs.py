@@ -45,6 +45,7 @@ LOOPS = _rules(
     ("X-Loop", rb"\S"),
     ("X-MS-Exchange-Inbox-Rules-Loop-Detected", rb"\S"),
 )
+MAILTO = re.compile(rb"<mailto:([^<>?\s]{1,320})", re.IGNORECASE)
 OWN_MARK = "X-Deskwire-Loop"
 
 # A mail system speaks: these words say of which failure. Of other senders they mean nothing.
@@ -102,6 +103,14 @@ AUTO_REPLY_SUBJECT = _subject(
     r"automaattinen vastaus|autom(?:atyczna|atick[áa]) odpov?(?:iedź|ěď)|nieobecno",
     r"автоответ|автоматический ответ|автоматична відповідь|otomatik yan",
     r"תשובה אוטומטית|رد تلقائي|自動応答|自动回复|自動回覆|자동 회신",
+)
+# Of a mail that answers none these beginnings may be a person's: "Out of office does not work".
+AUTO_REPLY_SUBJECT_ALONE = re.compile(
+    rf"(?:{AUTO_REPLY_SUBJECT.pattern})"
+    r"[a-zà-žа-я]*(?: (?:auto[- ]?reply|assistant|message|notice|notification|reply))?"
+    r"\s*(?:$|[\d:\uff1a;,\u2013\u2014|(\[]|- "
+    r"|(?:re|aw|until|till|bis|vom|jusqu|hasta|fino|até|tot)\b)",
+    re.IGNORECASE,
 )
 RECEIPT_SUBJECT = _subject(
     r"read:|read receipt|return receipt|gelesen:|lesebest[äa]tigung",
