@@ -174,6 +174,18 @@ async def test_what_an_agent_answers_by_mail_is_their_note(desk: Desk) -> None:
     assert (left.outcome, left.reason) == ("reply", "unverified sender")
 
 
+async def test_an_agent_whom_a_client_copies_in_writes_notes_too(desk: Desk) -> None:
+    """They watch the ticket then; what they write is not the client's."""
+    replied = await desk.answered()
+    await desk.ask(CreateAgent(name="Ben", email="ben@elsewhere.test"))
+    answer = {"in_reply_to": [replied.thread.message_id], "authentication": "pass"}
+    await desk.mail("alice@client.test", cc=[Address(email="ben@elsewhere.test")], **answer)
+    await desk.mail("ben@elsewhere.test", **answer)
+    note = await desk.next(TicketNoted)
+    assert note.ticket.watchers == ("ben@elsewhere.test",)
+    assert (note.entry.kind, note.entry.author.name) == ("internal", "Ben")
+
+
 async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:
     replied = await desk.answered()
     forged = replied.thread.message_id.replace("-", "-a", 1)

@@ -140,10 +140,10 @@ async def _reply(
     """A participant's answer; an agent's, which is a note; or a stranger's: a note too, unverified
     and changing nothing."""
     mail, sender = came.mail, came.sender
-    takes_part = participates(came, thread)
-    agent = None if takes_part else await _agent(sender, tx)
     contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
     contact_id = contact and contact.contact_id
+    agent = None if contact else await _agent(sender, tx)  # also one whom a client has copied in
+    takes_part = agent is None and participates(came, thread)
     author = agent or Author(
         type="contact" if takes_part and contact_id else "unknown",
         id=contact_id,
