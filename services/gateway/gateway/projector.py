@@ -3,6 +3,7 @@ batch."""
 
 from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
+from deskwire.contracts.base import Event
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted, InvoiceEvent
 from deskwire.contracts.mail import InboundChanged
 from deskwire.contracts.notifications import (
@@ -14,7 +15,7 @@ from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import ScheduleChanged
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.contracts.webhooks import WebhookChanged
-from deskwire.messaging.handling import Handlers
+from deskwire.messaging.handling import Handler, Handlers
 from deskwire.messaging.outbox import Outbox, Transaction
 from gateway.readmodel.changes import KEEP_CHANGES, TIDY_CHANGES, TIDY_FUTURE, change_row
 from gateway.readmodel.deliveries import KEEP_DELIVERIES, delivery_row
@@ -67,28 +68,13 @@ async def keep_entry(event: events.EntryChanged, tx: Transaction) -> None:
     tx.append(KEEP_CHANGES, **change_row(event, event.entry.ticket_id, event.entry))
 
 
-async def keep_client(event: people.ClientChanged, tx: Transaction) -> None:
-    _keep_record(event.client, tx)
+def keep_record(field: str) -> Handler:
+    """For an event that tells one record, in this field."""
 
+    async def keep(event: Event, tx: Transaction) -> None:
+        _keep_record(getattr(event, field), tx)
 
-async def keep_contact(event: people.ContactChanged, tx: Transaction) -> None:
-    _keep_record(event.contact, tx)
-
-
-async def keep_domain(event: people.DomainChanged, tx: Transaction) -> None:
-    _keep_record(event.domain, tx)
-
-
-async def keep_agent(event: people.AgentChanged, tx: Transaction) -> None:
-    _keep_record(event.agent, tx)
-
-
-async def keep_asset(event: people.AssetChanged, tx: Transaction) -> None:
-    _keep_record(event.asset, tx)
-
-
-async def keep_location(event: people.LocationChanged, tx: Transaction) -> None:
-    _keep_record(event.location, tx)
+    return keep
 
 
 async def keep_settings(event: settings.SettingsChanged, tx: Transaction) -> None:
@@ -107,28 +93,12 @@ async def keep_setting_history(event: settings.SettingHistoryTold, tx: Transacti
     tx.append(KEEP_SETTING_HISTORY, **setting_history_row(event.item))
 
 
-async def keep_schedule(event: ScheduleChanged, tx: Transaction) -> None:
-    _keep_record(event.schedule, tx)
-
-
 async def keep_delivery(event: DeliveryChanged, tx: Transaction) -> None:
     tx.append(KEEP_DELIVERIES, **delivery_row(event.delivery))
 
 
 async def keep_inbound(event: InboundChanged, tx: Transaction) -> None:
     tx.append(KEEP_INBOUND, **inbound_row(event.mail))
-
-
-async def keep_notifications(event: AgentNotificationsChanged, tx: Transaction) -> None:
-    _keep_record(event.notifications, tx)
-
-
-async def keep_suppression(event: SuppressionChanged, tx: Transaction) -> None:
-    _keep_record(event.suppression, tx)
-
-
-async def keep_webhook(event: WebhookChanged, tx: Transaction) -> None:
-    _keep_record(event.webhook, tx)
 
 
 async def fill_if_empty(outbox: Outbox) -> None:
@@ -168,19 +138,19 @@ HANDLERS: Handlers = {
     TimeChanged: keep_time,
     InvoiceDrafted: keep_invoice,
     InvoiceChanged: keep_invoice,
-    people.ClientChanged: keep_client,
-    people.ContactChanged: keep_contact,
-    people.DomainChanged: keep_domain,
-    people.AgentChanged: keep_agent,
-    people.AssetChanged: keep_asset,
-    people.LocationChanged: keep_location,
+    people.ClientChanged: keep_record("client"),
+    people.ContactChanged: keep_record("contact"),
+    people.DomainChanged: keep_record("domain"),
+    people.AgentChanged: keep_record("agent"),
+    people.AssetChanged: keep_record("asset"),
+    people.LocationChanged: keep_record("location"),
     settings.SettingsChanged: keep_settings,
     settings.ClientSettingsChanged: keep_client_settings,
     settings.SettingHistoryTold: keep_setting_history,
-    ScheduleChanged: keep_schedule,
+    ScheduleChanged: keep_record("schedule"),
     DeliveryChanged: keep_delivery,
     InboundChanged: keep_inbound,
-    AgentNotificationsChanged: keep_notifications,
-    SuppressionChanged: keep_suppression,
-    WebhookChanged: keep_webhook,
+    AgentNotificationsChanged: keep_record("notifications"),
+    SuppressionChanged: keep_record("suppression"),
+    WebhookChanged: keep_record("webhook"),
 }
