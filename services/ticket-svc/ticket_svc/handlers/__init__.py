@@ -33,7 +33,7 @@ from ticket_svc.handlers import (
     tickets,
     timekeeping,
 )
-from ticket_svc.store import records as kinds
+from ticket_svc.store.records import AGENT, ASSET, CLIENT, CONTACT, DOMAIN, LOCATION
 from ticket_svc.store.replay import KINDS
 
 
@@ -86,18 +86,18 @@ def handlers(signer: Signer) -> Handlers:
         commands.StopWatching: changes.stop_watching,
         commands.GetTicket: tickets.get_ticket,
         attachment_contracts.KeepUpload: attachments.keep_upload,
-        people_contracts.CreateClient: partial(records.create, kinds.CLIENT),
-        people_contracts.CreateContact: partial(records.create, kinds.CONTACT),
-        people_contracts.CreateDomain: partial(records.create, kinds.DOMAIN),
-        people_contracts.CreateAgent: partial(records.create, kinds.AGENT),
-        people_contracts.CreateAsset: partial(records.create, kinds.ASSET),
-        people_contracts.CreateLocation: partial(records.create, kinds.LOCATION),
-        people_contracts.ChangeClient: partial(records.change, kinds.CLIENT),
-        people_contracts.ChangeContact: partial(records.change, kinds.CONTACT),
-        people_contracts.ChangeDomain: partial(records.change, kinds.DOMAIN),
-        people_contracts.ChangeAgent: partial(records.change, kinds.AGENT),
-        people_contracts.ChangeAsset: partial(records.change, kinds.ASSET),
-        people_contracts.ChangeLocation: partial(records.change, kinds.LOCATION),
+        people_contracts.CreateClient: partial(records.create, CLIENT),
+        people_contracts.CreateContact: partial(records.create, CONTACT),
+        people_contracts.CreateDomain: partial(records.create, DOMAIN),
+        people_contracts.CreateAgent: partial(records.create, AGENT),
+        people_contracts.CreateAsset: partial(records.create, ASSET),
+        people_contracts.CreateLocation: partial(records.create, LOCATION),
+        people_contracts.ChangeClient: partial(records.change, CLIENT),
+        people_contracts.ChangeContact: partial(records.change, CONTACT),
+        people_contracts.ChangeDomain: partial(records.change, DOMAIN),
+        people_contracts.ChangeAgent: partial(records.change, AGENT),
+        people_contracts.ChangeAsset: partial(records.change, ASSET),
+        people_contracts.ChangeLocation: partial(records.change, LOCATION),
         people_contracts.RecordRenamed: records.tell_new_name,
         time_contracts.AddTime: timekeeping.add_time,
         time_contracts.ChangeTime: timekeeping.change_time,
