@@ -29,6 +29,8 @@ VIOLATIONS = [
     ("layers", "scheduler_svc.handlers", "from scheduler_svc import clock"),
     ("layers", "gateway.projector", "from gateway import api"),
     ("layers", "gateway.readmodel", "from gateway import projector"),
+    ("layers", "gateway.feed", "from gateway import api"),
+    ("layers", "mail_ingest_svc.parse", "from mail_ingest_svc import store"),
     ("layers", "ticket_svc.settings", "from ticket_svc import domain"),
     ("broker-library", "ticket_svc.handlers", "import aio_pika"),
     ("broker-library", "deskwire.messaging.broker", "from aiormq import Connection"),
@@ -111,6 +113,17 @@ def test_a_violation_breaks_its_contract(
     assert result.returncode == 1
     assert f"{CONTRACTS[contract]} BROKEN" in result.stdout
     assert "0 kept, 1 broken" in result.stdout
+
+
+def test_a_new_module_says_where_it_stands(copy: Path) -> None:
+    new = source_of(copy, "ticket_svc.main").with_name("helpers.py")
+    new.write_text('"""Of no layer."""\n')
+    try:
+        result = lint(copy, "--contract", "layers")
+    finally:
+        new.unlink()
+    assert result.returncode == 1
+    assert "helpers" in result.stdout
 
 
 def test_no_contract_is_without_a_violation() -> None:
