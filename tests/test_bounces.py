@@ -128,6 +128,9 @@ async def test_an_invoice_that_came_back_is_known_everywhere(post: Post, whole: 
     assert await until(post.suppressed) == [PAY]
     contacts = (await post.running.api("GET", f"/contacts?email={PAY}")).json["data"]
     assert contacts[0]["undeliverable"] == "5.1.1 userunknown"
+    place = f"/contacts/{contacts[0]['id']}"
+    reached = (await post.running.api("PATCH", place, {"undeliverable": None})).json
+    assert (reached["undeliverable"], reached["name"]) == (None, "Pay")
     (known,) = await until(partial(post.ledger, f"of the invoice {reference}"))
     assert (known["state"], known["ticket_id"]) == ("ignored", None)
 

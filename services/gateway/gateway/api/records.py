@@ -144,8 +144,12 @@ def given(change: RequestBody, changes: type[BaseModel]) -> dict[str, Any]:
     return {
         name: value
         for name, value in values.items()
-        if value is not None or type(None) in get_args(changes.model_fields[name].annotation)
+        if value is not None or _takes_null(changes.model_fields[name].annotation)
     }
+
+
+def _takes_null(kind: object) -> bool:
+    return type(None) in (kind, *get_args(kind))
 
 
 async def _change(
