@@ -142,6 +142,43 @@ async def test_a_schedule_from_its_first_to_its_last_day(running: Whole) -> None
     await refuses(running)
 
 
+async def test_no_schedule_is_for_whom_no_ticket_can_be_opened(running: Whole) -> None:
+    other = await running.created("/clients", {"name": "Other"})
+    named = {"client_id": other["id"], "name": "Bea"}
+    contact = await running.created("/contacts", named)
+    asset = await running.created("/assets", named)
+    agent = await running.created("/agents", {"name": "Gone", "email": "gone@desk.test"})
+    await running.api("POST", f"/agents/{agent['id']}/archive")
+    ticket = {"subject": "Backups", "body": "All.", "client_id": running.client_id}
+    schedule = {"name": "Backups", "cron": "0 9 * * *", "ticket": ticket}
+    for field, value in (
+        ("contact_id", contact["id"]), ("asset_ids", [asset["id"]]), ("assigned_to", agent["id"])
+    ):  # fmt: skip
+        refused = await running.api(
+            "POST", SCHEDULES, schedule | {"ticket": ticket | {field: value}}
+        )
+        assert (refused.status, refused.json["errors"][0]["field"]) == (404, f"ticket.{field}")
+    refused = await running.api("POST", SCHEDULES, schedule | {"rotation": [agent["id"]]})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (404, "rotation")
+
+    of_other = ticket | {"client_id": other["id"], "contact_id": contact["id"]}
+    made = await running.created(SCHEDULES, schedule | {"ticket": of_other})
+    path = f"{SCHEDULES}/{made['id']}"
+    await running.api("POST", f"/clients/{other['id']}/archive")
+
+    async def paused() -> bool:
+        return bool((await running.api("GET", path)).json["state"] == "paused")
+
+    await until(paused)
+    for step in ("resume", "run"):
+        assert (await running.api("POST", f"{path}/{step}")).status == 409
+    refused = await running.api("POST", SCHEDULES, schedule | {"ticket": of_other})
+    assert (refused.status, refused.json["errors"][0]["field"]) == (404, "ticket.client_id")
+    await running.api("POST", f"/clients/{other['id']}/unarchive")
+    assert (await running.api("POST", f"{path}/resume")).json["state"] == "active"
+    assert (await running.api("POST", f"{path}/run")).status == 202
+
+
 ALICE = "alice@client.test"
 
 

@@ -136,6 +136,7 @@ SCHEDULER_SVC = Queue(
         schedules.SetAlarm,
         settings.SettingsChanged,
         settings.ClientSettingsChanged,
+        people.ClientChanged,
         replay.ReplayDocuments,
     ),
 )

@@ -1,9 +1,12 @@
 """What scheduler-svc does on which message."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
+from deskwire.contracts.people import ClientChanged
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import (
     ChangeSchedule,
@@ -26,6 +29,7 @@ from deskwire.errors import Conflict, Invalid, NotFound, check_version
 from deskwire.messaging.handling import Handlers
 from deskwire.messaging.outbox import Transaction
 from deskwire.messaging.replay import replaying
+from deskwire.timezones import time_zones
 from scheduler_svc import store
 from scheduler_svc.domain import runs
 from scheduler_svc.domain.runs import Plan, order, plan_of
@@ -55,14 +59,25 @@ async def change_schedule(command: ChangeSchedule, tx: Transaction) -> Schedule:
     after = before.model_copy(update=changes)
     if after == before and paused == (before.state == "paused") and not deleted:
         return before
-    row = await tx.fetch_row(
+    calendar = await tx.fetch_row(store.CALENDAR, client_id=after.ticket.client_id)
+    changed = await tx.fetch_row(
         store.CHANGE,
         id=command.id,
         deleted=deleted,
         **_columns(after.name, _timing(after), after.ticket, after.rotation),
-        **_going_on(row, before, after, paused=paused or deleted),
+        **_going_on(row, calendar, before, after, paused=paused or deleted),
     )
-    return _told(row, tx)
+    await _forget_what_comes_again(row["now"], before.timezone, after.timezone, tx, id=before.id)
+    return _told(changed, tx)
+
+
+async def _forget_what_comes_again(
+    now: datetime, before: str, after: str, tx: Transaction, *, id: int
+) -> None:
+    """Nine o'clock is to come where it is earlier; what was opened ahead stays opened."""
+    if before != after and before in time_zones():
+        there, here = (runs.name(now, ZoneInfo(zone)) for zone in (after, before))
+        await tx.execute(store.FORGET, id=id, now_there=there, now_before=here)
 
 
 async def run_schedule(command: RunSchedule, tx: Transaction) -> Schedule:
@@ -105,6 +120,13 @@ async def _keep_calendar(client_id: int, doc: str, version: int, tx: Transaction
         await tx.execute(store.LOOK_ANEW, client_id=client_id)
 
 
+async def pause_of_archived(event: ClientChanged, tx: Transaction) -> None:
+    """No ticket can be opened for a client that is archived."""
+    if event.client.archived_at is not None:
+        for row in await tx.fetch(store.PAUSE_OF_CLIENT, client_id=event.client.id):
+            _told(row, tx)
+
+
 async def _locked(id: int, within: int | None, tx: Transaction) -> tuple[asyncpg.Record, Schedule]:
     row = await tx.fetch_one(store.LOCK, id=id)
     if row is None or within not in (None, row["client_id"]):
@@ -113,13 +135,21 @@ async def _locked(id: int, within: int | None, tx: Transaction) -> tuple[asyncpg
 
 
 def _going_on(
-    row: asyncpg.Record, before: Schedule, after: Schedule, *, paused: bool
+    row: asyncpg.Record,
+    calendar: asyncpg.Record,
+    before: Schedule,
+    after: Schedule,
+    *,
+    paused: bool,
 ) -> dict[str, Any]:
-    """Its state and its next run. Raises `Invalid` for a rule, `Conflict` for one that is over."""
-    plan = _plan(after, row)
+    """Its state and its next run, by the calendar of its client now. Raises `Invalid` for a rule,
+    `Conflict` for one that is over."""
+    plan = _plan(after, calendar)
     if paused:
         return {"state": "paused", **store.next_columns(None)}
-    if _timing(after) == _timing(before) and before.state != "paused":
+    other_days = after.days_off != "open" and calendar["calendar"] != row["calendar"]
+    goes_on = before.state == "ended" or (before.state == "active" and not other_days)
+    if _timing(after) == _timing(before) and goes_on:
         return {name: row[name] for name in ("state", "next_wall", "next_run_at")}
     if after.count is not None and after.runs >= after.count:
         raise Conflict(f"it has run {after.runs} times already", field="count")
@@ -164,5 +194,6 @@ HANDLERS: Handlers = {
     SetAlarm: set_alarm,
     SettingsChanged: keep_calendar,
     ClientSettingsChanged: keep_client_calendar,
+    ClientChanged: pause_of_archived,
     ReplayDocuments: replaying(store.KINDS),
 }

@@ -120,6 +120,22 @@ CHANGE = compiled(
     """)
 )
 
+# What a wall clock has shown already that another one is to show yet.
+FORGET = compiled(
+    text("""
+    DELETE FROM occurrences
+    WHERE schedule_id = :id AND occurrence > :now_there AND occurrence <= :now_before
+    """)
+)
+
+PAUSE_OF_CLIENT = compiled(
+    text("""
+    UPDATE schedules SET state = 'paused', next_wall = NULL, next_run_at = NULL,
+        updated_at = now(), version = version + 1
+    WHERE client_id = :client_id AND state = 'active' RETURNING *
+    """)
+)
+
 RAN = compiled(
     text("""
     UPDATE schedules SET runs = runs + 1, last_run_at = now(), version = version + 1

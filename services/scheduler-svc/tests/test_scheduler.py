@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 from scheduler_office import TICKET, Office
 
+from deskwire.contracts.people import Client, ClientChanged
 from deskwire.contracts.schedules import (
     ChangeSchedule,
     CreateSchedule,
@@ -258,3 +259,54 @@ async def test_days_off_follow_the_settings(office: Office) -> None:
         (next_one,) = (await office.ask(PreviewSchedule(id=made.id, count=1))).data
     assert moved.next_run_at == second.at == next_one.at
     assert moved.runs == 0
+
+
+async def test_days_off_are_those_of_the_client_that_it_is_for_now(office: Office) -> None:
+    async with running(office.settings):
+        made = await office.schedule("0 9 * * *")
+        shown = await office.change(made.id, days_off="skip")
+        first, second = (await office.ask(PreviewSchedule(id=made.id, count=2))).data
+        settings = ClientSettings(
+            client_id=2, overrides=PolicyChanges(holidays=(first.at.date(),)), version=1
+        )
+        await office.broker.publish(wrap(ClientSettingsChanged(client_settings=settings)))
+        moved = await office.change(made.id, ticket=TICKET.model_copy(update={"client_id": 2}))
+        assert (shown.next_run_at, moved.next_run_at) == (first.at, second.at)
+        back = await office.change(made.id, ticket=TICKET)
+    assert back.next_run_at == first.at
+
+
+async def test_a_time_that_comes_once_more_in_another_zone_has_its_ticket(office: Office) -> None:
+    """It was opened at nine in the east; in the west nine is to come."""
+    async with running(office.settings):
+        made = await office.schedule("*/30 * * * *", "Pacific/Kiritimati")
+        await office.make_due()
+        (early,) = await office.wait_for(OpenScheduledTicket)
+        ahead = "2999-01-01T09:00"
+        await office.sql("INSERT INTO occurrences VALUES ($1, $2)", made.id, ahead)
+        hour, minute = early.occurrence[11:13], early.occurrence[14:]
+        west = await office.change(
+            made.id, cron=f"{minute} {hour} * * *", timezone="Pacific/Honolulu"
+        )
+        (next_one,) = (await office.ask(PreviewSchedule(id=made.id, count=1))).data
+        assert (next_one.occurrence, next_one.at) == (early.occurrence, west.next_run_at)
+        kept = await office.sql("SELECT occurrence FROM occurrences")
+    assert [row["occurrence"] for row in kept] == [ahead]
+
+
+async def test_schedules_of_a_client_that_is_archived_are_paused(office: Office) -> None:
+    async with running(office.settings):
+        made = await office.schedule()
+        other = await office.change(
+            (await office.schedule()).id, ticket=TICKET.model_copy(update={"client_id": 2})
+        )
+        client = Client(id=1, name="Gone", created_at=made.created_at)
+        for archived_at, version in ((None, 2), (made.created_at, 3)):
+            told = client.model_copy(update={"archived_at": archived_at, "version": version})
+            await office.broker.publish(wrap(ClientChanged(client=told)))
+        paused = (await office.wait_for(ScheduleChanged, 4))[-1].schedule
+        assert (paused.id, paused.state, paused.next_run_at) == (made.id, "paused", None)
+        resumed = await office.change(made.id, paused=False)
+    assert (resumed.state, resumed.next_run_at) == ("active", made.next_run_at)
+    rows = await office.sql("SELECT id, state FROM schedules ORDER BY id")
+    assert rows[1] == {"id": other.id, "state": "active"}

@@ -110,7 +110,7 @@ async def change_client(request: Request, client_id: int, change: ClientChange) 
 @routes.post("/{client_id:int}/archive", response_model=Client, openapi_extra=IF_SEEN)
 @scope("clients:write", everywhere=True)
 async def archive_client(request: Request, client_id: int) -> Response:
-    """Its tickets keep it; there are no new ones, and its mail opens none."""
+    """Its tickets keep it; there are no new ones, its mail opens none, its schedules are paused."""
     return await archive_record(request, ChangeClient, client_id, archived=True)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import orjson
 from fastapi import Query, Request, Response
 from pydantic import Field
 
@@ -18,7 +19,7 @@ from deskwire.contracts.schedules import (
     ScheduleChanges,
 )
 from deskwire.contracts.ticket_commands import OpenTicket
-from deskwire.errors import Forbidden, NotFound
+from deskwire.errors import Conflict, Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import create_record, perform, write_record
@@ -169,14 +170,18 @@ async def pause_scheduled_ticket(request: Request, schedule_id: int) -> Response
 @routes.post("/{schedule_id:int}/resume", response_model=Schedule, openapi_extra=IF_SEEN)
 @scope("scheduled-tickets:write")
 async def resume_scheduled_ticket(request: Request, schedule_id: int) -> Response:
-    """It goes on with its next run; those that it was paused for were not missed."""
+    """It goes on with its next run; those that it was paused for were not missed. 409 while its
+    client is archived."""
+    await _require_client_of(request, schedule_id)
     return await _changed(request, schedule_id, paused=False)
 
 
 @routes.post("/{schedule_id:int}/run", status_code=202, response_model=Schedule)
 @scope("scheduled-tickets:write")
 async def run_scheduled_ticket(request: Request, schedule_id: int) -> Response:
-    """Open a ticket now. It counts as a run, and the next one stays when it is."""
+    """Open a ticket now. It counts as a run, and the next one stays when it is. 409 while its
+    client is archived."""
+    await _require_client_of(request, schedule_id)
     command = RunSchedule(id=schedule_id, within_client=caller(request).within)
     return await write_record(request, command, status=202)
 
@@ -202,19 +207,37 @@ async def _ticket(request: Request, template: ScheduledTicket) -> OpenTicket:
     """Raises `NotFound` for what no ticket could be opened with, years later and unseen."""
     ticket = template.command(await body_of(template.body), caller(request))
     named = [
-        ("client", template.client_id, "client_id"),
-        ("contact", template.contact_id, "contact_id"),
-        ("agent", template.assigned_to, "assigned_to"),
-        *(("asset", asset_id, "asset_ids") for asset_id in template.asset_ids),
+        ("client", ticket.client_id, "client_id"),
+        ("contact", ticket.contact_id, "contact_id"),
+        ("agent", ticket.assigned_to, "assigned_to"),
+        *(("asset", asset_id, "asset_ids") for asset_id in ticket.asset_ids),
     ]
     for kind, id, field in named:
         if id is not None:
-            await require(request, kind, id, field=f"ticket.{field}")
+            await _require(request, kind, id, f"ticket.{field}", of=ticket.client_id)
     return ticket.model_copy(update={"source": "schedule"})
+
+
+async def _require(
+    request: Request, kind: str, id: int, field: str, *, of: int | None = None
+) -> None:
+    """As a ticket of the client could have it. Raises `NotFound`."""
+    row = await require(request, kind, id, field=field)
+    others = kind in ("contact", "asset") and orjson.loads(row["doc"])["client_id"] != of
+    if row["archived"] or others:
+        raise NotFound(f"there is no {kind} {id}", field=field)
+
+
+async def _require_client_of(request: Request, schedule_id: int) -> None:
+    """Raises `Conflict` when no ticket can be opened."""
+    schedule = await require(request, "schedule", schedule_id)
+    client_id = orjson.loads(schedule["doc"])["ticket"]["client_id"]
+    if client_id is not None and (await require(request, "client", client_id))["archived"]:
+        raise Conflict("its client is archived")
 
 
 async def _require_agents(request: Request, rotation: tuple[int, ...]) -> None:
     if rotation and caller(request).within is not None:
         raise Forbidden("a key bound to a client assigns nobody")
     for agent_id in rotation:
-        await require(request, "agent", agent_id, field="rotation")
+        await _require(request, "agent", agent_id, "rotation")

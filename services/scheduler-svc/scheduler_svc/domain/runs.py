@@ -94,8 +94,7 @@ class Plan:
         if moved is None:
             return None
         at = instant(moved, self.zone)
-        name = at.astimezone(self.zone).strftime("%Y-%m-%dT%H:%M")
-        return Run(wall, name, at, at - self.lead)
+        return Run(wall, name(at, self.zone), at, at - self.lead)
 
     def _moved(self, wall: datetime) -> datetime | None:
         rule = self.timing.days_off
@@ -210,6 +209,11 @@ def _caught_up(plan: Plan, come: Sequence[Run], now: datetime) -> Sequence[Run]:
 def preview(plan: Plan, after: datetime, count: int) -> list[Run]:
     """The next runs."""
     return list(islice(plan.after(after), count))
+
+
+def name(at: datetime, zone: ZoneInfo) -> str:
+    """Of a run at this moment."""
+    return at.astimezone(zone).strftime("%Y-%m-%dT%H:%M")
 
 
 def instant(wall: datetime, zone: ZoneInfo) -> datetime:
