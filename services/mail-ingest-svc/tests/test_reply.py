@@ -181,9 +181,10 @@ def test_quotations_are_taken_out_of_html(quotation: str) -> None:
     assert reply.html.replace(" ", "") == '<p>It<b>works</b>.<imgsrc="cid:new"></p>'
 
 
-def test_html_answers_between_quotations_stay() -> None:
+@pytest.mark.parametrize("line", ["##- Please write above this line -##", "-- Original Message --"])
+def test_html_answers_between_quotations_stay(line: str) -> None:
     html = (
-        '<blockquote type="cite">Does it blink?</blockquote><p>Yes.</p>'
+        f'<blockquote type="cite"><p>{line}</p><p>Does it blink?</p></blockquote><p>Yes.</p>'
         '<blockquote type="cite">Since when?</blockquote><p>May.</p>'
     )
     assert read_reply("", html).visible == "Yes.\n\nMay."

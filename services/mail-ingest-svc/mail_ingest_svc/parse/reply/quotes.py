@@ -54,8 +54,11 @@ def _is_inside(lines: Sequence[Line], position: int) -> bool:
 
 
 def _beginning_of_rest(lines: Sequence[Line], position: int) -> int | None:
-    """Where a quotation that goes on to the end begins, when this line opens one."""
+    """Where a quotation that goes on to the end begins, when this line opens one. One that is
+    marked line by line ends by itself, and may be answered below."""
     line = lines[position]
+    if line.quoted and any(after.quoted for after in lines[position + 1 : position + 3]):
+        return None
     if line.mark is Mark.CUT or is_delimiter(line) or is_original(line):
         return _above(lines, position)
     if not line.quoted and is_header_block(lines, position):
