@@ -50,7 +50,7 @@ class Report:
         say(f"{name}: {value:.3f}, at most {at_most:g}")
 
     def print(self) -> None:
-        table = Table("measured", "value", "beside", "value ", "ratio", "wanted")
+        table = Table("measured", "value", "beside", "value", "ratio", "wanted")
         for name, value, peer, beside, wanted in self.rows:
             verdict = "" if wanted is None else f">= {wanted:g}"
             table.add_row(
@@ -102,7 +102,7 @@ async def _in_one_process(rig: Rig, folder: Path, report: Report) -> None:
     report.ratio("POST /tickets, memory://", created, "create without a broker")
     if alone is not None:
         report.figures["pgbench, the create's SQL"] = alone
-        report.ratio("POST /tickets, memory:// ", created, "pgbench, the create's SQL")
+        report.ratio("POST /tickets, memory://", created, "pgbench, the create's SQL")
     replied = _post(rig.url, rig, "/api/v1/tickets/{n}/entries", folder, top=TICKETS, body=ENTRY)
     report.ratio("POST /tickets/{id}/entries", replied, "POST /tickets, memory://", 0.8)
     await rig.settled(120)
@@ -117,7 +117,7 @@ def _over_smtp(folder: Path, report: Report) -> None:
     report.figures["one aiosmtplib loop"] = rates.loop
     report.figures["the same on uvloop"] = rates.uvloop
     report.ratio("mails a second over SMTP", rates.ours, "one aiosmtplib loop", 0.7)
-    report.ratio("mails a second over SMTP ", rates.ours, "the same on uvloop")
+    report.ratio("mails a second over SMTP", rates.ours, "the same on uvloop")
     report.ratio("the same, RabbitMQ away", rates.untold, "one aiosmtplib loop")
     report.ratio("one connection of ours, ready mails", rates.line, "the same on uvloop", 0.7)
     if rates.event_to_mail:
