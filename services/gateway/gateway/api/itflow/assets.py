@@ -5,7 +5,7 @@ from gateway.api.assets import AssetChange, NewAsset
 from gateway.api.itflow import php
 from gateway.api.itflow.face import CREATE, DELETE, READ, UPDATE, Face
 from gateway.api.itflow.records import CLIENT, Reader
-from gateway.api.itflow.rows import Table, filled, none, timestamps, told
+from gateway.api.itflow.rows import Table, filled, timestamps, told, zero
 from gateway.api.itflow.writes import Field, Writer, id_or_none, line, lines, takes
 
 TABLE = Table(
@@ -27,11 +27,11 @@ TABLE = Table(
         "asset_install_date": told("install_date"),
         "asset_notes": told("notes"),
         **timestamps("asset"),
-        "asset_login_id": none,
-        "asset_vendor_id": none,
+        "asset_login_id": zero,
+        "asset_vendor_id": zero,
         "asset_location_id": filled("location_id", "0"),
         "asset_contact_id": filled("contact_id", "0"),
-        "asset_network_id": none,
+        "asset_network_id": zero,
         "asset_client_id": told("client_id"),
     }
 )

@@ -7,7 +7,7 @@ from gateway.api.contacts import ContactChange, NewContact
 from gateway.api.itflow import php, writes
 from gateway.api.itflow.face import CREATE, READ, UPDATE, Face
 from gateway.api.itflow.records import Reader
-from gateway.api.itflow.rows import Table, filled, flag, nothing, timestamps, told
+from gateway.api.itflow.rows import Table, filled, flag, null, timestamps, told
 from gateway.api.itflow.writes import Field, Writer, id_or_none, line, lines, takes
 
 TABLE = Table(
@@ -19,13 +19,13 @@ TABLE = Table(
         "contact_phone": told("phone"),
         "contact_extension": told("extension"),
         "contact_mobile": told("mobile"),
-        "contact_photo": nothing,
-        "contact_pin": nothing,
+        "contact_photo": null,
+        "contact_pin": null,
         "contact_notes": told("notes"),
-        "contact_auth_method": nothing,
-        "contact_password_hash": nothing,
-        "contact_password_reset_token": nothing,
-        "contact_token_expire": nothing,
+        "contact_auth_method": null,
+        "contact_password_hash": null,
+        "contact_password_reset_token": null,
+        "contact_token_expire": null,
         "contact_primary": flag("primary"),
         "contact_important": flag("important"),
         "contact_billing": flag("billing"),

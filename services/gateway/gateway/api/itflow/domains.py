@@ -2,21 +2,21 @@
 
 from gateway.api.itflow.face import READ, Face
 from gateway.api.itflow.records import Reader
-from gateway.api.itflow.rows import Table, none, nothing, timestamps, told
+from gateway.api.itflow.rows import Table, null, timestamps, told, zero
 
 TABLE = Table(
     {
         "domain_id": told("id"),
         "domain_name": told("name"),
-        "domain_expire": nothing,
-        "domain_ip": nothing,
-        "domain_name_servers": nothing,
-        "domain_mail_servers": nothing,
-        "domain_txt": nothing,
-        "domain_raw_whois": nothing,
+        "domain_expire": null,
+        "domain_ip": null,
+        "domain_name_servers": null,
+        "domain_mail_servers": null,
+        "domain_txt": null,
+        "domain_raw_whois": null,
         **timestamps("domain"),
-        "domain_registrar": none,
-        "domain_webhost": none,
+        "domain_registrar": zero,
+        "domain_webhost": zero,
         "domain_client_id": told("client_id"),
     }
 )

@@ -4,7 +4,7 @@ from deskwire.contracts.people import ChangeLocation, CreateLocation
 from gateway.api.itflow import php, writes
 from gateway.api.itflow.face import CREATE, READ, Face
 from gateway.api.itflow.records import Reader
-from gateway.api.itflow.rows import Table, flag, none, nothing, timestamps, told
+from gateway.api.itflow.rows import Table, flag, null, timestamps, told, zero
 from gateway.api.itflow.writes import Field, Writer, line, lines, takes
 from gateway.api.locations import LocationChange, NewLocation
 
@@ -19,11 +19,11 @@ TABLE = Table(
         "location_zip": told("zip"),
         "location_phone": told("phone"),
         "location_hours": told("hours"),
-        "location_photo": nothing,
+        "location_photo": null,
         "location_primary": flag("primary"),
         "location_notes": told("notes"),
         **timestamps("location"),
-        "location_contact_id": none,
+        "location_contact_id": zero,
         "location_client_id": told("client_id"),
     }
 )

@@ -50,11 +50,11 @@ def _template(names: Iterable[str], *, positional: bool) -> str:
     return "{{" + ",".join(pairs) + "}}"
 
 
-def nothing(_document: Document) -> None:
+def null(_document: Document) -> None:
     """What we do not keep, where ITFlow has NULL."""
 
 
-def none(_document: Document) -> str:
+def zero(_document: Document) -> str:
     """What we do not keep, where ITFlow has the id of none."""
     return "0"
 
@@ -92,5 +92,5 @@ def timestamps(prefix: str) -> Columns:
         f"{prefix}_created_at": at("created_at"),
         f"{prefix}_updated_at": updated,
         f"{prefix}_archived_at": at("archived_at"),
-        f"{prefix}_accessed_at": nothing,
+        f"{prefix}_accessed_at": null,
     }

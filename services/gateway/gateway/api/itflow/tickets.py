@@ -17,7 +17,7 @@ from gateway.api.fields import body_of
 from gateway.api.itflow import answers, php
 from gateway.api.itflow.call import Call, made
 from gateway.api.itflow.face import CREATE, READ, UPDATE, Face
-from gateway.api.itflow.rows import Document, Table, id_of, none, nothing, updated
+from gateway.api.itflow.rows import Document, Table, id_of, null, updated, zero
 from gateway.readmodel import offsets
 
 STATUS = {
@@ -135,15 +135,15 @@ TABLE = Table(
         "ticket_feedback": _feedback,
         "ticket_created_at": lambda t: php.time(t["created_at"]),
         "ticket_updated_at": updated,
-        "ticket_archived_at": nothing,
+        "ticket_archived_at": null,
         "ticket_closed_at": lambda t: php.time(t["closed_at"]),
         "ticket_created_by": lambda t: _agent(t["created_by"]),
         "ticket_assigned_to": lambda t: id_of(t["assigned_to"]),
         "ticket_closed_by": lambda t: _agent(t["closed_by"]),
-        "ticket_vendor_id": none,
+        "ticket_vendor_id": zero,
         "ticket_client_id": lambda t: id_of(t["client"]),
         "ticket_contact_id": lambda t: id_of(t["contact"]),
-        "ticket_location_id": none,
+        "ticket_location_id": zero,
         "ticket_asset_id": lambda t: id_of(next(iter(t["assets"]), None)),
     }
 )
