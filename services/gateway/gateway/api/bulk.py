@@ -14,6 +14,7 @@ from gateway.api.commands import changed, perform_change, perform_merge, request
 from gateway.api.errors import STATUS
 from gateway.api.fields import Id, Name, Note, RequestBody, Tags
 from gateway.api.services import services
+from gateway.readmodel import reading
 from gateway.repeats import check_body
 
 routes = router("/tickets", "tickets")
@@ -114,6 +115,8 @@ async def change_many_tickets(
             return await _result(request, by, bulk, id)
 
     found = await asyncio.gather(*map(one, ids))
+    if isinstance(bulk, BulkMerge):
+        await reading.wait_for_entries(services(request).database, bulk.into)
     results = BulkResults(results=[result for result, _ in found])
     replayed = all(replayed for _, replayed in found)
     return changed(request, results.model_dump_json(), replayed=replayed)

@@ -10,6 +10,8 @@ from deskwire.contracts.tickets import MergedTickets
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import changed, perform_merge
 from gateway.api.fields import Id, Note, RequestBody
+from gateway.api.services import services
+from gateway.readmodel import reading
 from gateway.readmodel.documents import shown
 
 routes = router("/tickets/{ticket_id:int}", "tickets")
@@ -51,5 +53,7 @@ async def unmerge_ticket(request: Request, ticket_id: int) -> Response:
 
 async def _merged(request: Request, command: MergeTicket | UnmergeTicket) -> Response:
     answer = await perform_merge(request, command)
+    ids = (answer.reply.source.id, answer.reply.target.id)
+    await reading.wait_for_entries(services(request).database, *ids)
     both = f'{{"source":{shown(answer.reply.source)},"target":{shown(answer.reply.target)}}}'
     return changed(request, both, replayed=answer.replayed)

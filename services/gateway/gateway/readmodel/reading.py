@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
 import asyncpg
 import orjson
@@ -67,6 +68,17 @@ _CLIENT_SETTINGS = compiled(
 )
 
 
+_COMPLETE = compiled(
+    text("""
+    SELECT coalesce(bool_and(CAST(CAST(t.doc AS json) ->> 'entry_count' AS bigint)
+                    <= (SELECT count(*) FROM entries e WHERE e.ticket_id = t.id)), true)
+    FROM tickets t WHERE t.id = ANY(CAST(:ids AS bigint[]))
+    """)
+)
+
+LONGEST_WAIT = 1.0
+
+
 class TicketLoader:
     """One SELECT per turn of the event loop, for all the tickets that are waited for."""
 
@@ -121,6 +133,15 @@ async def ticket_by_reference(
     return await database.fetch_one(
         _TICKET_BY_REFERENCE, numbers=numbers, reference=reference, within=within
     )
+
+
+async def wait_for_entries(database: Database, *ids: int) -> None:
+    """Until the tickets show as many as they say: those that a merge moves are told one by one,
+    after it. Not for ever: the projector may have more to do."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LONGEST_WAIT):
+            while not await database.fetch_value(_COMPLETE, ids=ids):
+                await asyncio.sleep(0.02)
 
 
 async def entry(
