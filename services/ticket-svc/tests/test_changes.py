@@ -161,6 +161,19 @@ async def test_a_ticket_stays_its_clients(desk: Desk) -> None:
             await change(desk, nobodys.id, client_id=gone)
 
 
+async def test_no_ticket_goes_to_a_client_that_is_just_archived(desk: Desk) -> None:
+    """Whoever names a client waits for those who change it, as they do who open a ticket."""
+    client_id, nobodys = await desk.client(), (await desk.open(None)).ticket
+    async with desk.database.transaction() as archiving:
+        await archiving.connection.execute(
+            "UPDATE clients SET archived_at = now() WHERE id = $1", client_id
+        )
+        given = asyncio.create_task(change(desk, nobodys.id, client_id=client_id))
+        await asyncio.wait([given], timeout=0.5)
+    with pytest.raises(NotFound, match="the client is archived"):
+        await given
+
+
 async def test_what_a_client_is_promised_counts_from_then_on(desk: Desk) -> None:
     client_id = await desk.client()
     wanted = PolicyChanges.model_validate({"targets": {"low": {"resolution": 600}}})

@@ -103,7 +103,7 @@ async def _check_references(ticket: Ticket, wanted: Mapping[str, Any], tx: Trans
     """Raises `NotFound` for a client, contact, agent or asset that the ticket cannot have."""
     client_id = wanted.get("client_id", ticket.client and ticket.client.id)
     if "client_id" in wanted:
-        await people.require_live_client(tx, wanted["client_id"])
+        await people.require_client(tx, wanted["client_id"])
     if not wanted.keys() & {"contact_id", "assigned_to", "asset_ids"}:
         return
     known = {asset.id for asset in ticket.assets}

@@ -9,7 +9,7 @@ from deskwire.contracts import tickets as ticket_contracts
 from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import records as rules
-from ticket_svc.store import changes, documents, naming
+from ticket_svc.store import changes, documents, naming, people
 from ticket_svc.store import records as store
 from ticket_svc.store.records import CLIENT, Kind, Record
 
@@ -35,7 +35,7 @@ async def create(kind: Kind[Record], command: Create, tx: Transaction) -> Record
     values = {n: getattr(command, n) for n in type(command).model_fields if n != "within_client"}
     client_id = values.get("client_id")
     if isinstance(command, contracts.NewOfClient):
-        await _check_client(command, tx)
+        await people.require_client(tx, command.client_id, command.within_client)
     if kind is CLIENT:
         values = rules.priced(values, {})
     await _check_references(client_id, values, tx)
@@ -85,17 +85,6 @@ def _wanted(before: contracts.Kept, command: Change) -> Mapping[str, Any]:
     if isinstance(before, contracts.Client):
         return rules.priced(values, {"rate": before.rate, "currency": before.currency})
     return values
-
-
-async def _check_client(command: contracts.NewOfClient, tx: Transaction) -> None:
-    client_id, within = command.client_id, command.within_client
-    there = None
-    if within in (None, client_id):
-        there = await tx.fetch_value(store.CLIENT_THERE, client_id=client_id)
-    if there is None:
-        raise NotFound(f"there is no client {client_id}", field="client_id")
-    if not there:
-        raise NotFound("the client is archived", field="client_id")
 
 
 async def _check_references(

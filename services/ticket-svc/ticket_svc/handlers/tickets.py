@@ -161,4 +161,4 @@ async def _missing(command: commands.OpenTicket, tx: Transaction) -> NotFound:
     missing = await people.missing(
         tx, command.client_id, command.contact_id, command.assigned_to, command.asset_ids
     )
-    return missing or NotFound("the client is archived", field="client_id")
+    return missing or NotFound("what it names has just changed: ask again")

@@ -22,14 +22,13 @@ INSERT_SENDER = compiled(
 
 CONTACT = compiled(text("SELECT id, client_id, name, email FROM contacts WHERE id = :contact_id"))
 
-CLIENT_EXISTS = compiled(text("SELECT true FROM clients WHERE id = :client_id"))
+# Whoever names a client waits for those who change it, so that nothing is added to an archived one.
+LIVE_CLIENT = compiled(
+    text("SELECT archived_at IS NULL FROM clients WHERE id = :client_id FOR SHARE")
+)
 
 AGENT_BY_EMAIL = compiled(
     text("SELECT id, name, email FROM agents WHERE email_key = :email_key AND archived_at IS NULL")
-)
-
-LIVE_CLIENT = compiled(
-    text("SELECT true FROM clients WHERE id = :client_id AND archived_at IS NULL")
 )
 
 # What is so already is no change.
@@ -174,12 +173,12 @@ async def missing(
     return None
 
 
-async def require_client(session: Session, client_id: int) -> None:
-    if not await session.fetch_value(CLIENT_EXISTS, client_id=client_id):
+async def require_client(session: Session, client_id: int, within: int | None = None) -> None:
+    """Raises `NotFound` for one that is not there or archived, or is another than ``within``."""
+    live = None
+    if within in (None, client_id):
+        live = await session.fetch_value(LIVE_CLIENT, client_id=client_id)
+    if live is None:
         raise NotFound(f"there is no client {client_id}", field="client_id")
-
-
-async def require_live_client(session: Session, client_id: int) -> None:
-    await require_client(session, client_id)
-    if not await session.fetch_value(LIVE_CLIENT, client_id=client_id):
+    if not live:
         raise NotFound("the client is archived", field="client_id")

@@ -60,11 +60,7 @@ class Kind(Generic[Record]):
         )
 
 
-# Whoever names a client waits for those who change it, so that none is added to an archived one;
-# whoever names a primary contact or location, for each other.
-CLIENT_THERE = compiled(
-    text("SELECT archived_at IS NULL FROM clients WHERE id = :client_id FOR SHARE")
-)
+# Whoever names a primary contact or location waits for others who do.
 ONE_AT_A_TIME = compiled(text("SELECT FROM clients WHERE id = :client_id FOR NO KEY UPDATE"))
 
 # For a refusal that says which one is missing: null where nothing was named.
