@@ -186,6 +186,20 @@ async def test_an_agent_whom_a_client_copies_in_writes_notes_too(desk: Desk) -> 
     assert (note.entry.kind, note.entry.author.name) == ("internal", "Ben")
 
 
+async def test_who_got_an_answer_from_its_writer_is_told(desk: Desk) -> None:
+    """Of the ticket's people; nobody needs it twice."""
+    replied = await desk.answered()
+    cc = [Address(email=email) for email in ("wim@client.test", "else@else.test")]
+    answer = {"in_reply_to": [replied.thread.message_id], "authentication": "pass"}
+    await desk.mail("alice@client.test", cc=cc[:1], **answer)
+    first = await desk.next(TicketReplied, where=lambda event: event.entry.kind == "client")
+    assert first.reached == ("wim@client.test",)
+    to = [Address(email="Alice@Client.Test"), Address(email="support@example.com")]
+    heard = len(desk.heard)
+    await desk.mail("wim@client.test", to=to, cc=cc[1:], **answer | {"authentication": "none"})
+    assert (await desk.next(TicketReplied, after=heard)).reached == ("alice@client.test",)
+
+
 async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:
     replied = await desk.answered()
     forged = replied.thread.message_id.replace("-", "-a", 1)

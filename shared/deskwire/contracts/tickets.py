@@ -256,6 +256,7 @@ class TicketReplied(TicketEvent, name="ticket.replied.v1"):
     """A public or client entry was added. ``team``: told of a client's while nobody is assigned.
 
     ``answers`` is what mails about it quote; None when that was not for all who get one.
+    ``reached``: who of the ticket's people has got it as a mail, to them or as a copy.
     """
 
     entry: Entry
@@ -263,6 +264,7 @@ class TicketReplied(TicketEvent, name="ticket.replied.v1"):
     notify_client: bool = False
     team: tuple[str, ...] = ()
     answers: LastMessage | None = None
+    reached: tuple[str, ...] = ()
 
 
 class TicketNoted(TicketEvent, name="ticket.noted.v1"):

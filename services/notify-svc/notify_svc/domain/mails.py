@@ -173,6 +173,12 @@ def team_of(event: Told) -> tuple[str, ...]:
     return ()
 
 
+def reached_by_mail(event: Told) -> set[str]:
+    """Who has the text from its writer."""
+    reached = event.reached if isinstance(event, TicketReplied) else ()
+    return {email.casefold() for email in reached}
+
+
 def about(event: Told) -> str:
     if entry := entry_of(event):
         return f"entry:{entry.id}"

@@ -28,6 +28,7 @@ from notify_svc.domain.mails import (
     actor,
     message_id,
     notice,
+    reached_by_mail,
 )
 from notify_svc.domain.shown import (
     Shown,
@@ -44,10 +45,12 @@ from notify_svc.domain.when import (
     begun,
     by_client,
     by_contact,
+    by_somebody,
     client_hears,
     client_hears_status,
     closes,
     closes_source,
+    goes_on,
     made_to_wait,
     mailed_by_agent,
     not_by_stranger,
@@ -139,6 +142,7 @@ RULES = (
     Rule(TicketReplied, (public, waits_for_answer), "public-reply", client_side, answer, "waiting"),
     Rule(TicketReplied, (public, put_on_hold), "public-reply", client_side, answer, "hold"),
     Rule(TicketReplied, (public,), "public-reply", client_side, answer),
+    Rule(TicketReplied, (by_client, by_somebody, goes_on), "public-reply", client_side, answer),
     Rule(TicketReplied, (by_client,), "public-reply", watchers, answer),
     Rule(TicketReplied, (by_client, reopens), "client-reply", assignee_or_team, entry, "reopened"),
     Rule(TicketReplied, (by_client,), "client-reply", assignee_or_team, entry),
@@ -208,6 +212,7 @@ def mails(event: Told, agents: Agents) -> Iterator[Mail]:
     if thread is None:
         return
     told: set[str] = set()
+    reached = reached_by_mail(event)
     by = actor(event)
     for rule in RULES:
         if not isinstance(event, rule.event) or not all(when(event) for when in rule.when):
@@ -219,6 +224,8 @@ def mails(event: Told, agents: Agents) -> Iterator[Mail]:
             if recipient.contact_id and rule.is_general and not thread.contact_hears:
                 continue
             told.add(key)
+            if rule.template in CLIENT_TEMPLATES and key in reached:
+                continue
             yield _mail(event, thread, rule, recipient, agents)
 
 

@@ -25,6 +25,11 @@ def by_client(event: Told) -> bool:
     return (entry := entry_of(event)) is not None and entry.kind == "client" and entry.verified
 
 
+def by_somebody(event: Told) -> bool:
+    """Whose address is known: what a key calls itself may be the ticket's contact."""
+    return bool(actor(event).email)
+
+
 def unverified(event: Told) -> bool:
     return (entry := entry_of(event)) is not None and not entry.verified
 
@@ -44,6 +49,10 @@ def mailed_by_agent(event: Told) -> bool:
 
 def closes(event: Told) -> bool:
     return _status(event)[1] == "closed"
+
+
+def goes_on(event: Told) -> bool:
+    return not closes(event)
 
 
 def reopens(event: Told) -> bool:

@@ -1,6 +1,6 @@
 """The life of a ticket: its statuses and their moves, and what a change makes of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,13 @@ def adds_readers(ticket: Ticket, wanted: Mapping[str, Any]) -> bool:
     watchers = {email.casefold() for email in ticket.watchers}
     joining = {email.casefold() for email in wanted.get("watchers", ())}
     return "contact_id" in wanted or not joining <= watchers
+
+
+def reached(ticket: Ticket, addresses: Iterable[str]) -> tuple[str, ...]:
+    """Who of its contact and watchers is among them."""
+    among = {email.casefold() for email in addresses}
+    people = (ticket.contact and ticket.contact.email, *ticket.watchers)
+    return tuple(email for email in people if email and email.casefold() in among)
 
 
 def current_values(ticket: Ticket) -> dict[str, Any]:

@@ -47,7 +47,7 @@ async def add_entry(
     ticket = await clock.follow(row, row["old_status"], ticket, tx, replied=command.kind)
     time = _worked(ticket, entry, row)
     changed = await _history(command, row["old_status"], ticket, tx)
-    event = _event(command.kind, row)
+    event = _event(command.kind, row, life.reached(ticket, origin.others))
     tx.emit(
         event(
             ticket=ticket,
@@ -163,11 +163,12 @@ async def _changed(
 
 
 def _event(
-    kind: EntryKind, row: asyncpg.Record
+    kind: EntryKind, row: asyncpg.Record, reached: tuple[str, ...]
 ) -> Callable[..., contracts.TicketNoted | contracts.TicketReplied]:
     if kind == "internal":
         return contracts.TicketNoted
-    return partial(contracts.TicketReplied, answers=documents.last_message(row))
+    answers = documents.last_message(row)
+    return partial(contracts.TicketReplied, answers=answers, reached=reached)
 
 
 def _added(command: commands.AddEntry, origin: Origin, row: asyncpg.Record) -> Entry:

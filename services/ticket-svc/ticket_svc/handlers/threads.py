@@ -110,7 +110,9 @@ async def kept(
     """How its entry came, and what it says, with the pictures in it."""
     files = await keep_mailed(mail.attachments, tx)
     body = with_pictures(mail.body, ((file.content_id, file.id) for file in files))
-    return Origin("email", mail.message_id, files, verified, mailbox=mail.mailbox), body
+    others = tuple(each.email for each in (*mail.to, *mail.cc))
+    origin = Origin("email", mail.message_id, files, verified, mailbox=mail.mailbox, others=others)
+    return origin, body
 
 
 def left(mail: MailReceived, reason: str, *, held: bool = False) -> MailHandled:

@@ -29,7 +29,7 @@ SYSTEM = Author(type="system")
 class Origin:
     """How an entry came: by which way, as which mail, with which files, after which ticket.
     ``related``: the ticket that the mail named; ``mailbox`` brought it. ``acknowledged``: whether
-    its sender may be told of it."""
+    its sender may be told of it. ``others``: who got the mail, too."""
 
     via: Via = "api"
     message_id: str | None = None
@@ -39,6 +39,7 @@ class Origin:
     related: int | None = None
     mailbox: str | None = None
     acknowledged: bool = True
+    others: tuple[str, ...] = ()
 
     @property
     def answered(self) -> list[str]:
