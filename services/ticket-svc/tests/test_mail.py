@@ -133,6 +133,20 @@ async def test_a_stranger_with_a_number_opens_nothing(desk: Desk) -> None:
     assert other
 
 
+@pytest.mark.parametrize("by", ["subject", "token"])
+async def test_a_colleague_by_domain_takes_part_at_once(desk: Desk, by: str) -> None:
+    replied = await desk.answered()
+    token = {"in_reply_to": [replied.thread.message_id]}
+    named = {"subject": f"Re: [{replied.ticket.reference}]"} if by == "subject" else token
+    handled = await desk.mail("bob@client.test", **named)
+    assert (handled.outcome, handled.ticket_id) == ("reply", replied.ticket.id)
+    answer = await desk.next(TicketReplied, where=lambda event: event.entry.kind == "client")
+    made = await desk.next(ContactChanged, where=lambda e: e.contact.email == "bob@client.test")
+    assert (answer.entry.author.type, answer.entry.author.id) == ("contact", made.contact.id)
+    other = await desk.mail("eve@sub.client.test", **named)
+    assert other.reason in ("unknown sender", "unverified sender")
+
+
 async def test_a_stranger_with_a_token_leaves_an_unverified_note(desk: Desk) -> None:
     replied = await desk.answered()
     await desk.ask(

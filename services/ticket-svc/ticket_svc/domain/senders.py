@@ -66,6 +66,14 @@ def taking_part(
     return next(iter(own + [s for s in contacts if not s.archived]), None)
 
 
+def colleague(known: Sequence[Sender], client_id: int | None) -> Sender | None:
+    """Who is to become a contact of a ticket's client, by whose domain the sender writes."""
+    found = opening([sender for sender in known if sender.client_id == client_id])
+    if isinstance(found, Sender) and found.contact_id is None and found.rank == 1:
+        return found
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Spent:
     """What a sender has opened and answered within the hour."""

@@ -144,6 +144,9 @@ async def _reply(
     contact_id = contact and contact.contact_id
     agent = None if contact else await _agent(sender, tx)  # also one whom a client has copied in
     takes_part = agent is None and participates(came, thread)
+    if agent is None and (new := senders.colleague(came.known, thread["client_id"])):
+        name = senders.contact_name(sender)
+        contact_id = await _new_contact(tx, new.client_id, name, sender.email)
     author = agent or Author(
         type="contact" if takes_part and contact_id else "unknown",
         id=contact_id,

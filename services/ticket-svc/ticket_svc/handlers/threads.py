@@ -98,8 +98,10 @@ def _found(row: asyncpg.Record) -> asyncpg.Record | None:
 
 
 def participates(came: Incoming, thread: asyncpg.Record) -> bool:
-    """A contact of the ticket's client, or one of its watchers."""
+    """A contact of the ticket's client or about to be one, or one of its watchers."""
     if senders.taking_part(came.known, thread["client_id"], thread["contact_id"]) is not None:
+        return True
+    if senders.colleague(came.known, thread["client_id"]) is not None:
         return True
     return senders.folded(came.sender.email) in map(senders.folded, thread["watchers"])
 
