@@ -154,6 +154,20 @@ def test_names_from_right_to_left_have_their_fonts() -> None:
     assert not others & fonts(render(invoice()))
 
 
+def test_pictures_are_left_out_that_no_font_has() -> None:
+    """They were boxes, of a font for Chinese, and wider than there was room for."""
+    described = "\u2705\ufe0f Fire 🔥 in the 👩‍👩‍👧‍👦 room\u202e №1™"
+    lines = [each | {"description": described} for each in EXAMPLE["lines"]]
+    document = render(invoice(lines=lines, buyer={"name": "Exämple 🎉"}))
+    text = pages(document)[0]
+    assert "Fire in the room №1™" in text
+    assert "Exämple " in text
+    assert fonts(document) == fonts(render(invoice()))
+    told = RightToLeft(f"\u202b{HEBREW}\u202c", BODY)
+    told.wrap(500, 0)
+    assert "".join(text for _, text in told.lines[0]) == 'מ"עב (Example) בושחמ יתוריש'
+
+
 @pytest.mark.parametrize(
     ("name", "font"),
     [

@@ -4,6 +4,7 @@ The font has the letters of Latin, Greek and Cyrillic; `scripts` has those of ot
 """
 
 import io
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
@@ -58,6 +59,12 @@ STRONG = ParagraphStyle("strong", BODY, fontName=BOLD)
 RIGHT = ParagraphStyle("right", BODY, alignment=TA_RIGHT)
 TITLE = ParagraphStyle("title", STRONG, fontSize=20, leading=24, alignment=TA_RIGHT)
 SELLER = ParagraphStyle("seller", STRONG, fontSize=14, leading=18)
+
+_PICTURES = re.compile(
+    "[\u20e3\u2300-\u23ff\u2600-\u27bf\u2b00-\u2bff\ufe00-\ufe0f"
+    "\U0001f000-\U0001faff\U000e0000-\U000e01ef]\u200d?"
+)
+"""Emoji and their like, and what joins them."""
 
 Style = Sequence[tuple[Any, ...]]
 
@@ -268,8 +275,10 @@ def _drawable(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """In letters that the font has, as far as there are such: it has no narrow blanks."""
-    return normalize("NFC", text).replace("\u202f", "\xa0").replace("\u2009", " ")
+    """In letters that the font has, as far as there are such: it has no narrow blanks, and of
+    pictures those alone."""
+    narrow = normalize("NFC", text).replace("\u202f", "\xa0").replace("\u2009", " ")
+    return _PICTURES.sub(lambda found: found[0] if ord(found[0][0]) in LETTERS else "", narrow)
 
 
 def _block(text: str | None, style: ParagraphStyle) -> list[Flowable]:

@@ -48,6 +48,9 @@ _KOREAN, _JAPANESE, _CHINESE = "HYGothic-Medium", "HeiseiKakuGo-W5", "STSong-Lig
 for _name in (_KOREAN, _JAPANESE, _CHINESE):
     pdfmetrics.registerFont(UnicodeCIDFont(_name))
 
+_UNSEEN = re.compile("[\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+"""What joins letters and turns their direction, where that is done."""
+
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\uac00-\ud7af]")
 _KANA = re.compile("[\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f]")
 
@@ -56,7 +59,10 @@ def in_fonts(text: str, font: str) -> str:
     """As ReportLab's markup: letters of East Asia that ``font`` has not are in one that has them.
     Which one follows from the text: what Chinese characters look like differs."""
     other = _KOREAN if _HANGUL.search(text) else _JAPANESE if _KANA.search(text) else _CHINESE
-    runs = groupby(text, key=lambda letter: _is_wide(letter) and ord(letter) not in _LETTERS[font])
+    runs = groupby(
+        _UNSEEN.sub("", text),
+        key=lambda letter: _is_wide(letter) and ord(letter) not in _LETTERS[font],
+    )
     escaped = ((is_other, escape("".join(letters))) for is_other, letters in runs)
     return "".join(
         f'<font name="{other}">{run}</font>' if is_other else run for is_other, run in escaped
@@ -119,7 +125,7 @@ class RightToLeft(Flowable):
     def _runs(self, line: str) -> list[Run]:
         """As it is seen."""
         base = "R" if _begins_right(self._text) else "L"
-        seen = str(get_display(reshape(line), base_dir=base))
+        seen = _UNSEEN.sub("", str(get_display(reshape(line), base_dir=base)))
         fonts = groupby(seen, key=self._font_of)
         return [(font, "".join(letters)) for font, letters in fonts]
 
