@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from deskwire.contracts.base import Document
-from deskwire.contracts.mail import Address, Attachment, Body, InboundState, MailReceived
+from deskwire.contracts.mail import Attachment, Body, InboundState, MailReceived
 from mail_ingest_svc.parse.model import ParsedMail
 
 CHUNK_MAILS = 50
@@ -19,9 +19,6 @@ RECIPIENTS_BYTES = 10 * 1024
 REFERENCES_BYTES = 12 * 1024
 ATTACHMENTS_BYTES = 64 * 1024
 """Shares of the 256 KiB of a message, as JSON; a folded body takes up to 128 KiB, being escaped."""
-
-MAX_EMAIL = 320
-MAX_NAME = 200
 
 DISCARDED = "discarded"
 """How the reason of a mail begins that somebody has discarded."""
@@ -111,8 +108,8 @@ def mail_received(
     received_at: datetime,
 ) -> MailReceived:
     """The event, at most 256 KiB: what of a list finds no room is named as a defect."""
-    to, to_cut = _within(map(_short, parsed.to), RECIPIENTS_BYTES)
-    cc, cc_cut = _within(map(_short, parsed.cc), RECIPIENTS_BYTES)
+    to, to_cut = _within(parsed.to, RECIPIENTS_BYTES)
+    cc, cc_cut = _within(parsed.cc, RECIPIENTS_BYTES)
     newest, references_cut = _within(map(_msg_id, reversed(parsed.references)), REFERENCES_BYTES)
     kept, attachments_cut = _within(attachments, ATTACHMENTS_BYTES)
     undelivered, undelivered_cut = _within(parsed.undelivered, RECIPIENTS_BYTES)
@@ -126,7 +123,7 @@ def mail_received(
         mail_id=mail_id,
         mailbox=mailbox,
         message_id=parsed.message_id and _msg_id(parsed.message_id),
-        sender=_sender(parsed.sender),
+        sender=parsed.sender,
         to=to,
         cc=cc,
         subject=parsed.subject,
@@ -148,15 +145,6 @@ def mail_received(
 def _msg_id(found: str) -> str:
     """As RFC 5322 writes it, and as other mails will name it."""
     return f"<{found}>"
-
-
-def _short(address: Address) -> Address:
-    return Address(name=address.name[:MAX_NAME], email=address.email)
-
-
-def _sender(address: Address | None) -> Address | None:
-    """A cut address would be somebody else's."""
-    return None if address is None or len(address.email) > MAX_EMAIL else _short(address)
 
 
 def _within(items: Iterable[Item], budget: int) -> tuple[tuple[Item, ...], bool]:

@@ -109,8 +109,3 @@ def test_an_ordinary_mail_loses_nothing() -> None:
     event = mail_received(1, "support", parsed, Body(text="Hello"), [], received_at=NOW)
     references = tuple(f"<{id}>" for id in parsed.references)
     assert (event.to, event.references, event.defects) == (parsed.to, references, ())
-
-
-def test_no_cut_address_is_a_sender() -> None:
-    parsed = ParsedMail(sender=Address(email="a" * 400 + "@example.org"))
-    assert mail_received(1, "s", parsed, Body(text=""), [], received_at=NOW).sender is None

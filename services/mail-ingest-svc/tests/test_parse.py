@@ -106,6 +106,8 @@ def test_the_one_author(header: str, sender: Address) -> None:
         ('From: "Support" <support@good.example> <evil@evil.example>', "from-ambiguous"),
         ("From: alice@good.example)bob@evil.example", "from-missing"),
         ("From: a@example.org, b@example.org", "from-ambiguous"),
+        (f"From: {'a' * 65}@example.org", "from-missing"),
+        (f"From: a@{'b' * 256}.org", "from-missing"),
         ("From: a@example.org\nFrom: b@example.org", "from-ambiguous"),
         ("From: =?utf-8?q?jane=40example.org?=", "from-missing"),
         ("From: Jane", "from-missing"),

@@ -15,6 +15,7 @@ from mail_ingest_svc.parse.words import decode_words, one_line
 
 MAX_ADDRESSES = 100
 MAX_EMAIL = 320
+MAX_NAME = 200
 
 _MARK = re.compile(r'\\.|[<>(),:;"]|[^\\<>(),:;"]+|.', re.DOTALL)
 _EMAIL = re.compile(r'(?:"[^"<>\r\n]{1,64}"|[^\s@<>()\[\],;:"]{1,64})@(?:[^\s@<>(),;:"\\]{1,255})')
@@ -175,4 +176,4 @@ def _checked(email: str, name: str, *, clear: bool, name_claim: str) -> Mailbox 
 
 def _name(phrase: str) -> str:
     bare = re.sub(r'"((?:[^"\\]|\\.)*)"', r"\1", phrase)
-    return decode_words(re.sub(r"\\(.)", r"\1", bare).encode("utf-8", "ignore"))[:200]
+    return decode_words(re.sub(r"\\(.)", r"\1", bare).encode("utf-8", "ignore"))[:MAX_NAME]
