@@ -106,6 +106,17 @@ def test_a_service_is_given_only_what_it_knows(service: str) -> None:
 # docker compose
 
 
+def test_what_several_services_can_be_told_is_told_to_all_of_them_alike() -> None:
+    """But for where their own databases and users are."""
+    own = {"DESKWIRE_DATABASE_URL_FILE", "DESKWIRE_BROKER_URL_FILE"}
+    told = {service: COMPOSE["services"][service]["environment"] for service in SERVICES}
+    for service, values in told.items():
+        for name in values.keys() - own:
+            for other in SERVICES:
+                if name.removesuffix("_FILE") in fields(other):
+                    assert told[other].get(name) == values[name], (name, service, other)
+
+
 def test_compose_has_every_service_and_its_jobs() -> None:
     assert set(COMPOSE["services"]) == {"postgres", "rabbitmq", *SERVICES, *JOBS}
 
