@@ -54,6 +54,16 @@ def variables(text: str) -> set[str]:
     return set(re.findall(r"DESKWIRE_[A-Z][A-Z_]*", text))
 
 
+def explained() -> dict[str, tuple[str, str]]:
+    """Each variable of the example with its value and what is said above it."""
+    text = (ROOT / ".env.example").read_text()
+    return {
+        name: (value, about)
+        for about, shown in re.findall(r"^((?:# .*\n)+)((?:#\w+=.*\n)+)", text, re.MULTILINE)
+        for name, value in re.findall(r"#(\w+)=(.*)", shown)
+    }
+
+
 def pod(workload: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     spec = workload["spec"]["template"]["spec"]
     (container,) = spec["containers"]
@@ -81,11 +91,9 @@ def test_the_example_names_every_setting() -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_example_shows_the_defaults_or_says_that_it_does_not(service: str) -> None:
-    text = (ROOT / ".env.example").read_text()
-    shown = re.findall(r"^((?:# .*\n)+)#DESKWIRE_([A-Z_]+)=(.*)", text, re.MULTILINE)
     settings = importlib.import_module(f"{PACKAGES[service]}.settings").Settings
-    for about, name, value in shown:
-        field = settings.model_fields.get(name.lower())
+    for name, (value, about) in explained().items():
+        field = settings.model_fields.get(name.removeprefix("DESKWIRE_").lower())
         if field is None or re.search(r"[Nn]eeded|default:", about):
             continue
         default = field.get_default(call_default_factory=True)
@@ -115,6 +123,14 @@ def test_what_several_services_can_be_told_is_told_to_all_of_them_alike() -> Non
             for other in SERVICES:
                 if name.removesuffix("_FILE") in fields(other):
                     assert told[other].get(name) == values[name], (name, service, other)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_example_says_what_compose_sets_itself(service: str) -> None:
+    """There a value in .env counts for nothing, or is another default."""
+    for name, value in COMPOSE["services"][service]["environment"].items():
+        shown, about = explained()[name.removesuffix("_FILE")]
+        assert f"${{{name}:-{shown}}}" == value or "docker compose:" in about, name
 
 
 def test_compose_has_every_service_and_its_jobs() -> None:
