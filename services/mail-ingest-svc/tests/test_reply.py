@@ -136,6 +136,11 @@ def test_a_closing_begins_the_signature(closing: str) -> None:
     )
 
 
+def test_lines_drawn_between_points_begin_no_signature() -> None:
+    text = "Three points:\n\n---\nIt blinks\n---\nIt hums\n---\nBob"
+    assert told_apart(read_reply(text)) == (text.removesuffix("\n---\nBob"), "", "---\nBob")
+
+
 # --- HTML
 
 QUOTATIONS = {

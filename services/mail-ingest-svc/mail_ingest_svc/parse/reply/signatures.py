@@ -33,7 +33,8 @@ def _opens(line: Line, below: Sequence[Line]) -> bool:
         return all(each.mark is Mark.SIGNATURE for each in below)
     text = plain(line.text).strip()
     if _is_delimiter(text):
-        return 0 < len(below) <= MOST_LINES
+        drawn_again = text != "--" and any(each.text.strip() == text for each in below)
+        return 0 < len(below) <= MOST_LINES and not drawn_again
     folded = text.casefold()
     return _is_sent_from(text, folded) or (_is_closing(folded) and _are_of_a_signature(below))
 
