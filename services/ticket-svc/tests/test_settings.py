@@ -325,14 +325,18 @@ async def test_mail_of_unknown_senders(desk: Desk) -> None:
 
 async def closed(desk: Desk, client_id: int, *, days_ago: int) -> Ticket:
     ticket = (await desk.open(client_id)).ticket
+    await close(desk, ticket.id, days_ago=days_ago)
+    return ticket
+
+
+async def close(desk: Desk, ticket_id: int, *, days_ago: int) -> None:
     changes = TicketChanges(status="closed")
-    await desk.ask(ChangeTicket(ticket_id=ticket.id, changes=changes, actor=ACTOR))
+    await desk.ask(ChangeTicket(ticket_id=ticket_id, changes=changes, actor=ACTOR))
     await desk.database.pool.execute(
         "UPDATE tickets SET closed_at = closed_at - make_interval(days => $2) WHERE id = $1",
-        ticket.id,
+        ticket_id,
         days_ago,
     )
-    return ticket
 
 
 async def test_an_answer_in_time_opens_the_ticket_again(desk: Desk) -> None:
@@ -356,6 +360,21 @@ async def test_a_late_answer_opens_a_ticket_that_says_which_one_it_follows(desk:
     assert told.item.through.type == "mail"
     before = await desk.ask(GetTicket(ticket_id=ticket.id))
     assert (before.status, before.entry_count) == ("closed", 1)
+
+
+async def test_a_second_late_answer_goes_to_the_ticket_of_the_first(desk: Desk) -> None:
+    client_id = await desk.client()
+    ticket = await closed(desk, client_id, days_ago=15)
+    late = {"subject": f"Re: [{ticket.reference}] Printer"}
+    first, second = [await desk.mail("alice@client.test", **late) for _ in range(2)]
+    assert (second.outcome, second.ticket_id) == ("reply", first.ticket_id)
+    assert (await desk.next(TicketReplied)).ticket.follows == ticket.id
+    assert first.ticket_id is not None
+    await close(desk, first.ticket_id, days_ago=15)
+    third, fourth = [await desk.mail("alice@client.test", **late) for _ in range(2)]
+    opened = await desk.next(TicketOpened, where=lambda event: event.ticket.id == third.ticket_id)
+    assert opened.ticket.follows == first.ticket_id
+    assert (fourth.outcome, fourth.ticket_id) == ("reply", third.ticket_id)
 
 
 async def test_how_late_is_the_clients_own_matter(desk: Desk) -> None:

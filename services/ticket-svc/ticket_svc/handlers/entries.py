@@ -97,9 +97,13 @@ async def _again(
 async def _follow_up(
     signer: Signer, command: commands.AddEntry, tx: Transaction, origin: Origin
 ) -> TicketEntry:
-    """The answer opens a ticket of its own, which says which one it follows, as that one does."""
+    """The answer opens a ticket of its own, which says which one it follows, as that one does; what
+    comes after it goes there."""
     before, author = await _landing(command, tx), command.author
     stranger = [author.email] if author.type == "unknown" and author.email else []
+    if follower := await tx.fetch_value(tickets.FOLLOWER, ticket_id=before.id):
+        there = {"ticket_id": follower, "cc": (*command.cc, *stranger)}
+        return await add_entry(signer, command.model_copy(update=there), tx, origin)
     opened = await open_ticket(
         signer,
         commands.OpenTicket(

@@ -242,6 +242,12 @@ Index(  # a client's tickets that were closed in a month
     tickets.c.closed_at,
     postgresql_where=tickets.c.closed_at.is_not(None),
 )
+Index(  # FOLLOWER
+    "tickets_follows",
+    tickets.c.follows,
+    tickets.c.id,
+    postgresql_where=tickets.c.follows.is_not(None),
+)
 # Tickets that show a name which is another now, newest first.
 for _shown in (tickets.c.client_id, tickets.c.contact_id, tickets.c.assigned_to):
     Index(f"tickets_{_shown.name}", _shown, tickets.c.id)

@@ -186,6 +186,13 @@ ADD_ENTRY = compiled(
     """)
 )
 
+FOLLOWER = compiled(
+    text("""
+    SELECT id FROM tickets WHERE follows = :ticket_id AND merged_into IS NULL
+    ORDER BY id DESC LIMIT 1
+    """)
+)
+
 ANSWERS = compiled(text(f"SELECT {ANSWERED} FROM tickets t WHERE t.id = :ticket_id"))
 
 GET = compiled(
