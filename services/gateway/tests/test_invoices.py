@@ -210,6 +210,11 @@ async def test_lists_and_who_sees_what(desk: Desk) -> None:
     assert await ids(bound, "state=draft") == await ids(bound, f"client_id={theirs}") == []
     statuses = [(await bound.get(f"{INVOICES}/{id}")).status for id in made]
     assert statuses == [404, 200, 404, 200]
+    portal = await desk.key("tickets:read", client_id=ours)
+    named = [(await portal.get(ticket)).json["invoice_ids"] for ticket in tickets[:2]]
+    assert named == [[], [made[1]]]
+    listed = (await portal.get("/api/v1/tickets?sort=number")).json["data"]
+    assert [ticket["invoice_ids"] for ticket in listed] == [[], [made[1]], []]
     for path in (f"{INVOICES}/{made[1]}/void", f"{INVOICES}/{made[1]}/issue"):
         assert (await bound.call("POST", path, None, {})).status == 403
     assert (await bound.post(INVOICES, EVER | {"client_id": ours})).status == 403

@@ -1,7 +1,8 @@
 """Tickets and entries as a client sees them: without what the team worked, without counting its
-notes, and without the tickets of others that a mail has named."""
+notes, without the tickets of others that a mail has named, and without drafts of invoices."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import orjson
 from sqlalchemy import text
@@ -15,14 +16,29 @@ _SHOWN = compiled(
     """)
 )
 
+_ISSUED = compiled(
+    text("SELECT id FROM invoices WHERE id = ANY(CAST(:ids AS bigint[])) AND issued")
+)
+
 
 async def tickets(database: Database, docs: Sequence[str]) -> list[str]:
     found = [orjson.loads(doc) for doc in docs]
     rows = await database.fetch(_SHOWN, ids=[ticket["id"] for ticket in found])
     entries = {row["ticket_id"]: row["entries"] for row in rows}
-    hidden = {"time_worked": 0, "possibly_related": None}
-    told = [ticket | hidden | {"entry_count": entries.get(ticket["id"], 0)} for ticket in found]
+    issued = await _issued(database, found)
+    told = [
+        ticket
+        | {"time_worked": 0, "possibly_related": None}
+        | {"entry_count": entries.get(ticket["id"], 0)}
+        | {"invoice_ids": [id for id in ticket.get("invoice_ids", ()) if id in issued]}
+        for ticket in found
+    ]
     return [orjson.dumps(ticket).decode() for ticket in told]
+
+
+async def _issued(database: Database, tickets: Sequence[Any]) -> set[int]:
+    ids = [id for ticket in tickets for id in ticket.get("invoice_ids", ())]
+    return {row["id"] for row in await database.fetch(_ISSUED, ids=ids)} if ids else set()
 
 
 def entry(doc: str) -> str:
