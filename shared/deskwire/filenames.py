@@ -6,6 +6,14 @@ import unicodedata
 MAX_NAME = 120
 
 _TYPES = mimetypes.MimeTypes()
+for _type, _ending in {  # mails bring these without a name, and Python does not know them
+    "text/calendar": ".ics",
+    "text/vcard": ".vcf",
+    "application/pgp-keys": ".asc",
+    "application/pgp-signature": ".asc",
+    "application/pkcs7-signature": ".p7s",
+}.items():
+    _TYPES.add_type(_type, _ending)
 _UNSAFE = str.maketrans(dict.fromkeys('<>:"|?*', "_"))
 # Controls, format characters (zero width, text direction), surrogates, private use.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co"}

@@ -80,3 +80,10 @@ def test_names_are_made_safe(name: str, safe: str) -> None:
     made = safe_name(name, "image/png", "file")
     assert made == safe
     assert not any(unicodedata.category(c) in {"Cc", "Cf"} for c in made)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending"), [("text/calendar", ".ics"), ("text/vcard", ".vcf"), ("x/y", ".bin")]
+)
+def test_what_has_no_name_has_the_ending_of_its_type(kind: str, ending: str) -> None:
+    assert safe_name("", kind, "part-1") == f"part-1{ending}"
