@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from ticket_desk import ACTOR, Desk
 
-from deskwire.contracts.mail import Body
+from deskwire.contracts.mail import Address, Body
 from deskwire.contracts.people import ChangeContact, Contact, ContactChanges, CreateContact
-from deskwire.contracts.ticket_commands import MergeTicket, OpenTicket, StopWatching
+from deskwire.contracts.ticket_commands import AddEntry, MergeTicket, OpenTicket, StopWatching
 from deskwire.contracts.tickets import TicketChanged, TicketReplied
 from deskwire.errors import NotFound
 
@@ -35,6 +35,22 @@ async def test_who_stops_watching_what_was_merged_hears_of_neither(desk: Desk) -
     assert merged.target.watchers == ("wim@client.test",)
     after = await desk.ask(StopWatching(ticket_id=source.id, email="wim@client.test"))
     assert (after.id, after.watchers) == (into.id, ())
+
+
+async def test_who_stopped_watching_is_not_brought_back_by_a_copied_answer(desk: Desk) -> None:
+    client_id = await desk.client()
+    ticket = (await desk.open(client_id, watchers=("Wim@else.test",))).ticket
+    await desk.ask(StopWatching(ticket_id=ticket.id, email="wim@else.test"))
+    cc = [Address(email=email) for email in ("WIM@else.test", "eva@else.test")]
+    subject = f"Re: [{ticket.reference}]"
+    await desk.mail("alice@client.test", subject=subject, cc=cc, authentication="pass")
+    assert (await desk.next(TicketReplied)).ticket.watchers == ("eva@else.test",)
+    heard = len(desk.heard)
+    asked = {"kind": "public", "body": Body(text="!"), "cc": ["wim@else.test"]}
+    said = {"ticket_id": ticket.id, "author": ACTOR.author} | asked
+    await desk.ask(AddEntry.model_validate(said))
+    again = await desk.next(TicketReplied, after=heard)
+    assert again.ticket.watchers == ("eva@else.test", "wim@else.test")
 
 
 async def technical(desk: Desk, client_id: int, name: str, **more: Any) -> Contact:

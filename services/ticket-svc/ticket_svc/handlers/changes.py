@@ -71,17 +71,21 @@ async def _of_its_client(ticket_id: int, tx: Transaction) -> asyncpg.Record:
 async def stop_watching(command: commands.StopWatching, tx: Transaction) -> Ticket:
     """Raises `NotFound`. Who does not watch it has what they want."""
     row = await changes.lock_one(tx, command.ticket_id)
-    after = await _without_watcher(documents.ticket(row), command.email, tx)
+    after = await _without_watcher(row, command.email, tx)
     if after.merged_into is not None:
         return await stop_watching(command.model_copy(update={"ticket_id": after.merged_into}), tx)
     return after
 
 
-async def _without_watcher(ticket: Ticket, email: str, tx: Transaction) -> Ticket:
+async def _without_watcher(row: asyncpg.Record, email: str, tx: Transaction) -> Ticket:
+    """Who is copied in with a later mail, as programs do it by themselves, stays away."""
+    ticket = documents.ticket(row)
     stay = [each for each in ticket.watchers if each.casefold() != email.casefold()]
     if len(stay) == len(ticket.watchers):
         return ticket
-    after = documents.ticket(await changes.update(tx, ticket.id, {"watchers": stay}))
+    left = sorted({*row["unwatched"], email.lower()})
+    values = {"watchers": stay, "unwatched": left}
+    after = documents.ticket(await changes.update(tx, ticket.id, values))
     by = Actor(author=Author(type="unknown", email=email), through=Through(type="link"))
     told = [Change(ticket.id, "watchers", list(ticket.watchers), stay)]
     items = await history.remember(tx, by, told)

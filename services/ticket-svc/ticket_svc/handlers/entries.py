@@ -230,6 +230,7 @@ def _values(command: commands.AddEntry, origin: Origin) -> dict[str, Any]:
         "agent_id": command.author.id if command.author.type == "agent" else None,
         "author_contact": command.author.id if command.author.type == "contact" else None,
         "watchers": list(command.cc),
+        "mailed": origin.via == "email",
         "time_worked": command.time_worked,
         **documents.body_values(command.body),
         "attachments": origin.files,

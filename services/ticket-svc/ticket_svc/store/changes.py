@@ -22,7 +22,7 @@ LOCK = compiled(
 
 READ = compiled(
     text(f"""
-    SELECT {TICKET}, {OPENING}, op.id AS opening_id, {TOLD}
+    SELECT {TICKET}, {OPENING}, op.id AS opening_id, t.unwatched, {TOLD}
     FROM tickets t {JOINS} {OPENING_JOIN} {IN_FORCE_JOIN}
     WHERE t.id = ANY(CAST(:ids AS bigint[]))
       AND (CAST(:within_client AS bigint) IS NULL OR t.client_id = :within_client)
@@ -80,6 +80,7 @@ COLUMNS = {
     "assigned_to": "bigint",
     "asset_ids": "bigint[]",
     "watchers": "text[]",
+    "unwatched": "text[]",
     "tags": "text[]",
     "billable": "boolean",
     "due_at": "timestamptz",

@@ -208,6 +208,8 @@ tickets = Table(
     Column("assigned_to", BigInteger, ForeignKey("agents.id")),
     Column("asset_ids", ARRAY(BigInteger), nullable=False, server_default="{}"),
     Column("watchers", ARRAY(Text), nullable=False),
+    # who has left the watchers, in lower case: being copied in again brings nobody back
+    Column("unwatched", ARRAY(Text), nullable=False, server_default="{}"),
     Column("tags", ARRAY(Text), nullable=False),
     Column("billable", Boolean, nullable=False),
     Column("due_at", TIME),

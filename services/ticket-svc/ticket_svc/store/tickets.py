@@ -149,6 +149,7 @@ ADD_ENTRY = compiled(
                 SELECT min(who)
                 FROM unnest(CAST(:watchers AS text[])) WITH ORDINALITY AS cc (who, place)
                 WHERE lower(who) <> ALL(SELECT lower(unnest(watchers)))
+                  AND NOT (:mailed AND lower(who) = ANY(unwatched))
                 GROUP BY lower(who) ORDER BY min(place)),
             quotable = tickets.quotable OR NOT :internal,
             updated_at = now(),
