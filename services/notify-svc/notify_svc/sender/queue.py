@@ -149,7 +149,7 @@ class Sender:
         in_hand = list(self._in_hand)
         async with self._outbox.transaction() as tx:
             await tx.execute(
-                deliveries.KEEP, worker=self._worker, in_hand=in_hand, lease=LEASE_SECONDS
+                deliveries.KEEP_LEASES, worker=self._worker, in_hand=in_hand, lease=LEASE_SECONDS
             )
             self._tell(await deliveries.abandoned(tx, self._channel, in_hand), tx)
         await asyncio.sleep(LEASE_SECONDS / 3)

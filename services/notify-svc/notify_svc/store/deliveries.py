@@ -87,7 +87,7 @@ CLAIM_WEBHOOKS = compiled(
     """)
 )
 
-KEEP = compiled(
+KEEP_LEASES = compiled(
     text("""
     UPDATE deliveries SET lease_until = now() + make_interval(secs => :lease)
     WHERE state = 'sending' AND leased_by = :worker AND id = ANY(CAST(:in_hand AS bigint[]))

@@ -72,7 +72,7 @@ Index(
     postgresql_where=_unfinished,
 )
 Index(
-    "deliveries_by_state",  # RECENT_IN_STATE, and KEEP and ABANDONED for those being sent
+    "deliveries_by_state",  # RECENT_IN_STATE, and KEEP_LEASES and ABANDONED for those being sent
     deliveries.c.state,
     deliveries.c.id,
 )
