@@ -54,7 +54,6 @@ def run(
     folder: Path,
     top: int = 1,
     body: object = None,
-    connections: int = CONNECTIONS,
 ) -> Rate:
     """``{n}`` in the path runs through the numbers up to ``top``."""
     payload = "nil" if body is None else f"[==[{json.dumps(body)}]==]"
@@ -63,7 +62,7 @@ def run(
     script.write_text(
         _SCRIPT.format(method=method, key=key, body=payload, path=path, top=max(top, 1))
     )
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "-s", str(script), url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", "-s", str(script), url]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+)", output)
     assert found, output
