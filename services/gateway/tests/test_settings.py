@@ -263,6 +263,8 @@ async def test_a_bound_key_sees_what_is_in_force_for_its_own_client(desk: Desk) 
     assert await refusal(desk.api, missing, "1", reopen_days=1) == (404, "not_found")
     reader = await desk.key("settings:read")
     assert await refusal(reader, place, "1", reopen_days=1) == (403, "forbidden")
+    long = await desk.api.send("PATCH", place, {"chaser_text": "x" * 5001}, If_Match='"1"')
+    assert long.json["errors"][0]["message"] == "must have at most 5000 characters"
     assert (await desk.key("tickets:read")).key
     assert (await (await desk.key("tickets:read")).get(place)).status == 403
 
@@ -275,7 +277,9 @@ async def test_a_late_answer_of_a_client_is_a_new_ticket(desk: Desk) -> None:
     ticket = await desk.api.made("/api/v1/tickets", new)
     await desk.api.post(f"/api/v1/tickets/{ticket['id']}/close", {})
     key = await desk.key("tickets:read", "tickets:write", client_id=client_id)
-    entry = await key.made(f"/api/v1/tickets/{ticket['id']}/entries", {"body": "Again!"})
+    answer = await key.post(f"/api/v1/tickets/{ticket['id']}/entries", {"body": "Again!"})
+    entry = (await key.get(answer.headers["Location"])).json
+    assert entry == answer.json
     assert entry["ticket_id"] != ticket["id"]
     follows = await key.get(f"/api/v1/tickets/{entry['ticket_id']}")
     assert (follows.json["follows"], follows.json["body"]["text"]) == (ticket["id"], "Again!")

@@ -431,6 +431,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ),
     ({"subject": "x" * 501}, "must have at most 500 characters"),
     ({"subject": ""}, "must not be empty"),
+    ({"body": " \n"}, "must not be empty"),
+    ({"body": '<p class="x"><br/></p> <div>&nbsp;</div>'}, "must not be empty"),
     ({"due_at": "tomorrow"}, "must be written as 2026-03-02T09:00:00Z"),
     ({"contact_id": 99}, "there is no contact 99"),
     ({"asset_ids": [99]}, "there is no asset 99"),

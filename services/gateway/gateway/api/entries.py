@@ -109,7 +109,7 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
     answer = await perform_on_ticket(request, command)
     entry = answer.reply.entry
     doc = document_text(entry.model_copy(update={"body": body}))
-    place = f"/api/v1/tickets/{ticket_id}/entries/{entry.id}"
+    place = f"/api/v1/tickets/{entry.ticket_id}/entries/{entry.id}"
     return created(request, place, doc, entry.version, replayed=answer.replayed)
 
 

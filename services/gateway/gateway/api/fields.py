@@ -37,6 +37,7 @@ A_YEAR = 366 * 24
 
 _RUN = re.compile(r"(javascript|data|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
+_NOTHING = re.compile(r"(\s|&nbsp;|</?(p|div|br|span)\b[^<>]*>)*+", re.IGNORECASE)
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
 
@@ -99,8 +100,9 @@ def one_line(text: str) -> str:
 
 
 def not_empty(text: str) -> str:
+    """Nor what an editor leaves of a text that was deleted, such as ``<p><br></p>``."""
     cleaned = clean_text(text)
-    if not cleaned.strip():
+    if _NOTHING.fullmatch(cleaned):
         raise ValueError("must not be empty")
     return cleaned
 

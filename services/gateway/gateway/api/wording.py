@@ -60,7 +60,8 @@ def message(error: Mapping[str, Any]) -> str:
         return "the request must have a JSON object as its body"
     if error["type"] in _TOO_SHORT and error["ctx"]["min_length"] == 1:
         return "must not be empty"
-    words = _WORDS.get(error["type"])
+    of_text = "string_" if isinstance(error.get("input"), str) else ""  # also once it is cleaned
+    words = _WORDS.get(of_text + error["type"]) or _WORDS.get(error["type"])
     if words is not None:
         return words.format(**error.get("ctx", {})).replace("'", "")
     told: str = error["msg"]
