@@ -307,3 +307,14 @@ async def test_mails_about_a_ticket_come_from_its_mailbox(desk: Desk) -> None:
         await desk.mail(ALICE, in_reply_to=(opened.thread.message_id,), mailbox="plain")
         replied = await desk.next(TicketReplied, after=heard)
         assert replied.thread.sender == expected
+
+
+async def test_our_other_addresses_watch_nothing(desk: Desk) -> None:
+    """Their mails would come back."""
+    await desk.client()
+    boxes = (MailboxSettings(name="brand", address="help@bücher.test"), MailboxSettings(name="x"))
+    await desk.settings(mailboxes=boxes, from_address="desk@brand.test")
+    copied = ("Help@xn--bcher-kva.test", "desk@brand.test", "wim@brand.test")
+    cc = [Address(email=email) for email in copied]
+    await desk.mail(ALICE, cc=cc, authentication="pass")
+    assert (await desk.next(TicketOpened)).ticket.watchers == ("wim@brand.test",)

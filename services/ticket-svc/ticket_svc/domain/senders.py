@@ -85,7 +85,8 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class MailPolicy:
     """What is in force for a mail. ``authentication``: what each client that its sender may be of
-    asks of it, or the instance. ``spent`` was what came before it."""
+    asks of it, or the instance. ``spent`` was what came before it. ``own``: the addresses that we
+    write from by the settings."""
 
     parsing: bool
     unknown_senders: UnknownSenders
@@ -94,6 +95,7 @@ class MailPolicy:
     acknowledgements: int
     assigned_to: int | None
     spent: Spent
+    own: frozenset[str] = frozenset()
 
     @property
     def answers(self) -> int:
@@ -109,7 +111,7 @@ def doubt(mail: MailReceived, policy: MailPolicy) -> str | None:
     return None
 
 
-def copied(mail: MailReceived, our_domain: str) -> tuple[str, ...]:
+def copied(mail: MailReceived, our_domain: str, own: frozenset[str]) -> tuple[str, ...]:
     """Who hears of the ticket from now on: the Cc, without our own addresses. Where nobody vouches
     for the sender it adds nobody, for a forged mail would bring its writer in."""
     if mail.authentication != "pass":
@@ -119,6 +121,7 @@ def copied(mail: MailReceived, our_domain: str) -> tuple[str, ...]:
         email
         for key, email in found.items()
         if domain_of(key) != domain_key(our_domain)
+        and key not in own
         and not mail.mailbox.lower().startswith(f"{key}@")
     )
     return tuple(others)[:MOST_COPIED]

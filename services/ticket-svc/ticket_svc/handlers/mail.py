@@ -160,7 +160,7 @@ async def _reply(
         kind="client" if takes_part else "internal",
         body=body,
         author=author,
-        cc=senders.copied(mail, signer.mail_domain) if takes_part else (),
+        cc=senders.copied(mail, signer.mail_domain, came.policy.own) if takes_part else (),
         through=Through(type="mail", id=mail.mail_id),
     )
     async with tx.alone(f"ticket:{command.ticket_id}"):  # the next one finds what this has set off
@@ -185,7 +185,7 @@ async def _open(
         body=came.mail.body,
         client_id=opening.client_id,
         contact_id=contact_id,
-        watchers=senders.copied(came.mail, signer.mail_domain),
+        watchers=senders.copied(came.mail, signer.mail_domain, came.policy.own),
         assigned_to=terms.assigned_to,
         source="email",
     )

@@ -47,6 +47,7 @@ async def incoming(mail: MailReceived, sender: Address, tx: Transaction) -> Inco
         acknowledgements=row["acknowledgements_per_sender"],
         assigned_to=row["assigned_to"],
         spent=Spent(row["tickets"], row["answers"]),
+        own=frozenset(senders.email_key(each) for each in row["own"] if each),
     )
     return Incoming(mail, sender, policy, [Sender(**each) for each in found])
 

@@ -90,6 +90,8 @@ SENDER = compiled(
            (SELECT a.id FROM agents a JOIN box ON a.id = box.assigned_to
             WHERE a.archived_at IS NULL) AS assigned_to,
            s.doc ->> 'sender_authentication' AS authentication,
+           array_append(ARRAY(SELECT m ->> 'address' FROM jsonb_array_elements(
+               s.doc -> 'mailboxes') m), s.doc ->> 'from_address') AS own,
            coalesce(spent.tickets, 0) AS tickets, coalesce(spent.answers, 0) AS answers,
            (SELECT json_agg(json_build_object(
                 'client_id', client_id, 'contact_id', contact_id, 'archived', archived,
