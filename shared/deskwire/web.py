@@ -13,7 +13,7 @@ from deskwire.errors import SetupError
 class Server(uvicorn.Server):
     """uvicorn that leaves the signals to the service."""
 
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]
+    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override]  # of any kind
         return nullcontext()
 
 

@@ -1,6 +1,7 @@
 """Every architecture contract of pyproject.toml fails when its rule is broken: none is empty."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,19 @@ def test_a_new_module_says_where_it_stands(copy: Path) -> None:
         new.unlink()
     assert result.returncode == 1
     assert "helpers" in result.stdout
+
+
+def test_whatever_is_ignored_has_its_reason_beside_it() -> None:
+    ignored = re.compile(r"# (noqa|type: ignore)(?!(: [A-Z0-9, ]+|\[[a-z, -]+\])\s+[#(])")
+    folders = ("bench", "deploy", "services", "shared", "tests")
+    files = (file for folder in folders for file in (ROOT / folder).rglob("*.py"))
+    bare = [
+        f"{file.relative_to(ROOT)}: {line.strip()}"
+        for file in files
+        for line in file.read_text().splitlines()
+        if ignored.search(line)
+    ]
+    assert bare == []
 
 
 def test_no_contract_is_without_a_violation() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import socket
+from pathlib import Path
 
 import pytest
 from gateway_api import Desk
@@ -89,8 +90,7 @@ async def full_desk(lonely_desk: Desk) -> Desk:
 
 def memory() -> int:
     """KiB that this process holds."""
-    with open("/proc/self/statm") as file:  # noqa: PTH123
-        return int(file.read().split()[1]) * 4
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4
 
 
 async def test_memory_does_not_grow_with_the_list(full_desk: Desk) -> None:

@@ -43,7 +43,7 @@ def saying(**fields: Any) -> Mail:
 
 @pytest.fixture
 def writer() -> Writer:
-    return Writer(HEAD, open_blobs("memory://"), None, attached_bytes=1000)  # type: ignore[arg-type]
+    return Writer(HEAD, open_blobs("memory://"), None, attached_bytes=1000)  # type: ignore[arg-type]  # only digests ask it
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if not name.startswith("digest")])

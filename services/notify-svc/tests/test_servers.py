@@ -47,7 +47,7 @@ class Watched(Smtp):
         super().__init__(port)
         self.encrypted: list[bool] = []
 
-    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
         self.encrypted.append(session.ssl is not None)
         return await super().handle_DATA(server, session, envelope)
 
@@ -165,7 +165,7 @@ class WithTokens(Watched):
         self.good = good
         self.tried: list[str] = []
 
-    async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802
+    async def auth_XOAUTH2(self, _server: Any, args: list[str]) -> AuthResult:  # noqa: N802  # aiosmtpd's name
         user, token = b64decode(args[1]).decode().removeprefix("user=").split("\x01auth=Bearer ")
         self.tried.append(user)
         return AuthResult(success=token.rstrip("\x01") in self.good, handled=False)

@@ -167,7 +167,7 @@ async def test_from_time_to_an_issued_invoice(desk: Desk) -> None:
         ("invoice", None, {"id": invoice.id, "name": "RE-1"})
     ]
     for time in (first, second):
-        event = await desk.next(TimeChanged, where=lambda e, id=time.id: (  # type: ignore[misc]
+        event = await desk.next(TimeChanged, where=lambda e, id=time.id: (  # type: ignore[misc]  # a default
             e.time.id == id and e.time.invoice_id is not None))  # fmt: skip
         assert (event.time.invoice_id, event.time.version) == (invoice.id, time.version + 1)
 

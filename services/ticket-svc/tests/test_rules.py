@@ -120,7 +120,7 @@ def test_a_merge_brings_what_is_not_there_and_nothing_twice(source: Ticket, targ
     after = joined_to(target, merging.joining(source, target))
     known = [email.casefold() for email in after.watchers]
     assert len(known) == len(set(known))
-    reached = {*known, *([target.contact.email.casefold()] if has_email(target) else ())}  # type: ignore[union-attr]
+    reached = {*known, *([target.contact.email.casefold()] if has_email(target) else ())}  # type: ignore[union-attr]  # looked at
     assert reached >= {email.casefold() for email in source.watchers}
     assert has(after)[1][: len(target.assets)] == has(target)[1]
     assert set(has(after)[1]) == {*has(source)[1], *has(target)[1]}

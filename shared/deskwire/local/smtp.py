@@ -34,9 +34,7 @@ class Smtp:
         self.mails.clear()
         self.script = _accept
 
-    # The hooks are named by aiosmtpd.
-
-    async def handle_MAIL(  # noqa: N802
+    async def handle_MAIL(  # noqa: N802  # aiosmtpd's name
         self, server: Any, _session: Any, envelope: Any, address: str, options: list[str]
     ) -> str:
         answer = await self._answer(server, "MAIL", address)
@@ -45,7 +43,7 @@ class Smtp:
             envelope.mail_options.extend(options)
         return answer
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(  # noqa: N802  # aiosmtpd's name
         self, server: Any, _session: Any, envelope: Any, address: str, _options: list[str]
     ) -> str:
         answer = await self._answer(server, "RCPT", address)
@@ -53,7 +51,7 @@ class Smtp:
             envelope.rcpt_tos.append(address)
         return answer
 
-    async def handle_DATA(  # noqa: N802
+    async def handle_DATA(  # noqa: N802  # aiosmtpd's name
         self, server: Any, _session: Any, envelope: Any
     ) -> str:
         sender = envelope.mail_from or ""

@@ -169,7 +169,11 @@ def _ranks(values: Sequence[str], query: Query) -> Sequence[str]:
 
 async def _rows(database: Database, listing: Listing, query: Query) -> list[asyncpg.Record]:
     statement = _page(
-        listing, query.sort, query.descending, query.after is not None, shapes_of(query.filters)
+        listing,
+        query.sort,
+        shapes_of(query.filters),
+        descending=query.descending,
+        after=query.after is not None,
     )
     values = values_of(query.filters) | {"limit": query.limit}
     if query.after is not None:
@@ -196,7 +200,9 @@ def values_of(filters: Sequence[Filter]) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _page(listing: Listing, sort: str, descending: bool, after: bool, shapes: Shapes) -> Statement:  # noqa: FBT001
+def _page(
+    listing: Listing, sort: str, shapes: Shapes, *, descending: bool, after: bool
+) -> Statement:
     table, by = listing.table, listing.sorts[sort]
     order = (by,) if by is table.c.id else (by, table.c.id)
     where = conditions(table, shapes)

@@ -113,7 +113,7 @@ class SmtpServer:
     async def _token(self) -> str:
         """Raises `OAuthRefused` or `OAuthAway`."""
         assert self._tokens is not None  # noqa: S101  # looked at in the beginning
-        assert self._oauth is not None  # noqa: S101
+        assert self._oauth is not None  # noqa: S101  # the same
         return await self._tokens.access(self._oauth)
 
     def _forget_token(self) -> None:
