@@ -14,6 +14,7 @@ from urllib.parse import unquote
 import pytest
 from gateway_api import Answer, Api, Desk, eventually
 
+from deskwire.html import BLOCKED_IMAGE
 from gateway.api.uploads import UPLOAD_BYTES
 
 FILES = "/api/v1/attachments"
@@ -398,6 +399,19 @@ async def test_a_redacted_entry_has_no_files(desk: Desk) -> None:
     redacted = await desk.api.call("DELETE", f"{place}/{entry['id']}", None, {})
     assert redacted.json["attachments"] == []
     assert (await desk.api.get(f"{FILES}/{file}")).status == 404
+
+
+async def test_what_is_written_shows_pictures_as_what_is_read_does(desk: Desk) -> None:
+    made = await desk.api.made(TICKETS, {"subject": "s", "body": "b"})
+    place = f"{TICKETS}/{made['id']}/entries"
+    kept = '<img src="/api/v1/attachments/7" alt="Screen"><br>See <b>above</b>.'
+    for body, html in (
+        (kept, kept),
+        (f"<p>{kept}</p>".replace('"', "'"), f"<p>{kept}</p>"),
+        ('<img src="https://x.test/api/v1/attachments/7">', f'<img src="{BLOCKED_IMAGE}">'),
+        ('<img src="/api/v1/attachments/7/..">', f'<img src="{BLOCKED_IMAGE}">'),
+    ):
+        assert (await desk.api.made(place, {"body": body}))["body"]["html"] == html
 
 
 async def test_files_stay_with_their_entries_when_tickets_merge(desk: Desk) -> None:

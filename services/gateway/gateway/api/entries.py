@@ -14,7 +14,7 @@ from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import changed, created, perform_on_ticket
-from gateway.api.fields import Addresses, Attachments, Id, RequestBody, Text, body_of
+from gateway.api.fields import Addresses, Attachments, Id, Message, RequestBody, body_of
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.records import require
@@ -29,14 +29,14 @@ routes = router("/tickets/{ticket_id:int}/entries", "tickets")
 
 
 class NoteChange(RequestBody):
-    body: Text
+    body: Message
 
 
 class NewEntry(RequestBody):
     """``kind`` is public unless given, with a ``contact_id`` it is client, as it always is with a
     key bound to a client."""
 
-    body: Text
+    body: Message
     kind: EntryKind | None = None
     contact_id: Id | None = Field(
         None, description="who of the ticket's client wrote it; of the kind client alone"

@@ -25,6 +25,7 @@ from pydantic_core import core_schema
 from deskwire.contracts.base import INLINE_TEXT_BYTES
 from deskwire.contracts.mail import Body
 from deskwire.html import clean_html, clean_text, looks_like_html, text_of
+from deskwire.pictures import URL
 from deskwire.timezones import time_zones
 
 Value = TypeVar("Value")
@@ -38,6 +39,10 @@ A_YEAR = 366 * 24
 _RUN = re.compile(r"(javascript|data|vbscript):", re.IGNORECASE)
 _BLANKS = re.compile(r"\s+")
 _NOTHING = re.compile(r"(\s|&nbsp;|</?(p|div|br|span)\b[^<>]*>)*+", re.IGNORECASE)
+_PICTURE = re.compile(
+    rf"""(<img\b[^<>]{{0,1000}}?\ssrc=["']){URL.format("([0-9]{1,16})")}(?=["'])""", re.IGNORECASE
+)
+_CLEAN_PICTURE = re.compile(r'(?<=\ssrc=")cid:attachment-([0-9]{1,16})(?=")')
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
 _ADDRESS = re.compile(r"[^@\s,;:<>()\"\[\]]+@[^@\s,;:<>()\"\[\]]+")
 
@@ -197,6 +202,10 @@ Moment = Annotated[
 Day = Annotated[date, BeforeValidator(written("2026-03-02"))]
 Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1, json_schema_extra=VISIBLE), AfterValidator(not_empty)]
+Message = Annotated[
+    Text,
+    Field(description='text, or HTML; its pictures are files, as in `src="/api/v1/attachments/7"`'),
+]
 Address = Annotated[str, Field(max_length=320, json_schema_extra=MAILBOX), AfterValidator(address)]
 Line = Annotated[
     str, Field(min_length=1, max_length=255, json_schema_extra=VISIBLE), AfterValidator(one_line)
@@ -250,5 +259,11 @@ async def body_of(text: str) -> Body:
 
 def make_body(text: str) -> Body:
     if looks_like_html(text):
-        return Body(text=text_of(text), html=clean_html(text))
+        return Body(text=text_of(text), html=_with_pictures(text))
     return Body(text=clean_text(text))
+
+
+def _with_pictures(html: str) -> str:
+    """Cleaned, but with pictures that are files of here, as in what is read here."""
+    cleaned = clean_html(_PICTURE.sub(r"\1cid:attachment-\2", html))
+    return _CLEAN_PICTURE.sub(lambda found: URL.format(found[1]), cleaned)

@@ -19,12 +19,12 @@ from gateway.api.fields import (
     Attachments,
     Id,
     Ids,
+    Message,
     Moment,
     Name,
     RequestBody,
     Subject,
     Tags,
-    Text,
     body_of,
 )
 from gateway.api.services import services
@@ -38,7 +38,7 @@ class TicketTemplate(RequestBody):
     """What a ticket is opened with."""
 
     subject: Subject
-    body: Text
+    body: Message
     client_id: Id | None = None
     contact_id: Id | None = None
     priority: Priority = "low"
