@@ -8,6 +8,7 @@ import pytest
 from ticket_desk import ACTOR, Desk
 
 from deskwire.contracts.mail import Address, Attachment, Body
+from deskwire.contracts.people import CreateAgent
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
 from deskwire.contracts.ticket_commands import MergeTicket
 from deskwire.contracts.tickets import MailSender, TicketNoted, TicketOpened, TicketReplied
@@ -263,6 +264,14 @@ async def test_an_auto_responder_is_noted_once_a_day(desk: Desk) -> None:
     )
     assert await desk.database.pool.fetchval("SELECT count(*) FROM attachments") == 0
     handled = await desk.mail(ALICE, kind="auto-reply", automatic="Subject")
+    assert (handled.outcome, handled.reason) == ("ignored", "auto-reply: Subject")
+
+
+async def test_that_an_agent_is_away_is_no_matter_of_the_ticket(desk: Desk) -> None:
+    replied = await desk.answered()
+    await desk.ask(CreateAgent(name="Ben", email="ben@example.com"))
+    away = {"in_reply_to": [replied.thread.message_id], "kind": "auto-reply"}
+    handled = await desk.mail("ben@example.com", automatic="Subject", **away)
     assert (handled.outcome, handled.reason) == ("ignored", "auto-reply: Subject")
 
 

@@ -30,6 +30,7 @@ from ticket_svc.handlers.threads import (
     named_thread,
     participates,
     thread_of,
+    written_by_agent,
 )
 from ticket_svc.handlers.tickets import Origin
 from ticket_svc.store import entries, invoices, people
@@ -94,7 +95,7 @@ def _tell(
 async def note_auto_reply(
     signer: Signer, mail: MailReceived, sender: Address, tx: Transaction
 ) -> MailHandled | None:
-    """None when it answers no ticket."""
+    """None when it answers no ticket, or an agent is away: no matter of the ticket's."""
     came = await incoming(mail, sender, tx)
     if not came.policy.parsing or senders.doubt(mail, came.policy):
         return None
@@ -102,6 +103,8 @@ async def note_auto_reply(
     if thread is None:
         return None
     contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
+    if contact is None and await written_by_agent(sender, tx):
+        return None
     author = Author(
         type="contact" if contact else "unknown",
         id=contact and contact.contact_id,

@@ -22,6 +22,7 @@ from ticket_svc.handlers.threads import (
     left,
     named_thread,
     participates,
+    written_by_agent,
 )
 from ticket_svc.handlers.tickets import link_back, open_ticket
 from ticket_svc.store import people
@@ -142,7 +143,9 @@ async def _reply(
     mail, sender = came.mail, came.sender
     contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
     contact_id = contact and contact.contact_id
-    agent = None if contact else await _agent(sender, tx)  # also one whom a client has copied in
+    agent = (
+        None if contact else await written_by_agent(sender, tx)
+    )  # also one whom a client has copied in
     takes_part = agent is None and participates(came, thread)
     if agent is None and (new := senders.colleague(came.known, thread["client_id"])):
         name = senders.contact_name(sender)
@@ -165,12 +168,6 @@ async def _reply(
     )
     async with tx.alone(f"ticket:{command.ticket_id}"):  # the next one finds what this has set off
         return await add_entry(signer, command, tx, origin)
-
-
-async def _agent(sender: Address, tx: Transaction) -> Author | None:
-    key = senders.email_key(sender.email)
-    rows = await tx.fetch(people.AGENT_BY_EMAIL, email_key=key)  # at once each needs a row
-    return Author(type="agent", **dict(rows[0])) if rows else None
 
 
 async def _open(

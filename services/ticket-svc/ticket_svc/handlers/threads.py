@@ -7,6 +7,7 @@ from typing import Literal
 import asyncpg
 
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
+from deskwire.contracts.people import Author
 from deskwire.messaging.outbox import Transaction
 from deskwire.pictures import with_pictures
 from ticket_svc.domain import senders
@@ -105,6 +106,12 @@ def participates(came: Incoming, thread: asyncpg.Record) -> bool:
     if senders.colleague(came.known, thread["client_id"]) is not None:
         return True
     return senders.folded(came.sender.email) in map(senders.folded, thread["watchers"])
+
+
+async def written_by_agent(sender: Address, tx: Transaction) -> Author | None:
+    key = senders.email_key(sender.email)
+    rows = await tx.fetch(people.AGENT_BY_EMAIL, email_key=key)  # at once each needs a row
+    return Author(type="agent", **dict(rows[0])) if rows else None
 
 
 async def kept(
