@@ -74,6 +74,7 @@ def test_a_short_answer_to_a_long_mail_is_not_lost_in_it() -> None:
     "line",
     [
         "##- Please type your reply above this line -##",
+        "Is it on? ##- Please type your reply above this line -##",
         "> ##- Bitte antworten Sie über dieser Linie -##",
         "-----Original Message-----",
         "---- On Wed, 24 Feb 2021 14:02:50 +0530 ann@example.com wrote ----",

@@ -152,3 +152,18 @@ def test_previews_are_pages_to_look_at(tmp_path: Path) -> None:
     index, *pages = write(OURS, "nl", tmp_path / "new")
     assert all(page.name in index.read_text() for page in pages)
     assert all("<html" in page.read_text() for page in pages)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"),
+    [
+        ("public-reply", "The toner arrives tomorrow."),
+        ("ticket-closed", "Hello Ann Baker, Your ticket"),
+    ],
+)
+def test_what_lists_of_mails_show_below_the_subject_is_what_it_is_about(
+    name: str, begins: str
+) -> None:
+    """Programs take the first text, hidden or not: that would be our line to reply above."""
+    shown = re.sub(r"<[^>]*>", "", said(OURS, name).html.partition("<body")[2].partition(">")[2])
+    assert shown.strip().startswith(begins), shown[:200]

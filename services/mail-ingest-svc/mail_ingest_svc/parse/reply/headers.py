@@ -84,9 +84,10 @@ def is_forwarded(line: Line) -> bool:
 
 
 def is_delimiter(line: Line) -> bool:
-    """Our own, or another helpdesk's: what stands above it was asked for."""
+    """Our own, or another helpdesk's: what stands above it was asked for. Where a program shows
+    what is hidden in our mails, what they begin with is before it."""
     text = line.text[:LONGEST].strip(" \t>*|")
-    return text.startswith(DELIMITER_START) and text.endswith(DELIMITER_END)
+    return DELIMITER_START in text and text.endswith(DELIMITER_END)
 
 
 def _between_rules(text: str) -> str:
