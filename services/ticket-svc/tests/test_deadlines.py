@@ -104,6 +104,18 @@ def test_what_is_closed_is_due_no_more_and_begins_anew() -> None:
     assert life.due_at == paris(7, 17)
 
 
+def test_what_is_opened_again_in_time_waits_for_its_first_answer() -> None:
+    life = Life()
+    life.at(paris(1, 10, 10), status="closed")
+    again = life.at(paris(1, 10, 20), status="open")
+    assert again.moments["response-warning"] == paris(1, 10, 45)
+    assert again.moments["response-breach"] == paris(1, 11)
+    life.at(paris(1, 10, 50), status="closed")
+    late = life.at(paris(2, 9), status="open")
+    assert {"response-warning", "response-breach"}.isdisjoint(late.moments)
+    assert late.respond_by == paris(1, 11)
+
+
 def test_a_due_time_that_was_set_stays() -> None:
     life = Life(due_at=paris(10, 12))
     assert life.due_at == paris(10, 12)

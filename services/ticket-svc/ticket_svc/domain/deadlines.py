@@ -87,7 +87,7 @@ def _answered(
 ) -> Clock:
     if ticket.first_response_at is not None or not _asked(ticket):
         return _dropped(clock, "first_response")
-    if not changed & {"priority", "calendar"}:
+    if not changed & {"priority", "calendar"} and not _closed_too_soon(clock, now):
         return clock
     clock = _dropped(clock, "first_response")
     if target.first_response is None:
@@ -96,6 +96,12 @@ def _answered(
     warn, due = (policy.calendar.after(ticket.created_at, part * time) for part in (AFTER, 1))
     clock = clock.model_copy(update={"respond_by": due})
     return _armed(clock, "first_response", warn, due, now)
+
+
+def _closed_too_soon(clock: Clock, now: datetime) -> bool:
+    """It is open again before its first response is due, of which closing has dropped the alarm."""
+    due = clock.respond_by
+    return due is not None and due > now and "response-breach" not in clock.moments
 
 
 def _asked(ticket: Ticket) -> bool:
