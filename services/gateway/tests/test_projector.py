@@ -6,15 +6,25 @@ from datetime import UTC, datetime, timedelta
 
 from gateway_api import Desk, eventually
 
-from deskwire.contracts.base import Event
+from deskwire.contracts.base import Command, Event
 from deskwire.contracts.mail import Body, InboundChanged, InboundMail
 from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.contracts.people import Agent, AgentChanged, Author, CreateAgent
-from deskwire.contracts.schedules import Schedule, ScheduleChanged
+from deskwire.contracts.schedules import Occurrences, Schedule, ScheduleChanged
 from deskwire.contracts.ticket_commands import OpenTicket
-from deskwire.contracts.tickets import Entry, EntryChanged, Ticket, TicketChanged, TicketOpened
+from deskwire.contracts.tickets import (
+    Entry,
+    EntryChanged,
+    StoredFile,
+    Ticket,
+    TicketChanged,
+    TicketOpened,
+)
+from deskwire.contracts.webhooks import Replayed
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask
+from deskwire.topology import QUEUES
+from gateway.readmodel.replies import KEEPERS
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -194,3 +204,10 @@ async def test_empty_read_model_is_filled(desk: Desk) -> None:
         lambda: desk.api.get("/api/v1/settings"), lambda answer: answer.status == 200
     )
     assert settings.json["version"] == 1
+
+
+def test_what_is_answered_is_kept_or_no_document() -> None:
+    asked = (command for queue in QUEUES if queue.requests for command in queue.messages)
+    replies = {command.reply_type() for command in asked if issubclass(command, Command)}
+    assert replies - KEEPERS.keys() == {Occurrences, Replayed, StoredFile}
+    assert KEEPERS.keys() <= replies

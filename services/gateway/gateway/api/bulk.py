@@ -10,7 +10,7 @@ from deskwire.contracts.ticket_commands import ChangeTicket, MergeTicket, Ticket
 from deskwire.contracts.tickets import Priority, Status
 from deskwire.errors import DeskwireError
 from gateway.api.auth import Caller, caller, router, scope
-from gateway.api.commands import changed, perform_change, perform_merge, request_id
+from gateway.api.commands import changed, perform, request_id
 from gateway.api.errors import STATUS
 from gateway.api.fields import Id, Name, Note, RequestBody, Tags
 from gateway.api.services import services
@@ -138,8 +138,8 @@ async def _done(request: Request, by: Caller, bulk: Bulk, id: int) -> tuple[int,
         merge = MergeTicket(
             ticket_id=id, actor=by.actor, **bulk.model_dump(exclude={"ids", "action"})
         )
-        merged = await perform_merge(request, merge, part=part)
+        merged = await perform(request, merge, part=part)
         return merged.reply.source.version, merged.replayed
     change = ChangeTicket(ticket_id=id, changes=bulk.changes(), actor=by.actor)
-    answer = await perform_change(request, change, part=part)
+    answer = await perform(request, change, part=part)
     return answer.reply.version, answer.replayed

@@ -8,7 +8,7 @@ from deskwire.contracts.settings import PolicyChanges, PolicySettings, UpdateCli
 from deskwire.errors import NotFound
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import changed, make_record
+from gateway.api.commands import changed, perform
 from gateway.api.preconditions import version_seen
 from gateway.api.services import services
 from gateway.api.settings import PolicyChange
@@ -45,7 +45,7 @@ async def change_client_settings(
         if_version=version_seen(request),
         actor=by.actor,
     )
-    answer = await make_record(request, command)
+    answer = await perform(request, command)
     row = await _row(request, client_id)
     return changed(request, _in_force(row), row["version"], replayed=answer.replayed)
 

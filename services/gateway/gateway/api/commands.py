@@ -7,21 +7,17 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from fastapi import Request, Response
 
 from deskwire.contracts.base import Command, Reply
-from deskwire.contracts.invoices import DraftedInvoice, Invoice
 from deskwire.contracts.notifications import Suppression
 from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
-from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
-from deskwire.contracts.timekeeping import KeptTime
 from deskwire.errors import Invalid
 from deskwire.messaging.envelope import Envelope, current
 from deskwire.messaging.requests import Answer, ask
 from gateway.api.auth import caller
 from gateway.api.services import services
 from gateway.readmodel.documents import text_of
-from gateway.readmodel.invoices import keep_invoice
-from gateway.readmodel.records import Record, keep_record
-from gateway.readmodel.writing import keep_both, keep_tickets, keep_time
+from gateway.readmodel.records import Record
+from gateway.readmodel.replies import keep_reply
 
 Created = TypeVar(
     "Created",
@@ -47,7 +43,8 @@ def request_id(request: Request) -> UUID:
 
 
 async def perform(request: Request, command: Command[Reply], *, part: str = "") -> Answer[Reply]:
-    """Have the owner do it, once; what is caused carries on the request's trace.
+    """Have the owner do it, once, and keep what it answers; what is caused carries on the
+    request's trace.
 
     ``part`` tells the commands of one request apart.
     """
@@ -56,65 +53,14 @@ async def perform(request: Request, command: Command[Reply], *, part: str = "") 
 
 
 async def ask_owner(request: Request, command: Command[Reply], id: UUID) -> Answer[Reply]:
+    at = services(request)
     cause = Envelope("http", b"", id, "", str(id), traceparent=request.scope["traceparent"])
     token = current.set(cause)
     try:
-        at = services(request)
-        return await ask(at.broker, command, id=id, timeout=at.settings.request_seconds)
+        answer = await ask(at.broker, command, id=id, timeout=at.settings.request_seconds)
     finally:
         current.reset(token)
-
-
-async def perform_on_ticket(request: Request, command: Command[TicketEntry]) -> Answer[TicketEntry]:
-    """As `perform`; whoever reads next finds the ticket and its entry as they are now."""
-    answer = await perform(request, command)
-    await keep_both(services(request).database, answer.reply)
-    return answer
-
-
-async def perform_change(
-    request: Request, command: Command[Ticket], *, part: str = ""
-) -> Answer[Ticket]:
-    answer = await perform(request, command, part=part)
-    await keep_tickets(services(request).database, answer.reply)
-    return answer
-
-
-async def perform_merge(
-    request: Request, command: Command[MergedTickets], *, part: str = ""
-) -> Answer[MergedTickets]:
-    answer = await perform(request, command, part=part)
-    both = answer.reply
-    await keep_tickets(services(request).database, both.source, both.target)
-    return answer
-
-
-async def perform_on_time(request: Request, command: Command[KeptTime]) -> Answer[KeptTime]:
-    answer = await perform(request, command)
-    await keep_time(services(request).database, answer.reply)
-    return answer
-
-
-async def perform_draft(
-    request: Request, command: Command[DraftedInvoice]
-) -> Answer[DraftedInvoice]:
-    answer = await perform(request, command)
-    database = services(request).database
-    await keep_invoice(database, answer.reply.invoice)
-    if answer.reply.ticket is not None:
-        await keep_tickets(database, answer.reply.ticket)
-    return answer
-
-
-async def perform_on_invoice(request: Request, command: Command[Invoice]) -> Answer[Invoice]:
-    answer = await perform(request, command)
-    await keep_invoice(services(request).database, answer.reply)
-    return answer
-
-
-async def make_record(request: Request, command: Command[Kept]) -> Answer[Kept]:
-    answer = await perform(request, command)
-    await keep_record(services(request).database, answer.reply)
+    await keep_reply(at.database, answer.reply)
     return answer
 
 
@@ -145,7 +91,7 @@ def changed(
 
 
 async def create_record(request: Request, command: Command[Created], place: str) -> Response:
-    answer = await make_record(request, command)
+    answer = await perform(request, command)
     record = answer.reply
     doc = text_of(record)
     place = f"{place}/{record.id}"
@@ -153,6 +99,6 @@ async def create_record(request: Request, command: Command[Created], place: str)
 
 
 async def write_record(request: Request, command: Command[Kept], *, status: int = 200) -> Response:
-    answer = await make_record(request, command)
+    answer = await perform(request, command)
     doc, version = text_of(answer.reply), answer.reply.version
     return changed(request, doc, version, replayed=answer.replayed, status=status)

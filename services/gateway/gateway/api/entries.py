@@ -13,7 +13,7 @@ from deskwire.contracts.tickets import LONGEST_TIME, Entry, EntryKind, Status
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope
-from gateway.api.commands import changed, created, perform_on_ticket
+from gateway.api.commands import changed, created, perform
 from gateway.api.fields import Addresses, Attachments, Id, Message, RequestBody, body_of
 from gateway.api.pages import Page, Paging
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -106,7 +106,7 @@ async def add_entry(request: Request, ticket_id: int, new: NewEntry) -> Response
         uploader=by.uploader,
         within_client=by.within,
     )
-    answer = await perform_on_ticket(request, command)
+    answer = await perform(request, command)
     entry = answer.reply.entry
     doc = document_text(entry.model_copy(update={"body": body}))
     place = f"/api/v1/tickets/{entry.ticket_id}/entries/{entry.id}"
@@ -164,6 +164,6 @@ async def shown_on(request: Request, ticket_id: int) -> int:
 
 
 async def _changed(request: Request, command: EditEntry | RedactEntry) -> Response:
-    answer = await perform_on_ticket(request, command)
+    answer = await perform(request, command)
     entry = answer.reply.entry
     return changed(request, shown(entry), entry.version, replayed=answer.replayed)

@@ -14,7 +14,6 @@ from gateway.api import linked
 from gateway.api.linked import Refused
 from gateway.api.services import services
 from gateway.linked.page import Page, spoken
-from gateway.readmodel.writing import keep_tickets
 
 LONGEST = 2000
 """Characters of a comment."""
@@ -43,8 +42,7 @@ async def feedback(request: Request, link: FeedbackLink) -> Response:
         rating=rating,
         comment=comment or None,
     )
-    after = await linked.perform(request, command)
-    await keep_tickets(services(request).database, after)
+    await linked.perform(request, command)
     return _page(link, ticket, said, "feedback_thanks")
 
 

@@ -31,7 +31,7 @@ from gateway.api.responses import FRESH, refused
 from gateway.api.services import services
 from gateway.api.uploads import FRAME_BYTES, incoming
 from gateway.readmodel.documents import text_of
-from gateway.readmodel.inbound import inbound_mail, keep_inbound, sender_key
+from gateway.readmodel.inbound import inbound_mail, sender_key
 from gateway.readmodel.lists import INBOUND_LIST, Filter, among
 
 routes = router("/mail/inbound", "mail")
@@ -185,7 +185,6 @@ async def _mail(request: Request, mail_id: int) -> asyncpg.Record:
 
 async def _decided(request: Request, command: Command[InboundMail]) -> Response:
     answer = await perform(request, command)
-    await keep_inbound(services(request).database, answer.reply)
     mail = answer.reply
     return changed(request, text_of(mail), mail.version, replayed=answer.replayed)
 
@@ -202,5 +201,4 @@ async def _handed_in(request: Request, command: HandInMail) -> InboundMail:
         raise
     if answer.reply.raw_id != command.raw_id:
         await blobs.delete(command.raw_id)
-    await keep_inbound(services(request).database, answer.reply)
     return answer.reply

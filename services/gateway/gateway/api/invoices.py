@@ -19,7 +19,7 @@ from deskwire.contracts.settings import InvoiceLines
 from deskwire.errors import Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import changed, created, perform_draft, perform_on_invoice
+from gateway.api.commands import changed, created, perform
 from gateway.api.fields import Day, Id, Moment, Note, Rate, RequestBody
 from gateway.api.pages import Page, Paging, Parameters, Several
 from gateway.api.preconditions import IF_SEEN, version_if_given
@@ -165,13 +165,13 @@ async def require_invoice(request: Request, id: int) -> asyncpg.Record:
 
 
 async def _drafted(request: Request, command: InvoiceTicket | InvoiceClient) -> Response:
-    answer = await perform_draft(request, command)
+    answer = await perform(request, command)
     invoice = answer.reply.invoice
     place = f"/api/v1/invoices/{invoice.id}"
     return created(request, place, text_of(invoice), invoice.version, replayed=answer.replayed)
 
 
 async def _changed(request: Request, command: IssueInvoice | VoidInvoice) -> Response:
-    answer = await perform_on_invoice(request, command)
+    answer = await perform(request, command)
     invoice = answer.reply
     return changed(request, text_of(invoice), invoice.version, replayed=answer.replayed)

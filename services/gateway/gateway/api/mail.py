@@ -11,8 +11,6 @@ from gateway.api.auth import router, scope
 from gateway.api.commands import changed, perform
 from gateway.api.fields import Note
 from gateway.api.pages import Page, Paging, Several
-from gateway.api.services import services
-from gateway.readmodel.deliveries import keep_delivery
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, OF_MAILS, among
 
@@ -49,6 +47,5 @@ async def retry_delivery(request: Request, delivery_id: int) -> Response:
     One that is `uncertain` may be a second time with its recipient.
     """
     answer = await perform(request, RetryDelivery(id=delivery_id))
-    await keep_delivery(services(request).database, answer.reply)
     delivery = answer.reply
     return changed(request, text_of(delivery), delivery.version, replayed=answer.replayed)

@@ -8,7 +8,7 @@ from pydantic import Field
 from deskwire.contracts.ticket_commands import MergeTicket, UnmergeTicket
 from deskwire.contracts.tickets import MergedTickets
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import changed, perform_merge
+from gateway.api.commands import changed, perform
 from gateway.api.fields import Id, Note, RequestBody
 from gateway.api.services import services
 from gateway.readmodel import reading
@@ -52,7 +52,7 @@ async def unmerge_ticket(request: Request, ticket_id: int) -> Response:
 
 
 async def _merged(request: Request, command: MergeTicket | UnmergeTicket) -> Response:
-    answer = await perform_merge(request, command)
+    answer = await perform(request, command)
     ids = (answer.reply.source.id, answer.reply.target.id)
     await reading.wait_for_entries(services(request).database, *ids)
     both = f'{{"source":{shown(answer.reply.source)},"target":{shown(answer.reply.target)}}}'

@@ -15,7 +15,7 @@ from deskwire.contracts.notifications import (
 )
 from gateway.api import answers
 from gateway.api.auth import router, scope
-from gateway.api.commands import changed, make_record
+from gateway.api.commands import changed, perform
 from gateway.api.fields import Language, RequestBody, Shape, Zone
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.records import require
@@ -73,7 +73,7 @@ async def set_notifications(
     values = choices.model_dump(exclude={"quiet_hours"})
     wants = AgentNotifications(agent_id=agent_id, quiet_hours=quiet, **values)
     command = SetAgentNotifications(notifications=wants, if_version=version_if_given(request))
-    answer = await make_record(request, command)
+    answer = await perform(request, command)
     chosen = answer.reply
     return changed(request, _whole(chosen), chosen.version, replayed=answer.replayed)
 

@@ -13,7 +13,7 @@ from deskwire.errors import NotFound
 from deskwire.messaging.requests import Answer
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import changed, perform_change
+from gateway.api.commands import changed, perform
 from gateway.api.fields import Addresses, Hours, Id, Ids, Moment, Name, RequestBody, Subject, Tags
 from gateway.api.preconditions import IF_SEEN, version_if_given, version_seen
 from gateway.api.tickets import seen
@@ -218,7 +218,7 @@ async def _change(
         if_version=version,
         within_client=by.within,
     )
-    return await perform_change(request, command)
+    return await perform(request, command)
 
 
 async def _part(request: Request, ticket_id: int, part: str) -> Response:

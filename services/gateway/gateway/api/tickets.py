@@ -13,7 +13,7 @@ from deskwire.contracts.tickets import Priority, Ticket
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import Caller, caller, router, scope
-from gateway.api.commands import created, perform_on_ticket
+from gateway.api.commands import created, perform
 from gateway.api.fields import (
     Addresses,
     Attachments,
@@ -126,7 +126,7 @@ async def open_ticket(request: Request, new: NewTicket) -> Response:
 async def open_with(request: Request, new: TicketTemplate, blobs: Blobs) -> Response:
     body = await body_of(new.body)
     command = new.command(await blobs.fold(body, fresh_place()), caller(request))
-    answer = await perform_on_ticket(request, command)
+    answer = await perform(request, command)
     ticket = answer.reply.ticket
     doc = document_text(ticket.model_copy(update={"body": body}))
     place = f"/api/v1/tickets/{ticket.id}"

@@ -17,7 +17,7 @@ from deskwire.contracts.timekeeping import (
 from deskwire.errors import NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
-from gateway.api.commands import changed, created, perform_on_time
+from gateway.api.commands import changed, created, perform
 from gateway.api.entries import shown_on
 from gateway.api.fields import Id, Moment, Note, RequestBody
 from gateway.api.pages import Page, Paging
@@ -125,13 +125,13 @@ async def remove_time(request: Request, ticket_id: int, time_id: int) -> Respons
 
 
 async def time_created(request: Request, ticket_id: int, command: AddTime | StartTimer) -> Response:
-    answer = await perform_on_time(request, command)
+    answer = await perform(request, command)
     time = answer.reply.time
     place = f"/api/v1/tickets/{ticket_id}/time/{time.id}"
     return created(request, place, text_of(time), time.version, replayed=answer.replayed)
 
 
 async def time_changed(request: Request, command: ChangeTime | RemoveTime | StopTimer) -> Response:
-    answer = await perform_on_time(request, command)
+    answer = await perform(request, command)
     time = answer.reply.time
     return changed(request, text_of(time), time.version, replayed=answer.replayed)

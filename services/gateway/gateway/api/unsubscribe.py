@@ -11,25 +11,20 @@ from deskwire.contracts.notifications import StopDigest, Telling
 from deskwire.contracts.ticket_commands import StopWatching
 from deskwire.links import PURPOSES, AnyLink, DigestLink, WatcherLink
 from gateway.api import linked
-from gateway.api.services import services
 from gateway.linked.page import Page, said, spoken
-from gateway.readmodel.records import keep_record
-from gateway.readmodel.writing import keep_tickets
 
 
 async def stop_watching(request: Request, link: WatcherLink) -> Response:
     if request.method == "POST":
         command = StopWatching(ticket_id=link.ticket_id, email=link.email)
-        after = await linked.perform(request, command)
-        await keep_tickets(services(request).database, after)
+        await linked.perform(request, command)
     return _page(request, link, reference=link.reference)
 
 
 async def stop_digest(request: Request, link: DigestLink) -> Response:
     if request.method == "POST":
         command = StopDigest(agent_id=link.agent_id, every=cast(Telling, link.every))
-        after = await linked.perform(request, command)
-        await keep_record(services(request).database, after)
+        await linked.perform(request, command)
     return _page(request, link)
 
 

@@ -23,10 +23,8 @@ from gateway.api.fields import Id, Line, Link, Moment, RequestBody, each_once
 from gateway.api.pages import Page, Paging, Several
 from gateway.api.preconditions import IF_SEEN, version_if_given
 from gateway.api.records import ArchivedPaging, OfClients, list_records, read_record, require
-from gateway.api.services import services
 from gateway.readmodel.documents import text_of
 from gateway.readmodel.lists import DELIVERY_LIST, Filter, among
-from gateway.readmodel.records import keep_record
 
 routes = router("/webhooks", "webhooks")
 
@@ -92,7 +90,6 @@ async def create_webhook(request: Request, new: WebhookBody) -> Response:
     values = new.model_dump() | {"description": new.description or ""}
     answer = await perform(request, CreateWebhook(**values))
     webhook = answer.reply.webhook
-    await keep_record(services(request).database, webhook)
     place = f"/api/v1/webhooks/{webhook.id}"
     doc = answer.reply.model_dump_json()
     return created(request, place, doc, webhook.version, replayed=answer.replayed)

@@ -12,7 +12,7 @@ from deskwire.contracts.people import ChangeClient, ClientChanges, ClientDetails
 from deskwire.errors import Invalid, NotFound
 from gateway.api import records
 from gateway.api.clients import ClientChange, NewClient
-from gateway.api.commands import make_record
+from gateway.api.commands import perform
 from gateway.api.itflow import answers, php, writes
 from gateway.api.itflow.call import Call, made
 from gateway.api.itflow.face import CREATE, READ, UPDATE, Face
@@ -89,7 +89,7 @@ async def create(call: Call) -> Response:
     if call.client_id or php.is_empty(php.plain(call.body.get("client_name"))):
         raise Invalid
     new = made(NewClient, **given(call.body, FIELDS), **_price(call, ClientDetails().model_dump()))
-    answer = await make_record(call.request, new.command())
+    answer = await perform(call.request, new.command())
     return answers.created(call, answer.reply.id, replayed=answer.replayed)
 
 

@@ -11,7 +11,7 @@ from deskwire.contracts.ticket_commands import AddEntry
 from deskwire.contracts.tickets import EntryKind, Status
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api.answers import whole_docs
-from gateway.api.commands import perform_on_ticket
+from gateway.api.commands import perform
 from gateway.api.fields import body_of
 from gateway.api.itflow import answers, php
 from gateway.api.itflow.call import Call, made
@@ -97,7 +97,7 @@ async def create(call: Call) -> Response:
     )
     if by.within is not None and (command.status is not None or command.time_worked):
         raise Forbidden
-    answer = await perform_on_ticket(call.request, command)
+    answer = await perform(call.request, command)
     return answers.created(call, answer.reply.entry.id, replayed=answer.replayed)
 
 

@@ -12,7 +12,7 @@ from deskwire.contracts.ticket_commands import ChangeTicket, OpenTicket, TicketC
 from deskwire.contracts.tickets import Priority
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api.answers import whole_docs
-from gateway.api.commands import perform_change, perform_on_ticket
+from gateway.api.commands import perform
 from gateway.api.fields import body_of
 from gateway.api.itflow import answers, php
 from gateway.api.itflow.call import Call, made
@@ -62,7 +62,7 @@ async def ticket(call: Call, id: int, within: int | None) -> asyncpg.Record | No
 
 async def create(call: Call) -> Response:
     """The client and the team are told of it as of every other ticket."""
-    answer = await perform_on_ticket(call.request, await _command(call))
+    answer = await perform(call.request, await _command(call))
     return answers.created(call, answer.reply.ticket.id, replayed=answer.replayed)
 
 
@@ -109,7 +109,7 @@ async def resolve(call: Call) -> Response:
         refuse_unchanged=True,
         within_client=client_id or None,
     )
-    answer = await perform_change(call.request, command)
+    answer = await perform(call.request, command)
     return answers.changed(call, replayed=answer.replayed)
 
 

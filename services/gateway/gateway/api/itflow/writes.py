@@ -9,7 +9,7 @@ from fastapi import Response
 from deskwire.contracts.base import Command
 from deskwire.errors import Invalid, NotFound
 from gateway.api import records
-from gateway.api.commands import make_record
+from gateway.api.commands import perform
 from gateway.api.fields import RequestBody
 from gateway.api.itflow import answers, php
 from gateway.api.itflow.call import Call, Parameters, made
@@ -81,7 +81,7 @@ class Writer:
             raise Invalid
         new = made(self.new, client_id=call.client_id, **given(call.body, self.fields))
         values = new.model_dump(exclude_none=True) | {"within_client": call.caller.within}
-        answer = await make_record(call.request, made(self.create_command, **values))
+        answer = await perform(call.request, made(self.create_command, **values))
         return answers.created(call, answer.reply.id, replayed=answer.replayed)
 
     async def update(self, call: Call) -> Response:
@@ -124,5 +124,5 @@ async def change(
         refuse_unchanged=True,
         within_client=within,
     )
-    answer = await make_record(call.request, wanted)
+    answer = await perform(call.request, wanted)
     return answers.changed(call, replayed=answer.replayed)
