@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from deskwire.local.imap_config import configuration
 from deskwire.local.processes import (
     Account,
     LocalServerError,
@@ -23,69 +24,6 @@ from deskwire.local.processes import (
 )
 
 PASSWORD = "password"  # noqa: S105 (of a throw-away server on loopback)
-_CONFIG = """\
-base_dir = {sockets}
-state_dir = {sockets}
-log_path = /dev/stderr
-protocols = imap
-listen = 127.0.0.1
-default_internal_user = {user}
-default_internal_group = {group}
-default_login_user = {user}
-first_valid_uid = {uid}
-first_valid_gid = {gid}
-disable_plaintext_auth = no
-auth_mechanisms = plain login xoauth2
-ssl = yes
-ssl_cert = <{base}/cert.pem
-ssl_key = <{base}/key.pem
-mail_location = maildir:~/Maildir
-mail_fsync = never
-mail_max_userip_connections = 100
-lda_mailbox_autocreate = yes
-passdb {{
-  driver = oauth2
-  mechanisms = xoauth2
-  args = {base}/oauth2.conf
-}}
-passdb {{
-  driver = static
-  mechanisms = plain login
-  args = password={password}
-}}
-userdb {{
-  driver = static
-  args = uid={uid} gid={gid} home={base}/mail/%u
-}}
-namespace inbox {{
-  inbox = yes
-  prefix = {prefix}
-  separator = {separator}
-}}
-service anvil {{
-  chroot =
-}}
-service imap-login {{
-  chroot =
-  service_count = 0
-  inet_listener imap {{
-    port = {imap}
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-    ssl = yes
-  }}
-}}
-"""
-
-_OAUTH_CONFIG = """\
-introspection_mode = post
-introspection_url = http://127.0.0.1:{port}/introspect
-username_attribute = username
-active_attribute = active
-active_value = true
-"""
-"""RFC 7662: whoever listens there says whose the access tokens are."""
 
 
 @contextmanager
@@ -113,6 +51,10 @@ def dovecot_available() -> bool:
 
 def _program(name: str) -> str | None:
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+
+def _version() -> str:
+    return run([_program("dovecot") or "", "--version"]).stdout
 
 
 class Dovecot:
@@ -187,25 +129,25 @@ class Dovecot:
         self._person.own(mail)
         _make_certificate(self._base)
         self._person.own(self._base / "key.pem")
-        (self._base / "dovecot.conf").write_text(self._config(sockets))
-        oauth = _OAUTH_CONFIG.format(port=self.introspection_port)
-        (self._base / "oauth2.conf").write_text(oauth)
+        for name, content in configuration(_version(), **self._values(sockets)).items():
+            (self._base / name).write_text(content)
 
-    def _config(self, sockets: Path) -> str:
+    def _values(self, sockets: Path) -> dict[str, object]:
         uid, gid = self._person.uid, self._person.gid
-        return _CONFIG.format(
-            base=self._base,
-            sockets=sockets,
-            user=pwd.getpwuid(uid).pw_name,
-            group=grp.getgrgid(gid).gr_name,
-            uid=uid,
-            gid=gid,
-            password=PASSWORD,
-            prefix=self._prefix,
-            separator=self._prefix[-1:] or "/",
-            imap=self._imap,
-            imaps=self._imaps,
-        )
+        return {
+            "base": self._base,
+            "sockets": sockets,
+            "user": pwd.getpwuid(uid).pw_name,
+            "group": grp.getgrgid(gid).gr_name,
+            "uid": uid,
+            "gid": gid,
+            "password": PASSWORD,
+            "prefix": self._prefix,
+            "separator": self._prefix[-1:] or "/",
+            "imap": self._imap,
+            "imaps": self._imaps,
+            "introspection": self.introspection_port,
+        }
 
 
 def _make_certificate(base: Path) -> None:
