@@ -228,6 +228,12 @@ def test_names_of_files_are_read_and_made_safe(parameters: str, name: str) -> No
     assert [a.name for a in parsed.attachments] == [name]
 
 
+def test_pictures_in_the_text_are_named_as_people_read_them() -> None:
+    text = "See [cid:image001.png@01DC5A3E.7D0FB2A0]\n[cid:5a3f-9b] [cid: no] [CID:a.jpg]"
+    expected = "See [image: image001.png]\n[image] [cid: no] [image: a.jpg]"
+    assert mail("Content-Type: text/plain", text).text == expected
+
+
 def test_flowed_text_is_joined() -> None:
     parsed = mail(
         "Content-Type: text/plain; format=flowed",

@@ -8,7 +8,7 @@ from deskwire.html import clean_html, clean_text, html_of, text_of, too_large, w
 from mail_ingest_svc.parse.charsets import decode
 from mail_ingest_svc.parse.identity import read_message_id
 from mail_ingest_svc.parse.model import ParsedAttachment
-from mail_ingest_svc.parse.plain import unflowed, without_files
+from mail_ingest_svc.parse.plain import naming_pictures, unflowed, without_files
 from mail_ingest_svc.parse.sniff import sniffed
 from mail_ingest_svc.parse.tnef import read_tnef
 from mail_ingest_svc.parse.tree import Part
@@ -59,7 +59,8 @@ def _piece_or_attachment(part: Part, body: Body) -> Piece | None:
     text, files = without_files(text)
     for name, content in files:
         body.attachments.append(_file(name, content, len(body.attachments) + 1))
-    return Piece(_unwrapped(text, part).strip("\n"), part.place.alternative, is_html=False)
+    text = naming_pictures(_unwrapped(text, part)).strip("\n")
+    return Piece(text, part.place.alternative, is_html=False)
 
 
 def _is_read(part: Part) -> bool:

@@ -1,4 +1,6 @@
-"""What plain text may hide: soft line breaks (RFC 3676) and files in the text (uuencode)."""
+"""What plain text may hide: soft line breaks (RFC 3676), files in the text (uuencode), and where
+pictures are.
+"""
 
 import binascii
 import re
@@ -11,7 +13,13 @@ SHORTEST_LINE = 20
 MAX_SHORT = 1000
 
 _BEGIN = re.compile(r"^begin [0-7]{3,4} ([^\n]{1,255})\n", re.MULTILINE)
+_PICTURE = re.compile(r"\[cid:([^\[\]\s@]{1,200})(@[^\[\]\s]{0,200})?\]", re.IGNORECASE)
 _SIGNATURE = "-- "
+
+
+def naming_pictures(text: str) -> str:
+    """Outlook's ``[cid:a.png@01DC5A3E]`` as others write it: ``[image: a.png]``."""
+    return _PICTURE.sub(lambda m: f"[image: {m[1]}]" if "." in m[1] else "[image]", text)
 
 
 def unflowed(text: str, *, drop_space: bool) -> str:
