@@ -18,7 +18,7 @@ from ticket_svc.domain.invoicing import Billing, Line, Worked, postal_address, r
 from ticket_svc.store.changes import INVOICE_IDS
 from ticket_svc.store.documents import JOINS, OPENING, OPENING_JOIN, TICKET
 from ticket_svc.store.records import rate_of
-from ticket_svc.store.timekeeping import TIME, TIME_JOINS
+from ticket_svc.store.timekeeping import writing
 
 INVOICE = """
     SELECT i.*, (SELECT json_agg(l ORDER BY l.id) FROM invoice_lines l
@@ -150,15 +150,10 @@ SHOWING = compiled(
     """)
 )
 
-RETELL_TIME = compiled(
-    text(f"""
-    WITH ti AS (
-        UPDATE time_entries SET updated_at = now(), version = version + 1
-        WHERE id = ANY(CAST(:time_ids AS bigint[])) RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS} ORDER BY ti.id
-    """)
-)
+RETELL_TIME = writing("""
+    UPDATE time_entries SET updated_at = now(), version = version + 1
+    WHERE id = ANY(CAST(:time_ids AS bigint[]))
+""")
 
 RETELL_TICKETS = compiled(
     text(f"""

@@ -3,7 +3,7 @@
 from sqlalchemy import text
 
 from deskwire.db import compiled
-from ticket_svc.store.timekeeping import TIME, TIME_JOINS
+from ticket_svc.store.timekeeping import writing
 
 # People merge seldom; two at once could make a circle, or wait for each other.
 ONE_AT_A_TIME = compiled(text("SELECT pg_advisory_xact_lock(hashtextextended('merges', 0))"))
@@ -81,13 +81,7 @@ ASTRAY = compiled(
     """)
 )
 
-MOVE_TIME = compiled(
-    text(f"""
-    WITH ti AS (
-        UPDATE time_entries SET ticket_id = :target_id, version = version + 1
-        WHERE ticket_id = :source_id AND origin_ticket_id = ANY(CAST(:origins AS bigint[]))
-        RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
+MOVE_TIME = writing("""
+    UPDATE time_entries SET ticket_id = :target_id, version = version + 1
+    WHERE ticket_id = :source_id AND origin_ticket_id = ANY(CAST(:origins AS bigint[]))
+""")

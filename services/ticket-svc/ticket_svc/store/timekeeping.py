@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from deskwire.contracts.people import Named
 from deskwire.contracts.tickets import TimeEntry
-from deskwire.db import compiled
+from deskwire.db import Statement, compiled
 
 TIME = """
     ti.id, ti.ticket_id, ti.origin_ticket_id, ti.entry_id, ti.agent_id, ti.seconds, ti.started_at,
@@ -21,6 +21,17 @@ TIME_JOINS = """
     LEFT JOIN clients cl ON cl.id = t.client_id
     LEFT JOIN agents ag ON ag.id = ti.agent_id
 """
+
+
+def writing(statement: str) -> Statement:
+    """An INSERT or UPDATE of `time_entries`; its rows are those of their documents."""
+    return compiled(
+        text(f"""
+        WITH ti AS ({statement} RETURNING *)
+        SELECT {TIME} FROM ti {TIME_JOINS} ORDER BY ti.id
+        """)
+    )
+
 
 # An agent's starts wait for each other: each sees the timer that the one before it started.
 AGENT = compiled(
@@ -43,81 +54,45 @@ RUNNING = compiled(
     """)
 )
 
-ADD = compiled(
-    text(f"""
-    WITH ti AS (
-        INSERT INTO time_entries (ticket_id, origin_ticket_id, agent_id, seconds, started_at,
-                                  billable, note)
-        SELECT id, id, :agent_id, :seconds, :started_at, coalesce(:billable, billable), :note
-        FROM tickets WHERE id = :ticket_id
-        RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
+ADD = writing("""
+    INSERT INTO time_entries (ticket_id, origin_ticket_id, agent_id, seconds, started_at,
+                              billable, note)
+    SELECT id, id, :agent_id, :seconds, :started_at, coalesce(:billable, billable), :note
+    FROM tickets WHERE id = :ticket_id
+""")
 
 # No row: a timer of this agent runs. The clock is read now: a batch's transaction began before.
-START = compiled(
-    text(f"""
-    WITH ti AS (
-        INSERT INTO time_entries (ticket_id, origin_ticket_id, agent_id, started_at, billable, note)
-        SELECT id, id, :agent_id, clock_timestamp(), coalesce(:billable, billable), :note
-        FROM tickets WHERE id = :ticket_id
-        ON CONFLICT (agent_id) WHERE seconds IS NULL AND deleted_at IS NULL DO NOTHING
-        RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
+START = writing("""
+    INSERT INTO time_entries (ticket_id, origin_ticket_id, agent_id, started_at, billable, note)
+    SELECT id, id, :agent_id, clock_timestamp(), coalesce(:billable, billable), :note
+    FROM tickets WHERE id = :ticket_id
+    ON CONFLICT (agent_id) WHERE seconds IS NULL AND deleted_at IS NULL DO NOTHING
+""")
 
 # A clock that was set back, or a timer that was forgotten for years, makes no impossible time.
-STOP = compiled(
-    text(f"""
-    WITH ti AS (
-        UPDATE time_entries SET
-            seconds = least(greatest(
-                extract(epoch FROM clock_timestamp() - started_at), 1), :longest),
-            note = coalesce(CAST(:note AS text), note), updated_at = now(), version = version + 1
-        WHERE id = :time_id
-        RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
+STOP = writing("""
+    UPDATE time_entries SET
+        seconds = least(greatest(
+            extract(epoch FROM clock_timestamp() - started_at), 1), :longest),
+        note = coalesce(CAST(:note AS text), note), updated_at = now(), version = version + 1
+    WHERE id = :time_id
+""")
 
-CHANGE = compiled(
-    text(f"""
-    WITH ti AS (
-        UPDATE time_entries SET agent_id = :agent_id, seconds = :seconds, started_at = :started_at,
-            billable = :billable, note = :note, updated_at = now(), version = version + 1
-        WHERE id = :time_id
-        RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
+CHANGE = writing("""
+    UPDATE time_entries SET agent_id = :agent_id, seconds = :seconds, started_at = :started_at,
+        billable = :billable, note = :note, updated_at = now(), version = version + 1
+    WHERE id = :time_id
+""")
 
-REMOVE = compiled(
-    text(f"""
-    WITH ti AS (
-        UPDATE time_entries SET deleted_at = now(), updated_at = now(), version = version + 1
-        WHERE id = :time_id
-        RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
-
+REMOVE = writing("""
+    UPDATE time_entries SET deleted_at = now(), updated_at = now(), version = version + 1
+    WHERE id = :time_id
+""")
 
 # Of a ticket that is another client's now.
-RETELL = compiled(
-    text(f"""
-    WITH ti AS (
-        UPDATE time_entries SET version = version + 1 WHERE ticket_id = :ticket_id RETURNING *
-    )
-    SELECT {TIME} FROM ti {TIME_JOINS}
-    """)
-)
+RETELL = writing("""
+    UPDATE time_entries SET version = version + 1 WHERE ticket_id = :ticket_id
+""")
 
 
 def time_entry(row: asyncpg.Record) -> TimeEntry:
