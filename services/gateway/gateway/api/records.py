@@ -1,6 +1,6 @@
 """What the resources that are kept as records have in common."""
 
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, get_args
 
 import asyncpg
 from fastapi import Request, Response
@@ -12,7 +12,7 @@ from deskwire.contracts.people import RecordChanges
 from deskwire.errors import NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import caller
-from gateway.api.commands import create_record, write_record
+from gateway.api.commands import Created, create_record, write_record
 from gateway.api.fields import Note, RequestBody
 from gateway.api.pages import Paging
 from gateway.api.preconditions import version_if_given
@@ -22,15 +22,6 @@ from gateway.readmodel.lists import RECORD_LIST, Filter, among
 from gateway.readmodel.lookups import lookup
 from gateway.readmodel.words import folded, searched
 
-Created = TypeVar(
-    "Created",
-    bound=people.Client
-    | people.Contact
-    | people.Domain
-    | people.Agent
-    | people.Asset
-    | people.Location,
-)
 Change = (
     people.ChangeClient
     | people.ChangeContact
