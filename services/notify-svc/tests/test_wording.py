@@ -10,8 +10,9 @@ from babel import Locale
 from notify_desk import desk_of, settings
 
 from deskwire.errors import SetupError
-from notify_svc.rendering.contents import Contents
-from notify_svc.rendering.previews import check, previews, write
+from notify_svc.rendering.contents import Contents, contents
+from notify_svc.rendering.previews import LINKS, check, previews, write
+from notify_svc.rendering.samples import NOW, samples
 from notify_svc.rendering.wording import PACKAGE, Wording
 
 OURS = Wording()
@@ -167,3 +168,12 @@ def test_what_lists_of_mails_show_below_the_subject_is_what_it_is_about(
     """Programs take the first text, hidden or not: that would be our line to reply above."""
     shown = re.sub(r"<[^>]*>", "", said(OURS, name).html.partition("<body")[2].partition(">")[2])
     assert shown.strip().startswith(begins), shown[:200]
+
+
+def test_nobody_is_greeted_by_their_address() -> None:
+    """It is the name of a contact that was made of a mail without one."""
+    mail = dict(samples("en"))["public-reply"].saying(to_name="scanner@client.test")
+    links = LINKS.in_mail(mail, NOW)
+    made = contents(mail, OURS, sender_name="Support", ticket_url=None, links=links)
+    assert "\nHello,\n" in made.text
+    assert "scanner@" not in made.text + made.html

@@ -92,7 +92,7 @@ def _of_notice(
         "contact": one_line(notice.contact),
         "author": one_line(notice.author) or sender_name,
         "assignee": one_line(notice.assignee.name) if notice.assignee else "",
-        "to_name": one_line(notice.to_name),
+        "to_name": _called(notice.to_name),
         "failed": one_line(notice.failed),
         "priority": said.find(notice.priority),
         "source": notice.source,
@@ -129,6 +129,11 @@ def _quotation(notice: Notice, language: str, sender_name: str) -> Values:
         "said_at": _moment(said.at, notice.timezone, language),
         "said_by": _name(said, sender_name),
     }
+
+
+def _called(name: str) -> str:
+    """Nobody is greeted by their address, which is the name of contacts that told no other."""
+    return "" if "@" in name else one_line(name)
 
 
 def _name(said: LastMessage, sender_name: str) -> str:
