@@ -214,6 +214,19 @@ async def test_who_got_an_answer_from_its_writer_is_told(desk: Desk) -> None:
     assert (await desk.next(TicketReplied, after=heard)).reached == ("alice@client.test",)
 
 
+async def test_the_contact_of_a_ticket_does_not_watch_it_too(desk: Desk) -> None:
+    """Also where somebody copies them in, or they themselves."""
+    client_id = await desk.client()
+    cc = [Address(email=email) for email in ("Alice@client.test", "wim@else.test")]
+    copied = {"cc": cc, "authentication": "pass"}
+    assert (await desk.mail("alice@client.test", **copied)).outcome == "ticket"
+    assert (await desk.next(TicketOpened)).ticket.watchers == ("wim@else.test",)
+    replied = await desk.answered(client_id)
+    await desk.mail("bob@client.test", in_reply_to=[replied.thread.message_id], **copied)
+    answer = await desk.next(TicketReplied, where=lambda event: event.entry.kind == "client")
+    assert answer.ticket.watchers == ("wim@else.test",)
+
+
 async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:
     replied = await desk.answered()
     forged = replied.thread.message_id.replace("-", "-a", 1)

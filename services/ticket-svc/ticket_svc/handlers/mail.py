@@ -173,7 +173,8 @@ async def _reply(
 async def _open(
     signer: Signer, came: Incoming, opening: Sender, terms: Terms, tx: Transaction
 ) -> TicketEntry:
-    contact_id = opening.contact_id
+    contact_id, key = opening.contact_id, senders.email_key(came.sender.email)
+    copied = senders.copied(came.mail, signer.mail_domain, came.policy.own)
     if contact_id is None:
         name = senders.contact_name(came.sender)
         contact_id = await _new_contact(tx, opening.client_id, name, came.sender.email)
@@ -182,7 +183,7 @@ async def _open(
         body=came.mail.body,
         client_id=opening.client_id,
         contact_id=contact_id,
-        watchers=senders.copied(came.mail, signer.mail_domain, came.policy.own),
+        watchers=tuple(each for each in copied if senders.email_key(each) != key),
         assigned_to=terms.assigned_to,
         source="email",
     )

@@ -149,7 +149,8 @@ ADD_ENTRY = compiled(
                 SELECT min(who)
                 FROM unnest(CAST(:watchers AS text[])) WITH ORDINALITY AS cc (who, place)
                 WHERE lower(who) <> ALL(SELECT lower(unnest(watchers)))
-                  AND NOT (:mailed AND lower(who) = ANY(unwatched))
+                  AND NOT (:mailed AND lower(who) = ANY(unwatched || (
+                      SELECT lower(email) FROM contacts WHERE id = contact_id)))
                 GROUP BY lower(who) ORDER BY min(place)),
             quotable = tickets.quotable OR NOT :internal,
             updated_at = now(),
