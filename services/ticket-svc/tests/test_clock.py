@@ -256,6 +256,28 @@ async def test_what_is_merged_waits_for_nothing(clocks: Clocks) -> None:
     assert back.source.auto_close.closes_at > begun.auto_close.closes_at
 
 
+async def test_what_a_merge_brought_is_an_answer(clocks: Clocks) -> None:
+    """Nobody is reminded, or closed, who has written meanwhile, though it opened another ticket."""
+    for status in ("hold", "auto-close"):
+        await clocks.desk.settings(auto_close={"wait_hours": 24})
+        await clocks.say("public")
+        begun = await clocks.move(status)
+        alice = Author(type="contact", id=1, name="Alice")
+        other = (await clocks.desk.open(1, author=alice)).ticket
+        merge = MergeTicket(ticket_id=other.id, into=clocks.id, actor=ACTOR)
+        assert (await clocks.desk.ask(merge)).target.status == status
+        heard = await clocks.ring(await clocks.alarm(begun.version))
+        opened = await clocks.desk.next(
+            TicketChanged, after=heard, where=lambda each: each.ticket.status == "open"
+        )
+        assert (opened.ticket.id, opened.ticket.auto_close) == (clocks.id, None)
+    assert clocks.versions(TicketChased) == set()
+
+    late = await clocks.move("auto-close")  # by somebody who knows what the client wrote
+    heard = await clocks.ring(await clocks.alarm(late.version))
+    assert (await clocks.desk.next(TicketChased, after=heard)).ticket.status == "auto-close"
+
+
 async def test_alarms_are_told_anew(clocks: Clocks) -> None:
     begun = await clocks.move("auto-close")
     heard = len(clocks.desk.heard)

@@ -41,12 +41,14 @@ class Work(Document):
 
 
 class Clock(Document):
-    """``moments``: what is still to come. ``chased_at``: when the client was reminded.
+    """``moments``: what is still to come. ``since``: from when on its client is waited for;
+    ``chased_at``: when the client was reminded.
 
     ``respond_by``: when the first response is due, or was. ``work``: None without a target.
     """
 
     moments: dict[Name, datetime] = Field(default_factory=dict)
+    since: datetime | None = None
     chased_at: datetime | None = None
     respond_by: datetime | None = None
     work: Work | None = None
@@ -72,6 +74,11 @@ class Clock(Document):
         """What has come, the earliest first."""
         come = [(at, name) for name, at in self.moments.items() if at <= now]
         return [name for _, name in sorted(come)]
+
+    @property
+    def ended(self) -> "Clock":
+        """It waits for its client no more."""
+        return self.without(*OF_ROUND).model_copy(update={"since": None, "chased_at": None})
 
     def without(self, *names: Name) -> "Clock":
         kept = {name: at for name, at in self.moments.items() if name not in names}
@@ -124,12 +131,15 @@ def follow(
     """After a change of the ticket, which was made at its ``updated_at``."""
     if before == ticket.status:
         return _told(clock, ticket, policy) if replied == "public" else clock
-    ended = clock.without(*OF_ROUND).model_copy(update={"chased_at": None})
     if ticket.status == "hold":
-        return _waiting(ended, ticket, policy)
+        return _waiting(clock.ended, ticket, policy)
     if ticket.status == "auto-close" and policy.auto_close.enabled:
-        return ended.with_moments(round_moments(policy, ticket.updated_at))
-    return ended
+        return _begun(clock.ended, round_moments(policy, ticket.updated_at), ticket.updated_at)
+    return clock.ended
+
+
+def _begun(clock: Clock, moments: dict[Name, datetime], since: datetime) -> Clock:
+    return clock.with_moments(moments).model_copy(update={"since": since})
 
 
 def round_moments(policy: Policy, now: datetime, hours: int | None = None) -> dict[Name, datetime]:
@@ -147,9 +157,9 @@ def switched(clock: Clock, ticket: Ticket, policy: Policy, now: datetime) -> Clo
     """After settings changed: no rounds while auto-close is off; once it is on, a new one for what
     waits for its client without one. Hours that changed count from the next round on."""
     if not policy.auto_close.enabled:
-        return clock.without(*OF_ROUND).model_copy(update={"chased_at": None})
+        return clock.ended
     if ticket.status == "auto-close" and "close" not in clock.moments:
-        return clock.with_moments(round_moments(policy, now))
+        return _begun(clock, round_moments(policy, now), now)
     return clock
 
 
@@ -190,11 +200,12 @@ def _told(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:
         return clock
     fresh = round_moments(policy, ticket.updated_at)
     later = {name: max(at, clock.moments.get(name, at)) for name, at in fresh.items()}
-    return clock.with_moments(later).model_copy(update={"chased_at": None})
+    return _begun(clock, later, ticket.updated_at).model_copy(update={"chased_at": None})
 
 
 def _waiting(clock: Clock, ticket: Ticket, policy: Policy) -> Clock:
     rule = policy.auto_close
     if rule.wait_hours is None or not rule.enabled:
         return clock.without("wait")
-    return clock.with_moments({"wait": policy.after(ticket.updated_at, rule.wait_hours)})
+    moments: dict[Name, datetime] = {"wait": policy.after(ticket.updated_at, rule.wait_hours)}
+    return _begun(clock, moments, ticket.updated_at)

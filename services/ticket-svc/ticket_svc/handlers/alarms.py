@@ -48,7 +48,10 @@ async def wake_ticket(signer: Signer, command: commands.WakeTicket, tx: Transact
     if woken and not woken.clock.due(now) and woken.clock.alarm:
         tx.emit(alarm(woken.ticket, woken.clock))
     while woken and (due := woken.clock.due(now)):
-        await ACTIONS[due[0]](woken, tx)
+        if due[0] in rules.OF_ROUND and await _answered(woken, tx):
+            await _move(woken, "open", tx)
+        else:
+            await ACTIONS[due[0]](woken, tx)
         woken = await _woken(signer, command.ticket_id, now, tx)
 
 
@@ -57,6 +60,13 @@ async def _woken(signer: Signer, id: int, now: datetime, tx: Transaction) -> Wok
     if row is None:
         return None
     return Woken(signer, row, documents.ticket(row), documents.clock(row), now)
+
+
+async def _answered(woken: Woken, tx: Transaction) -> bool:
+    """By what a merge has brought; what the client said to the ticket itself ended the round."""
+    last = await tx.fetch_row(clocks.LAST_WORD, ticket_id=woken.ticket.id)
+    since = woken.clock.since
+    return since is not None and last["kind"] == "client" and last["created_at"] > since
 
 
 async def _let_wait(woken: Woken, tx: Transaction) -> None:

@@ -49,6 +49,13 @@ LAST_PUBLIC = compiled(
     """)
 )
 
+LAST_WORD = compiled(
+    text("""
+    SELECT kind, created_at FROM entries WHERE ticket_id = :ticket_id AND kind <> 'internal'
+    ORDER BY id DESC LIMIT 1
+    """)
+)
+
 ARMED = "SELECT * FROM (SELECT id, clock, version FROM tickets WHERE clock IS NOT NULL) armed"
 
 
