@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 from pydantic import BaseModel
+from sqlalchemy import Table, text
 
 from deskwire.contracts.mail import Body
 from deskwire.contracts.tickets import Entry, Ticket
-from deskwire.db import Database, Statement
+from deskwire.db import DIALECT, Database, Statement, compiled
 from deskwire.pictures import with_pictures
 
 _OF_MAILS = {"blob_id", "quoted", "signature"}
@@ -56,6 +57,26 @@ def with_body(doc: str, body: Body) -> str:
     shown_fields = values["body"].keys() - {"truncated"}
     values["body"] = with_pictures(body, files).model_dump(include=shown_fields)
     return orjson.dumps(values).decode()
+
+
+def newest(table: Table) -> Statement:
+    """Keeps documents in a table that has an ``id`` and a ``version``, from one array per column,
+    whatever order and however often a document comes in them: the newest version wins. One that is
+    there already, in this version or a later one, costs a look and no write."""
+    types = {column.name: column.type.compile(DIALECT) for column in table.columns}
+    names = ", ".join(types)
+    arrays = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in types.items())
+    changes = ", ".join(f"{name} = excluded.{name}" for name in types if name != "id")
+    return compiled(
+        text(f"""
+        INSERT INTO {table.name} AS target ({names})
+        SELECT DISTINCT ON (id) * FROM unnest({arrays}) AS new ({names})
+        WHERE NOT EXISTS (SELECT FROM {table.name} AS kept
+                          WHERE kept.id = new.id AND kept.version >= new.version)
+        ORDER BY id, version DESC
+        ON CONFLICT (id) DO UPDATE SET {changes} WHERE target.version < excluded.version
+        """)
+    )
 
 
 async def keep(database: Database, statement: Statement, *rows: Mapping[str, Any]) -> None:

@@ -7,26 +7,10 @@ from sqlalchemy import text
 
 from deskwire.contracts.mail import InboundMail
 from deskwire.db import Database, compiled
-from gateway.readmodel.documents import keep, text_of
+from gateway.readmodel import tables
+from gateway.readmodel.documents import keep, newest, text_of
 
-KEEP_INBOUND = compiled(
-    text("""
-    INSERT INTO inbound AS target (
-        id, state, mailbox, sender, ticket_id, seen_at, raw_id, version, doc)
-    SELECT DISTINCT ON (id) * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:state AS text[]), CAST(:mailbox AS text[]),
-        CAST(:sender AS text[]), CAST(:ticket_id AS bigint[]), CAST(:seen_at AS timestamptz[]),
-        CAST(:raw_id AS text[]), CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (id, state, mailbox, sender, ticket_id, seen_at, raw_id, version, doc)
-    WHERE NOT EXISTS (SELECT FROM inbound i WHERE i.id = new.id AND i.version >= new.version)
-    ORDER BY id, version DESC
-    ON CONFLICT (id) DO UPDATE SET
-        state = excluded.state, mailbox = excluded.mailbox, sender = excluded.sender,
-        ticket_id = excluded.ticket_id, seen_at = excluded.seen_at, raw_id = excluded.raw_id,
-        version = excluded.version, doc = excluded.doc
-    WHERE target.version < excluded.version
-    """)
-)
+KEEP_INBOUND = newest(tables.inbound)
 
 _ONE = compiled(text("SELECT version, raw_id, doc FROM inbound WHERE id = :id"))
 

@@ -7,26 +7,11 @@ from sqlalchemy import text
 
 from deskwire.contracts.invoices import Invoice
 from deskwire.db import Database, compiled
-from gateway.readmodel.documents import keep, text_of
+from gateway.readmodel import tables
+from gateway.readmodel.documents import keep, newest, text_of
 from gateway.readmodel.lists import Filter
 
-# As those of `writing.py`: one array per column, the newest version wins.
-KEEP_INVOICES = compiled(
-    text("""
-    INSERT INTO invoices AS target (id, number, client_id, state, issued, date, version, doc)
-    SELECT DISTINCT ON (id) * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:number AS bigint[]), CAST(:client_id AS bigint[]),
-        CAST(:state AS text[]), CAST(:issued AS boolean[]), CAST(:date AS date[]),
-        CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (id, number, client_id, state, issued, date, version, doc)
-    WHERE NOT EXISTS (SELECT FROM invoices i WHERE i.id = new.id AND i.version >= new.version)
-    ORDER BY id, version DESC
-    ON CONFLICT (id) DO UPDATE SET
-        state = excluded.state, issued = excluded.issued, date = excluded.date,
-        version = excluded.version, doc = excluded.doc
-    WHERE target.version < excluded.version
-    """)
-)
+KEEP_INVOICES = newest(tables.invoices)
 
 _GET = compiled(
     text("""

@@ -11,32 +11,10 @@ from sqlalchemy import text
 
 from deskwire.contracts.tickets import TimeEntry
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel.documents import keep, text_of
+from gateway.readmodel import tables
+from gateway.readmodel.documents import keep, newest, text_of
 
-# As those of `writing.py`: one array per column, the newest version wins.
-KEEP_TIMES = compiled(
-    text("""
-    INSERT INTO time_entries AS target (
-        id, ticket_id, agent_id, client_id, started_at, seconds, billable, invoice_id, deleted_at,
-        version, doc)
-    SELECT DISTINCT ON (id) * FROM unnest(
-        CAST(:id AS bigint[]), CAST(:ticket_id AS bigint[]), CAST(:agent_id AS bigint[]),
-        CAST(:client_id AS bigint[]), CAST(:started_at AS timestamptz[]),
-        CAST(:seconds AS integer[]), CAST(:billable AS boolean[]), CAST(:invoice_id AS bigint[]),
-        CAST(:deleted_at AS timestamptz[]), CAST(:version AS integer[]), CAST(:doc AS text[])
-    ) AS new (id, ticket_id, agent_id, client_id, started_at, seconds, billable, invoice_id,
-              deleted_at, version, doc)
-    WHERE NOT EXISTS (SELECT FROM time_entries t WHERE t.id = new.id AND t.version >= new.version)
-    ORDER BY id, version DESC
-    ON CONFLICT (id) DO UPDATE SET
-        ticket_id = excluded.ticket_id, agent_id = excluded.agent_id,
-        client_id = excluded.client_id, started_at = excluded.started_at,
-        seconds = excluded.seconds, billable = excluded.billable,
-        invoice_id = excluded.invoice_id, deleted_at = excluded.deleted_at,
-        version = excluded.version, doc = excluded.doc
-    WHERE target.version < excluded.version
-    """)
-)
+KEEP_TIMES = newest(tables.time_entries)
 
 _GET = compiled(
     text("""
