@@ -243,6 +243,8 @@ class Desk:
         self.shown[now.id] = sorted([*self.shown[now.id], *moved], key=lambda entry: entry.id)
         for ticket in (before, now):
             ticket.last_reply = last_reply(self.shown[ticket.id])
+            if self.shown[ticket.id]:
+                ticket.answered = is_answered(ticket, self.shown[ticket.id])
         for id in origins - {now.id}:
             self.tickets[id].merged_into = now.id
             self.tickets[id].version += id not in (before.id, now.id)
@@ -250,6 +252,13 @@ class Desk:
 
 RESTING = ("hold", "auto-close", "closed")
 """A client's answer opens the ticket again."""
+
+
+def is_answered(ticket: Ticket, entries: Iterable[Entry]) -> bool:
+    """Since it was opened."""
+    opening = next(entry for entry in entries if entry.opening and entry.origin == ticket.id)
+    answers = (entry for entry in entries if entry.kind == "public" and not entry.opening)
+    return any(entry.id > opening.id for entry in answers)
 
 
 def last_reply(entries: Iterable[Entry]) -> str | None:

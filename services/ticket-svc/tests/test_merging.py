@@ -1,5 +1,6 @@
 """Merging: everything in its place, mails and requests land where it is shown, and back again."""
 
+import json
 from typing import Any
 
 import pytest
@@ -125,6 +126,35 @@ async def test_a_merge_is_taken_back_exactly(desk: Desk) -> None:
         await unmerge(desk, a.id)
     with pytest.raises(Conflict):
         await unmerge(desk, b.id)
+
+
+async def test_what_was_answered_elsewhere_is_answered(desk: Desk) -> None:
+    """And waits for its first answer again when that is taken from it."""
+    await desk.settings(targets={"low": {"first_response": 60}})
+    client = await desk.client()
+    alice = Author(type="contact", id=1, name="Alice")
+    old, new, other = [(await desk.open(client, author=alice)).ticket for _ in range(3)]
+    answer = await reply(desk, new.id, "It is mended.")
+    merged = await merge(desk, new.id, old.id)
+    assert merged.target.first_response_at == answer.created_at
+    assert merged.source.first_response_at == answer.created_at
+    assert await moments(desk, old.id) == set()
+    apart = await unmerge(desk, new.id)
+    assert (apart.target.first_response_at, apart.target.first_response_due_at) == (
+        None,
+        old.first_response_due_at,
+    )
+    assert "response-breach" in await moments(desk, old.id)
+    late = (await desk.open(client, author=alice)).ticket
+    asked_after = await merge(desk, new.id, late.id)
+    assert asked_after.target.first_response_at is None
+    assert await moments(desk, late.id) == await moments(desk, other.id) != set()
+
+
+async def moments(desk: Desk, ticket_id: int) -> set[str]:
+    """What the ticket waits for."""
+    found = await desk.database.pool.fetchval("SELECT clock FROM tickets WHERE id = $1", ticket_id)
+    return set(json.loads(found)["moments"]) if found else set()
 
 
 async def test_replies_after_the_merge_stay(desk: Desk) -> None:

@@ -36,7 +36,7 @@ async def merge_ticket(
     await _show(tx, [source.id, *below], source.id, target.id)
     after = MergedTickets(
         source=await _gone(locked[source.id], target, command.actor, tx),
-        target=await _taken_over(target, joined, [source.id, *below], tx),
+        target=await _taken_over(locked[target.id], joined, [source.id, *below], tx),
     )
     await _point(below, target.id, tx)
     items = await _merge_history(source, target, command, merge_id, tx)
@@ -107,15 +107,24 @@ async def _gone(row: asyncpg.Record, target: Ticket, by: Actor, tx: Transaction)
 
 
 async def _taken_over(
-    target: Ticket, joined: Joined, merged: Collection[int], tx: Transaction
+    row: asyncpg.Record, joined: Joined, merged: Collection[int], tx: Transaction
 ) -> Ticket:
+    target = documents.ticket(row)
     values: dict[str, Any] = {
         "merged_from": sorted({*target.merged_from, *merged}),
         "watchers": [*target.watchers, *joined.watchers],
         "asset_ids": [*(asset.id for asset in target.assets), *joined.asset_ids],
         "quotable": False,
     }
-    return documents.ticket(await changes.update(tx, target.id, values))
+    return await _answered_by_now(row, await changes.update(tx, target.id, values), tx)
+
+
+async def _answered_by_now(before: asyncpg.Record, row: asyncpg.Record, tx: Transaction) -> Ticket:
+    """The ticket, which waits for its first answer as what is shown on it says."""
+    ticket = documents.ticket(row)
+    if before["first_response_at"] == ticket.first_response_at:
+        return ticket
+    return await clock.follow(before, ticket.status, ticket, tx, changed={"calendar"})
 
 
 async def _merge_history(
@@ -181,7 +190,8 @@ async def _given_back(
             "asset_ids": [a.id for a in target.assets if a.id not in leaves.asset_ids],
             "merged_from": [id for id in target.merged_from if id not in unmerged],
         }
-        changed.append(documents.ticket(await changes.update(tx, target.id, values)))
+        row = await changes.update(tx, target.id, values)
+        changed.append(await _answered_by_now(locked[target.id], row, tx))
     return changed
 
 

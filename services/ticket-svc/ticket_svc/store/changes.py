@@ -40,13 +40,20 @@ INVOICE_IDS = """
           WHERE te.ticket_id = t.id ORDER BY 1)
 """
 
-# What is shown on a ticket decides its counts; an opening is no reply.
+# What is shown on a ticket decides its counts; an opening is no reply, and what was said before a
+# ticket was there does not answer it. One on which nothing is shown keeps when it was answered.
 RECOUNT = compiled(
     text(f"""
     UPDATE tickets t SET
         entry_count = (SELECT count(*) FROM entries WHERE ticket_id = t.id),
         time_worked = {TIME_WORKED},
         invoice_ids = {INVOICE_IDS},
+        first_response_at = CASE
+            WHEN EXISTS (SELECT FROM entries WHERE ticket_id = t.id) THEN (
+                SELECT min(created_at) FROM entries
+                WHERE ticket_id = t.id AND kind = 'public' AND NOT opening
+                  AND created_at >= t.created_at)
+            ELSE t.first_response_at END,
         last_reply_at = last.created_at,
         last_reply_kind = last.kind,
         last_reply_by = CAST(last.author AS json) ->> 'name'
