@@ -14,6 +14,7 @@ from deskwire.contracts.people import (
     ChangeAgent,
     ContactChanged,
     CreateAgent,
+    CreateContact,
     Through,
 )
 from deskwire.contracts.ticket_commands import AddEntry, GetTicket, RedactEntry
@@ -143,6 +144,7 @@ async def test_a_colleague_by_domain_takes_part_at_once(desk: Desk, by: str) -> 
     answer = await desk.next(TicketReplied, where=lambda event: event.entry.kind == "client")
     made = await desk.next(ContactChanged, where=lambda e: e.contact.email == "bob@client.test")
     assert (answer.entry.author.type, answer.entry.author.id) == ("contact", made.contact.id)
+    assert answer.ticket.watchers == ("bob@client.test",), "they wait for what is answered"
     other = await desk.mail("eve@sub.client.test", **named)
     assert other.reason in ("unknown sender", "unverified sender")
 
@@ -224,7 +226,21 @@ async def test_the_contact_of_a_ticket_does_not_watch_it_too(desk: Desk) -> None
     replied = await desk.answered(client_id)
     await desk.mail("bob@client.test", in_reply_to=[replied.thread.message_id], **copied)
     answer = await desk.next(TicketReplied, where=lambda event: event.entry.kind == "client")
-    assert answer.ticket.watchers == ("wim@else.test",)
+    assert answer.ticket.watchers == ("bob@client.test", "wim@else.test")
+
+
+async def test_who_hears_of_a_ticket_joins_it_by_no_other_spelling(desk: Desk) -> None:
+    client_id = await desk.client()
+    values = {"client_id": client_id, "name": "Jo", "email": "jo@bücher.test"}
+    jo = await desk.ask(CreateContact.model_validate(values))
+    watchers = ("wim@bücher.test",)
+    opened = await desk.open(client_id, contact_id=jo.id, watchers=watchers)
+    heard = len(desk.heard)
+    for name in ("jo", "wim"):
+        subject = f"Re: [{opened.ticket.reference}]"
+        await desk.mail(f"{name}@xn--bcher-kva.test", subject=subject)
+    answers = [each for each in desk.heard[heard:] if isinstance(each, TicketReplied)]
+    assert [answer.ticket.watchers for answer in answers] == [watchers, watchers]
 
 
 async def test_a_forged_token_counts_for_nothing(desk: Desk) -> None:

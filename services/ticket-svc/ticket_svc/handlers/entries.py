@@ -101,6 +101,7 @@ async def _follow_up(
     comes after it goes there."""
     before, author = await _landing(command, tx), command.author
     stranger = [author.email] if author.type == "unknown" and author.email else []
+    others = [email for email in command.cc if email != author.email]
     if follower := await tx.fetch_value(tickets.FOLLOWER, ticket_id=before.id):
         there = {"ticket_id": follower, "cc": (*command.cc, *stranger)}
         return await add_entry(signer, command.model_copy(update=there), tx, origin)
@@ -111,7 +112,7 @@ async def _follow_up(
             body=command.body,
             client_id=before.client and before.client.id,
             contact_id=author.id if author.type == "contact" else None,
-            watchers=(*command.cc, *stranger),
+            watchers=(*others, *stranger),
             source="email" if origin.via == "email" else "api",
             author=author,
         ),

@@ -142,7 +142,7 @@ async def _reply(
     and changing nothing."""
     mail, sender = came.mail, came.sender
     contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
-    contact_id = contact and contact.contact_id
+    contact_id = contact.contact_id if contact else None
     agent = (
         None if contact else await written_by_agent(sender, tx)
     )  # also one whom a client has copied in
@@ -163,11 +163,23 @@ async def _reply(
         kind="client" if takes_part else "internal",
         body=body,
         author=author,
-        cc=senders.copied(mail, signer.mail_domain, came.policy.own) if takes_part else (),
+        cc=_joining(signer, came, thread, contact_id) if takes_part else (),
         through=Through(type="mail", id=mail.mail_id),
     )
     async with tx.alone(f"ticket:{command.ticket_id}"):  # the next one finds what this has set off
         return await add_entry(signer, command, tx, origin)
+
+
+def _joining(
+    signer: Signer, came: Incoming, thread: asyncpg.Record, contact_id: int | None
+) -> tuple[str, ...]:
+    """Who hears of the ticket from now on: the writer, who waits for an answer, and the Cc."""
+    copied = senders.copied(came.mail, signer.mail_domain, came.policy.own)
+    hears = {senders.email_key(each) for each in thread["watchers"] if senders.is_address(each)}
+    if senders.email_key(came.sender.email) in hears:
+        return copied
+    is_contact = contact_id is not None and contact_id == thread["contact_id"]
+    return copied if is_contact else (came.sender.email, *copied)
 
 
 async def _open(
