@@ -1,5 +1,6 @@
 """What the gateway can be told."""
 
+import re
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -10,6 +11,13 @@ from gateway import rates
 
 def _rate(text: str) -> str:
     rates.parse(text)
+    return text
+
+
+def _origin(text: str) -> str:
+    """As browsers send it (RFC 6454): one that is written otherwise would never match."""
+    if text != "*" and not re.fullmatch(r"https?://[^/\s*]+", text):
+        raise ValueError(f"{text} is no origin such as https://app.example.com, without a path")
     return text
 
 
@@ -30,6 +38,10 @@ class Settings(ServiceSettings):
     )
     itflow_positional_keys: bool = Field(
         default=True, description='"0", "1", ... beside the column names'
+    )
+    cors_origins: list[Annotated[str, AfterValidator(_origin)]] = Field(
+        default_factory=list,
+        description="front ends in browsers that may call it: https://app.example.com, or *",
     )
     request_seconds: float = Field(10.0, gt=0, description="how long a write waits for its owner")
     rate_limit: Annotated[str, AfterValidator(_rate)] = Field(

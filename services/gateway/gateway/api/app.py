@@ -1,9 +1,11 @@
 """The application: every route of the gateway, and its OpenAPI document."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route
 
 from deskwire import health
@@ -48,6 +50,7 @@ from gateway.api import (
 )
 from gateway.api.edge import Edge
 from gateway.api.errors import tell_errors
+from gateway.api.responses import HEADERS
 from gateway.api.services import Services, services
 
 RESOURCES = (
@@ -89,8 +92,21 @@ def create_app(at: Services) -> FastAPI:
     """The gateway, answering from the services that it is given."""
     app = _application(itflow_face=at.settings.itflow_api)
     app.state.services = at
+    if at.settings.cors_origins:
+        _let_browsers_in(app, at.settings.cors_origins)
     app.state.openapi = cache(lambda: openapi.document(app, at.settings.public_url))
     return app
+
+
+def _let_browsers_in(app: FastAPI, origins: Sequence[str]) -> None:
+    """Front ends of these origins (CORS). They send a key: there are no cookies to be misused."""
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["*"],
+        expose_headers=[*HEADERS, "Content-Disposition"],
+    )
 
 
 def openapi_document() -> dict[str, Any]:
