@@ -205,7 +205,7 @@ async def test_a_timer_counts_until_it_is_stopped(desk: Desk) -> None:
 async def test_a_timer_that_just_started_or_was_forgotten(desk: Desk) -> None:
     ann, ticket = await agent(desk), await opened(desk)
     await start(desk, ticket, actor(ann))
-    assert (await stop(desk, ticket, actor(ann))).time.seconds == 1
+    assert (await stop(desk, ticket, actor(ann))).time.seconds in range(1, 20)
     await backdate(desk, (await start(desk, ticket, actor(ann))).time, 400 * 86_400)
     assert (await stop(desk, ticket, actor(ann))).time.seconds == 366 * 86_400
 
