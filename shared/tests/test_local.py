@@ -288,6 +288,7 @@ def as_ordinary_user(code: str, folder: Path) -> None:
     packages = [path for path in sys.path if path]
     program = f"import sys; sys.path[:0] = {packages!r}\n{code}"
     ambient = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    ambient += ["--securebits=+no_setuid_fixup"]  # else access(2) looks without it
     account = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *ambient]
     folder.chmod(0o777)
     subprocess.run([*account, sys.executable, "-c", program, str(folder)], check=True, cwd="/")

@@ -73,6 +73,7 @@ def clock(server_folder: Path) -> Iterator[Clock]:
             patch.setenv("FAKETIME_TIMESTAMP_FILE", str(clock.ahead))
             patch.setenv("FAKETIME_NO_CACHE", "1")
             patch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            patch.setenv("FAKETIME_DISABLE_SHM", "1")  # others would wait for root's
             server = local.postgres(server_folder / "jumping", durable=False)
             clock.url = stack.enter_context(server)
         yield clock
