@@ -168,12 +168,17 @@ async def offending_pages(database: Database) -> AsyncIterator[object]:
 
 
 def asked(query: Query) -> tuple[Statement, dict[str, Any]]:
-    after = query.after is not None
-    shapes = shapes_of(query.filters)
     values = values_of(query.filters) | {"limit": query.limit}
     if query.after is not None:
         values |= {"after": query.after.at, "after_id": query.after.id}
-    return _page(TICKET_LIST, query.sort, query.descending, after, shapes), values
+    statement = _page(
+        TICKET_LIST,
+        query.sort,
+        shapes_of(query.filters),
+        descending=query.descending,
+        after=query.after is not None,
+    )
+    return statement, values
 
 
 async def count(database: Database, filters: Sequence[Filter]) -> int:

@@ -60,6 +60,24 @@ async def test_words_phrases_beginnings(desk: Desk) -> None:
         await finds(api, q, expected)
 
 
+async def test_languages_without_blanks_between_words(desk: Desk) -> None:
+    api = desk.api
+    one = await ticket(api, "二階の印刷機", "今朝から印刷機が壊れました。ABC株式会社です")
+    two = await ticket(api, "打印机坏了", "机器今天打不开")
+    three = await ticket(api, "เครื่องพิมพ์เสีย")
+    for q, expected in (
+        ("印刷機", [one]),
+        ("壊れ", [one]),
+        ("壊れ 二階", [one]),
+        ("機印", []),  # in this order alone
+        ("abc株式", [one]),
+        ("打印机", [two]),
+        ("打印机 -今天", []),
+        ("พิมพ์", [three]),
+    ):
+        await finds(api, q, expected)
+
+
 async def test_contact_is_found(desk: Desk) -> None:
     api = desk.api
     client = await api.made("/api/v1/clients", {"name": "Acme"})

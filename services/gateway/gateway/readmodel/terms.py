@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 SHORTEST_BEGINNING = 3
 
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u2e80-\u9fff\uf900-\ufaff]")
+"""Letters of Thai, Chinese and Japanese, which have no blanks between words: each is a word, and
+what is looked for is a phrase of them. The function `search_words` has the same ones."""
+
 _TERM = re.compile(r'(-?)(?:"([^"]*)"?|(\S+))')
 _BLANKS = str.maketrans(dict.fromkeys(string.punctuation + "\0", " "))
 
@@ -27,7 +31,7 @@ def parse(q: str) -> Search | None:
     without: list[str] = []
     beginning = ""
     for minus, phrase, word in _TERM.findall(q):
-        term = " ".join((phrase or word).translate(_BLANKS).split())
+        term = " ".join(_spaced(phrase or word).split())
         if any(letter.isalnum() for letter in term):
             (without if minus else whole).append(f"'{term}'")
             beginning = "" if minus or phrase else _beginning(term)
@@ -35,6 +39,10 @@ def parse(q: str) -> Search | None:
         return None
     others = whole[:-1] if beginning else []
     return Search(" & ".join(whole), " & ".join(others), beginning, " | ".join(without))
+
+
+def _spaced(text: str) -> str:
+    return _UNSPACED.sub(r" \g<0> ", text.translate(_BLANKS))
 
 
 def _beginning(term: str) -> str:
