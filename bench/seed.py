@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 
 from bench.rig import Rig
+from deskwire.contracts.actors import Author, Named, Person
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import Entry, Ticket
+from deskwire.contracts.tickets import Ticket
 
 TICKETS = 100_000
 NUMBER = 987654321  # stands for the number in the template of a document

@@ -9,16 +9,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from deskwire import db
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.base import Command, Reply
-from deskwire.contracts.people import (
-    Actor,
-    Author,
-    CreateAgent,
-    CreateClient,
-    CreateContact,
-    CreateDomain,
-    Through,
-)
+from deskwire.contracts.people import CreateAgent, CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.settings import SettingChanges, UpdateSettings
 from deskwire.errors import StaleVersion
 from deskwire.messaging.broker import Broker, connect

@@ -28,7 +28,8 @@ from dying import STEPS, ingest
 from whole import NO_BUDGETS, mail, until
 
 from deskwire import db
-from deskwire.contracts.people import Actor, Author, CreateClient, CreateContact, Through
+from deskwire.contracts.actors import Actor, Author, Through
+from deskwire.contracts.people import CreateClient, CreateContact
 from deskwire.contracts.settings import SettingChanges, UpdateSettings
 from deskwire.local import Dovecot
 from deskwire.messaging.broker import connect

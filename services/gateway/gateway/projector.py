@@ -4,6 +4,7 @@ batch."""
 from deskwire.contracts import people, settings
 from deskwire.contracts import tickets as events
 from deskwire.contracts.base import Event
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted, InvoiceEvent
 from deskwire.contracts.mail import InboundChanged
 from deskwire.contracts.notifications import (
@@ -115,7 +116,7 @@ def _keep_ticket(event: events.TicketEvent, tx: Transaction) -> None:
     tx.append(KEEP_TEXTS_OF_TICKETS, text_ticket=event.ticket.id)
 
 
-def _keep_entry(entry: events.Entry, tx: Transaction) -> None:
+def _keep_entry(entry: Entry, tx: Transaction) -> None:
     tx.append(KEEP_ENTRIES, **entry_row(entry))
     tx.append(KEEP_TEXTS_OF_ENTRIES, text_entry=entry.id)
 

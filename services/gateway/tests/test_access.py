@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from gateway_api import Api, Desk
 
-from deskwire.contracts.people import Client, ClientChanged
+from deskwire.contracts.people import ClientChanged
+from deskwire.contracts.records import Client
 from deskwire.errors import Invalid, NotFound
 from deskwire.links import PURPOSES
 from deskwire.messaging.envelope import wrap

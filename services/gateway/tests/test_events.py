@@ -13,8 +13,8 @@ from sse import listening
 from test_projector import entry, tell, ticket
 
 from deskwire import db
+from deskwire.contracts.actors import Named
 from deskwire.contracts.base import Event
-from deskwire.contracts.people import Named
 from deskwire.contracts.tickets import (
     EntryChanged,
     Ticket,

@@ -15,7 +15,7 @@ from test_invoices import EVER, INVOICES, SELLER, client, worked
 from test_invoices import settings as change_settings
 
 from deskwire.contracts.invoices import Invoice
-from deskwire.contracts.people import Money
+from deskwire.contracts.money import Money
 from gateway.invoicing.page import BODY, render
 from gateway.invoicing.scripts import RightToLeft
 from gateway.invoicing.words import _WORDS, wording

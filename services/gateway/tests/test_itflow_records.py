@@ -17,19 +17,15 @@ from itflow_api import (
 )
 
 from deskwire.contracts.base import Event
+from deskwire.contracts.money import Money
 from deskwire.contracts.people import (
-    Asset,
     AssetChanged,
-    Client,
     ClientChanged,
-    Contact,
     ContactChanged,
-    Domain,
     DomainChanged,
-    Location,
     LocationChanged,
-    Money,
 )
+from deskwire.contracts.records import Asset, Client, Contact, Domain, Location
 from deskwire.messaging.envelope import wrap
 
 AT = datetime(2023, 3, 20, 9, 15, tzinfo=UTC)

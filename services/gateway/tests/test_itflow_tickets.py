@@ -18,8 +18,8 @@ from itflow_api import (
 )
 
 from deskwire.blobs import Blobs, open_blobs
+from deskwire.contracts.actors import Author, Named, Person
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person
 from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase

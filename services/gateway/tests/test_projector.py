@@ -6,20 +6,16 @@ from datetime import UTC, datetime, timedelta
 
 from gateway_api import Desk, eventually
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.base import Command, Event
+from deskwire.contracts.entries import Entry, StoredFile
 from deskwire.contracts.mail import Body, InboundChanged, InboundMail
 from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
-from deskwire.contracts.people import Agent, AgentChanged, Author, CreateAgent
+from deskwire.contracts.people import AgentChanged, CreateAgent
+from deskwire.contracts.records import Agent
 from deskwire.contracts.schedules import Occurrences, Schedule, ScheduleChanged
 from deskwire.contracts.ticket_commands import OpenTicket
-from deskwire.contracts.tickets import (
-    Entry,
-    EntryChanged,
-    StoredFile,
-    Ticket,
-    TicketChanged,
-    TicketOpened,
-)
+from deskwire.contracts.tickets import EntryChanged, Ticket, TicketChanged, TicketOpened
 from deskwire.contracts.webhooks import Replayed
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask

@@ -9,7 +9,7 @@ from gateway_api import Api, Desk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deskwire.contracts.people import Agent
+from deskwire.contracts.records import Agent
 from gateway.readmodel.lookups import SEPARATOR
 from gateway.readmodel.words import SORTED_CHARACTERS, folded, searched, sort_key, words
 

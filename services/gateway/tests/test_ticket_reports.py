@@ -8,8 +8,8 @@ from gateway_api import Api, Desk
 from plans import looked_at, scans_of
 
 from deskwire import db
+from deskwire.contracts.actors import Author, Named, Person
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person
 from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase

@@ -9,9 +9,10 @@ from gateway_api import Answer, Api, Desk
 from plans import looked_at, scans_of
 
 from deskwire import db
-from deskwire.contracts.people import Agent, AgentChanged, Client, ClientChanged, Named
-from deskwire.contracts.tickets import TimeEntry
-from deskwire.contracts.timekeeping import TimeChanged
+from deskwire.contracts.actors import Named
+from deskwire.contracts.people import AgentChanged, ClientChanged
+from deskwire.contracts.records import Agent, Client
+from deskwire.contracts.timekeeping import TimeChanged, TimeEntry
 from deskwire.messaging.envelope import wrap
 from deskwire.testing import FreshDatabase
 from gateway.readmodel.timekeeping import GroupBy, Report, statement_of

@@ -5,7 +5,8 @@ import json
 
 from gateway_api import Desk
 
-from deskwire.contracts.people import Client, ClientChanged
+from deskwire.contracts.people import ClientChanged
+from deskwire.contracts.records import Client
 from deskwire.messaging.envelope import wrap
 from gateway.api.edge import BODY_BYTES
 

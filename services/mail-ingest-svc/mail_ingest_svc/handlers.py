@@ -1,5 +1,6 @@
 """What became of a mail closes its ledger row; what people decide about it opens it again."""
 
+from deskwire.contracts.actors import Actor
 from deskwire.contracts.mail import (
     AcceptMail,
     DiscardMail,
@@ -8,7 +9,6 @@ from deskwire.contracts.mail import (
     MailHandled,
     RetryMail,
 )
-from deskwire.contracts.people import Actor
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.handling import Handlers

@@ -15,6 +15,7 @@ import pytest
 from post_office import Maildir, PostOffice, Row, a_mail, until
 
 from deskwire.blobs import raw_folder
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.base import Command
 from deskwire.contracts.mail import (
     AcceptMail,
@@ -24,7 +25,6 @@ from deskwire.contracts.mail import (
     MailHandled,
     RetryMail,
 )
-from deskwire.contracts.people import Actor, Author, Through
 from deskwire.errors import Conflict, NotFound
 from deskwire.local import free_port
 from deskwire.messaging.envelope import wrap

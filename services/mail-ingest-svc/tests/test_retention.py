@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from post_office import Maildir, PostOffice, Row, until
 
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.mail import AcceptMail, MailHandled
-from deskwire.contracts.people import Actor, Author, Through
 from deskwire.errors import Conflict
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.outbox import Outbox

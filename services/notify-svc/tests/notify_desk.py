@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from deskwire import db
+from deskwire.contracts.actors import Author, Named, Person
 from deskwire.contracts.base import Message
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import Delivery, DeliveryChanged
-from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import Entry, MailThread, Ticket, TicketOpened, TicketReplied
+from deskwire.contracts.threads import MailThread
+from deskwire.contracts.tickets import Ticket, TicketOpened, TicketReplied
 from deskwire.messaging.broker import Broker, connect
 from deskwire.messaging.broker import Delivery as Handed
 from deskwire.messaging.envelope import wrap

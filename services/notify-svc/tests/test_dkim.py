@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from notify_desk import NOON, desk_of, opened, replied
 from notify_desk import settings as told_settings
 
+from deskwire.contracts.actors import Person
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Person
 from deskwire.errors import SetupError
 from deskwire.local import Smtp
 from deskwire.settings import load

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from deskwire.blobs import open_blobs
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import StoredFile
 from notify_svc.domain.mails import Mail, Notice
 from notify_svc.rendering.letter import CannotRender, Letterhead
 from notify_svc.rendering.samples import samples

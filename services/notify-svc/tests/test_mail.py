@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from notify_desk import NOON, opened, parsed, part, replied
 from notify_desk import settings as told_settings
 
+from deskwire.contracts.actors import Author, Named, Person
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import LastMessage, MailSender, TicketReplied
+from deskwire.contracts.threads import LastMessage, MailSender
+from deskwire.contracts.tickets import TicketReplied
 from deskwire.errors import SetupError
 from notify_svc.domain.mails import Told
 from notify_svc.domain.rules import mails

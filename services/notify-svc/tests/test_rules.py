@@ -6,17 +6,16 @@ from typing import Any, get_args
 import pytest
 from notify_desk import NOON, entry, thread, ticket
 
+from deskwire.contracts.actors import Author, Person, Through
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import AgentNotifications
-from deskwire.contracts.people import Author, Person, Through
+from deskwire.contracts.terms import Deadline, Status
+from deskwire.contracts.threads import MailThread
 from deskwire.contracts.tickets import (
     AutoClosing,
-    Deadline,
     Feedback,
     HistoryItem,
-    MailThread,
-    Status,
-    StoredFile,
     TicketChanged,
     TicketChased,
     TicketDeadline,

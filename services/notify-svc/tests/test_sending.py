@@ -9,10 +9,10 @@ import pytest
 from notify_desk import ANN, Desk, desk_of, opened, parsed, part, replied, settings
 
 from deskwire.blobs import open_blobs
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import RetryDelivery
 from deskwire.contracts.replay import ReplayDocuments
-from deskwire.contracts.tickets import StoredFile
 from deskwire.errors import Conflict, NotFound
 from deskwire.links import FileLink, Links
 from deskwire.local import Smtp

@@ -10,7 +10,8 @@ import pytest
 from notify_desk import NOON, Desk, desk_of, entry, opened, parsed, part, replied, thread, ticket
 
 from deskwire.blobs import open_blobs
-from deskwire.contracts import people
+from deskwire.contracts import records
+from deskwire.contracts.actors import Author, Person, Through
 from deskwire.contracts.mail import Body
 from deskwire.contracts.notifications import (
     AgentNotifications,
@@ -18,7 +19,7 @@ from deskwire.contracts.notifications import (
     SetAgentNotifications,
     StopDigest,
 )
-from deskwire.contracts.people import AgentChanged, Author, Person, Through
+from deskwire.contracts.people import AgentChanged
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.tickets import HistoryItem, TicketChanged, TicketNoted
 from deskwire.errors import Invalid, StaleVersion
@@ -34,7 +35,7 @@ BOB = Person(id=2, name="Bob", email="bob@example.com")
 
 def agent(id: int = 2, name: str = "Bob", **fields: Any) -> AgentChanged:
     values = {"id": id, "name": name, "email": f"{name.lower()}@example.com", "created_at": NOON}
-    return AgentChanged(agent=people.Agent.model_validate(values | fields))
+    return AgentChanged(agent=records.Agent.model_validate(values | fields))
 
 
 def noted(entry_id: int, text: str = "Call them.", **fields: Any) -> TicketNoted:

@@ -12,8 +12,8 @@ import pytest
 from notify_desk import Desk, Hook, desk_of, opened, replied
 from test_telling import noted
 
+from deskwire.contracts.actors import Named
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceDrafted
-from deskwire.contracts.people import Named
 from deskwire.contracts.tickets import TicketChanged
 from deskwire.contracts.webhooks import (
     ChangeWebhook,

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 import pytest
 from scheduler_office import TICKET, Office
 
-from deskwire.contracts.people import Client, ClientChanged
+from deskwire.contracts.people import ClientChanged
+from deskwire.contracts.records import Client
 from deskwire.contracts.schedules import (
     ChangeSchedule,
     CreateSchedule,

@@ -11,11 +11,12 @@ import pytest
 from ticket_desk import AGENT, Desk
 
 from deskwire.blobs import Blobs, day_folder, fresh_place, mail_place, open_blobs
+from deskwire.contracts.actors import Actor, Through
 from deskwire.contracts.attachments import KeepUpload
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Attachment, Body
-from deskwire.contracts.people import Actor, Through
-from deskwire.contracts.ticket_commands import AddEntry, EditEntry, RedactEntry
-from deskwire.contracts.tickets import StoredFile, TicketEntry, TicketOpened
+from deskwire.contracts.ticket_commands import AddEntry, EditEntry, RedactEntry, TicketEntry
+from deskwire.contracts.tickets import TicketOpened
 from deskwire.errors import KeyReused, NotFound
 from deskwire.messaging.housekeeping import tidy
 from ticket_svc.collector import LATENCY, delete_discarded, due, sweep

@@ -6,16 +6,9 @@ from typing import Any
 import pytest
 from ticket_desk import AGENT, Desk
 
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import (
-    Actor,
-    Author,
-    ChangeClient,
-    ClientChanges,
-    CreateAgent,
-    CreateContact,
-    Through,
-)
+from deskwire.contracts.people import ChangeClient, ClientChanges, CreateAgent, CreateContact
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
 from deskwire.contracts.ticket_commands import (

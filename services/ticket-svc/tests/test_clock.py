@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from ticket_desk import ACTOR, AGENT, Desk
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.mail import Body
 from deskwire.contracts.people import (
     AgentChanges,
     AssetChanges,
-    Author,
     ChangeAgent,
     ChangeAsset,
     CreateAgent,
@@ -20,6 +20,7 @@ from deskwire.contracts.people import (
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
+from deskwire.contracts.terms import Status
 from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
@@ -31,7 +32,6 @@ from deskwire.contracts.ticket_commands import (
     WakeTicket,
 )
 from deskwire.contracts.tickets import (
-    Status,
     Ticket,
     TicketChanged,
     TicketChased,

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from ticket_desk import ACTOR, AGENT, Desk
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, ChangeClient, ClientChanges
+from deskwire.contracts.people import ChangeClient, ClientChanges
 from deskwire.contracts.schedules import SetAlarm
 from deskwire.contracts.settings import PolicySettings
 from deskwire.contracts.ticket_commands import AddEntry, ChangeTicket, TicketChanges, WakeTicket

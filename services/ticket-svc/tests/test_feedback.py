@@ -6,8 +6,9 @@ import pytest
 from ticket_desk import ACTOR, Desk
 
 from deskwire.contracts.people import CreateClient, CreateContact
+from deskwire.contracts.terms import Rating
 from deskwire.contracts.ticket_commands import ChangeTicket, MergeTicket, RateTicket, TicketChanges
-from deskwire.contracts.tickets import Rating, Ticket, TicketChanged, TicketRated
+from deskwire.contracts.tickets import Ticket, TicketChanged, TicketRated
 from deskwire.errors import NotFound
 
 

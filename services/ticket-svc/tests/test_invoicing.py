@@ -10,6 +10,7 @@ import pytest
 from ticket_desk import ACTOR, Desk
 
 from deskwire import db
+from deskwire.contracts.actors import Named
 from deskwire.contracts.invoices import (
     DraftedInvoice,
     Invoice,
@@ -20,14 +21,13 @@ from deskwire.contracts.invoices import (
     IssueInvoice,
     VoidInvoice,
 )
+from deskwire.contracts.money import Money
 from deskwire.contracts.people import (
     ChangeClient,
     ClientChanges,
     CreateAgent,
     CreateClient,
     CreateLocation,
-    Money,
-    Named,
 )
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.settings import PolicyChanges, UpdateClientSettings
@@ -38,7 +38,7 @@ from deskwire.contracts.ticket_commands import (
     TicketChanges,
     UnmergeTicket,
 )
-from deskwire.contracts.tickets import Ticket, TicketChanged, TimeEntry
+from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.contracts.timekeeping import (
     AddTime,
     ChangeTime,
@@ -46,6 +46,7 @@ from deskwire.contracts.timekeeping import (
     StartTimer,
     TimeChanged,
     TimeChanges,
+    TimeEntry,
 )
 from deskwire.errors import Conflict, Invalid, NotFound, StaleVersion
 from deskwire.messaging.envelope import wrap

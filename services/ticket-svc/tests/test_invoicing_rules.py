@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deskwire.contracts.actors import Named
 from deskwire.contracts.base import MESSAGE_BYTES
 from deskwire.contracts.invoices import Buyer, Invoice, InvoiceDrafted
-from deskwire.contracts.people import Money, Named
+from deskwire.contracts.money import Money
 from deskwire.contracts.settings import Settings, TimeRounding
 from deskwire.errors import Conflict, Invalid
 from ticket_svc.domain import invoicing as rules

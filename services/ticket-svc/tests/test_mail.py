@@ -6,19 +6,18 @@ from collections.abc import Sequence
 import pytest
 from ticket_desk import Desk
 
+from deskwire.contracts.actors import Actor, Author, Through
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Address, Attachment, Body
 from deskwire.contracts.people import (
-    Actor,
     AgentChanges,
-    Author,
     ChangeAgent,
     ContactChanged,
     CreateAgent,
     CreateContact,
-    Through,
 )
 from deskwire.contracts.ticket_commands import AddEntry, GetTicket, RedactEntry
-from deskwire.contracts.tickets import StoredFile, TicketNoted, TicketOpened, TicketReplied
+from deskwire.contracts.tickets import TicketNoted, TicketOpened, TicketReplied
 
 AGENT = Author(type="agent", id=1, name="Ann")
 ACTOR = Actor(author=AGENT, through=Through(type="key", id=3))

@@ -6,21 +6,22 @@ from typing import Any
 import pytest
 from ticket_desk import AGENT, Desk
 
+from deskwire.contracts.actors import Actor, Author, Through
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Actor, Author, CreateContact, Through
+from deskwire.contracts.people import CreateContact
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
     GetTicket,
+    MergedTickets,
     MergeTicket,
     TicketChanges,
     UnmergeTicket,
 )
 from deskwire.contracts.tickets import (
-    Entry,
     EntryChanged,
-    MergedTickets,
     Ticket,
     TicketChanged,
     TicketMerged,

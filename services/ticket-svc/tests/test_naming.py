@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ticket_desk import AGENT, Desk
 
+from deskwire.contracts.actors import Actor, Named, Person, Through
 from deskwire.contracts.people import (
-    Actor,
     AgentChanges,
     AssetChanges,
     ChangeAgent,
@@ -19,10 +19,7 @@ from deskwire.contracts.people import (
     ContactChanges,
     CreateAgent,
     CreateAsset,
-    Named,
-    Person,
     RecordRenamed,
-    Through,
 )
 from deskwire.contracts.ticket_commands import (
     ChangeTicket,

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from ticket_desk import ACTOR, AGENT, Desk
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.mail import Address, Body
-from deskwire.contracts.people import Author, CreateContact
+from deskwire.contracts.people import CreateContact
+from deskwire.contracts.terms import EntryKind
 from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
@@ -18,7 +20,7 @@ from deskwire.contracts.ticket_commands import (
     TicketChanges,
     UnmergeTicket,
 )
-from deskwire.contracts.tickets import EntryKind, Ticket, TicketReplied
+from deskwire.contracts.tickets import Ticket, TicketReplied
 from ticket_svc.domain.quoting import LONGEST, MOST_LINES, beginning
 from ticket_svc.handlers.entries import _values
 from ticket_svc.handlers.tickets import Origin

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from ticket_desk import Desk
 
-from deskwire.contracts import people
+from deskwire.contracts.money import Money
 from deskwire.contracts.people import (
     AgentChanges,
     AssetChanged,
@@ -20,7 +20,6 @@ from deskwire.contracts.people import (
     ChangeLocation,
     ClientChanged,
     ClientChanges,
-    Contact,
     ContactChanged,
     ContactChanges,
     CreateAgent,
@@ -32,8 +31,8 @@ from deskwire.contracts.people import (
     DomainChanges,
     LocationChanged,
     LocationChanges,
-    Money,
 )
+from deskwire.contracts.records import Client, Contact
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.errors import Conflict, Invalid, NotFound, StaleVersion
 from deskwire.messaging.envelope import wrap
@@ -292,7 +291,7 @@ async def test_an_archived_client_gets_nothing_new(desk: Desk) -> None:
 async def test_a_rate_is_in_the_clients_currency(desk: Desk) -> None:
     client = await desk.ask(CreateClient(name="Acme"))
 
-    async def change(**values: Any) -> people.Client:
+    async def change(**values: Any) -> Client:
         changes = ClientChanges.model_validate(values)
         return await desk.ask(ChangeClient(id=client.id, changes=changes))
 

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deskwire.contracts.people import Client, ClientChanges, Money
+from deskwire.contracts.money import Money
+from deskwire.contracts.people import ClientChanges
+from deskwire.contracts.records import Client
 from deskwire.errors import Invalid
 from ticket_svc.domain import records, senders
 from ticket_svc.domain.senders import Sender

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deskwire.contracts.people import Author
+from deskwire.contracts.actors import Author
+from deskwire.contracts.terms import Status
+from deskwire.contracts.threads import MailSender
 from deskwire.contracts.ticket_commands import TicketChanges
-from deskwire.contracts.tickets import MailSender, Status, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.errors import Conflict
 from ticket_svc.domain import life, merging, threads
 from ticket_svc.domain.merging import Joined

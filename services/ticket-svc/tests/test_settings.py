@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ticket_desk import ACTOR, AGENT, Desk
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.mail import Address, Body
-from deskwire.contracts.people import Author
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.settings import (
     AutoClose,
@@ -25,6 +25,7 @@ from deskwire.contracts.settings import (
     UpdateClientSettings,
     UpdateSettings,
 )
+from deskwire.contracts.terms import EntryKind
 from deskwire.contracts.ticket_commands import (
     AddEntry,
     ChangeTicket,
@@ -33,7 +34,6 @@ from deskwire.contracts.ticket_commands import (
     TicketChanges,
 )
 from deskwire.contracts.tickets import (
-    EntryKind,
     HistoryTold,
     Ticket,
     TicketChanged,

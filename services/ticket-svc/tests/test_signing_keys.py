@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from ticket_desk import AGENT, Desk, told, working
 
 from deskwire.contracts.mail import Address, Body, MailBounced
+from deskwire.contracts.threads import MailThread
 from deskwire.contracts.ticket_commands import AddEntry
-from deskwire.contracts.tickets import MailThread, TicketReplied
+from deskwire.contracts.tickets import TicketReplied
 from deskwire.settings import keys_of
 from deskwire.testing import FreshDatabase
 

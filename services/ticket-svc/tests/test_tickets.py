@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from ticket_desk import AGENT, Desk
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.base import Command
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, CreateAgent, CreateClient, CreateContact, CreateDomain
+from deskwire.contracts.people import CreateAgent, CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.ticket_commands import AddEntry, GetTicket, OpenScheduledTicket, OpenTicket
 from deskwire.contracts.tickets import TicketChanged, TicketNoted, TicketOpened, TicketReplied

@@ -10,9 +10,11 @@ import asyncpg
 import pytest
 from ticket_desk import Desk
 
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.base import Command, Reply
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Actor, Agent, Author, CreateAgent, Through
+from deskwire.contracts.people import CreateAgent
+from deskwire.contracts.records import Agent
 from deskwire.contracts.replay import ReplayDocuments
 from deskwire.contracts.ticket_commands import (
     AddEntry,
@@ -20,9 +22,10 @@ from deskwire.contracts.ticket_commands import (
     GetTicket,
     MergeTicket,
     TicketChanges,
+    TicketEntry,
     UnmergeTicket,
 )
-from deskwire.contracts.tickets import EntryChanged, TicketChanged, TicketEntry, TimeEntry
+from deskwire.contracts.tickets import EntryChanged, TicketChanged
 from deskwire.contracts.timekeeping import (
     AddTime,
     ChangeTime,
@@ -32,6 +35,7 @@ from deskwire.contracts.timekeeping import (
     StopTimer,
     TimeChanged,
     TimeChanges,
+    TimeEntry,
 )
 from deskwire.errors import Conflict, Forbidden, Invalid, NotFound, Rejected, StaleVersion
 from deskwire.messaging.envelope import wrap

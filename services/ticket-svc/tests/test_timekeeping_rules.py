@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deskwire.contracts.people import Author, Named
-from deskwire.contracts.tickets import LONGEST_TIME, TimeEntry
-from deskwire.contracts.timekeeping import TimeChanges
+from deskwire.contracts.actors import Author, Named
+from deskwire.contracts.timekeeping import LONGEST_TIME, TimeChanges, TimeEntry
 from deskwire.errors import Conflict, Forbidden, Invalid, Rejected
 from ticket_svc.domain import timekeeping as rules
 

@@ -10,8 +10,9 @@ from ticket_desk import ACTOR, Desk
 from deskwire.contracts.mail import Address, Attachment, Body
 from deskwire.contracts.people import CreateAgent
 from deskwire.contracts.settings import MailboxSettings, PolicyChanges, UpdateClientSettings
+from deskwire.contracts.threads import MailSender
 from deskwire.contracts.ticket_commands import MergeTicket
-from deskwire.contracts.tickets import MailSender, TicketNoted, TicketOpened, TicketReplied
+from deskwire.contracts.tickets import TicketNoted, TicketOpened, TicketReplied
 
 EVE = "eve@evil.test"
 ALICE = "alice@client.test"

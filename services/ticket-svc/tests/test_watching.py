@@ -6,7 +6,8 @@ import pytest
 from ticket_desk import ACTOR, Desk
 
 from deskwire.contracts.mail import Address, Body
-from deskwire.contracts.people import ChangeContact, Contact, ContactChanges, CreateContact
+from deskwire.contracts.people import ChangeContact, ContactChanges, CreateContact
+from deskwire.contracts.records import Contact
 from deskwire.contracts.ticket_commands import AddEntry, MergeTicket, OpenTicket, StopWatching
 from deskwire.contracts.tickets import TicketChanged, TicketReplied
 from deskwire.errors import NotFound

@@ -10,19 +10,13 @@ from typing import TypeVar
 from uuid import uuid4
 
 from deskwire import db
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.base import Command, Message, Reply
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
-from deskwire.contracts.people import (
-    Actor,
-    Author,
-    CreateClient,
-    CreateContact,
-    CreateDomain,
-    Through,
-)
+from deskwire.contracts.people import CreateClient, CreateContact, CreateDomain
 from deskwire.contracts.settings import SettingChanges, Settings, UpdateSettings
-from deskwire.contracts.ticket_commands import AddEntry, OpenTicket
-from deskwire.contracts.tickets import TicketEntry, TicketReplied
+from deskwire.contracts.ticket_commands import AddEntry, OpenTicket, TicketEntry
+from deskwire.contracts.tickets import TicketReplied
 from deskwire.messaging.broker import Broker, Delivery, connect
 from deskwire.messaging.envelope import wrap
 from deskwire.messaging.requests import ask

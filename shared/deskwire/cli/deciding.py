@@ -39,7 +39,7 @@ def discard(ids: Ids) -> None:
 
 
 def _operator() -> Any:
-    from deskwire.contracts.people import Actor, Author, Through
+    from deskwire.contracts.actors import Actor, Author, Through
 
     return Actor(author=Author(type="system", name="operator"), through=Through(type="system"))
 

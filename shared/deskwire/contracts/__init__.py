@@ -1,1 +1,1 @@
-"""The messages between the services, one module per owning service."""
+"""The messages between the services, and the documents that they carry, by what they are about."""

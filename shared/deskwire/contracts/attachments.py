@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from deskwire.contracts.base import Command
-from deskwire.contracts.tickets import StoredFile
+from deskwire.contracts.entries import StoredFile
 
 
 class KeepUpload(Command[StoredFile], name="attachment.keep.v1"):

@@ -4,10 +4,12 @@ import datetime as dt
 from datetime import datetime
 from typing import Literal
 
+from deskwire.contracts.actors import Actor, Author, Named
 from deskwire.contracts.base import Command, Document, Event
-from deskwire.contracts.people import Actor, Author, Money, Named
+from deskwire.contracts.money import Money
 from deskwire.contracts.settings import InvoiceLines, Seller
-from deskwire.contracts.tickets import MailSender, Ticket
+from deskwire.contracts.threads import MailSender
+from deskwire.contracts.tickets import Ticket
 
 InvoiceState = Literal["draft", "issued", "void"]
 

@@ -4,8 +4,8 @@ import re
 from datetime import datetime
 from typing import Literal
 
+from deskwire.contracts.actors import Actor, Author
 from deskwire.contracts.base import Command, Document, Event
-from deskwire.contracts.people import Actor, Author
 
 DELIMITER_START, DELIMITER_END = "##-", "-##"
 """Around the line of our mails above which an answer is to be written, in any language."""

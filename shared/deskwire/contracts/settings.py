@@ -5,9 +5,10 @@ from typing import Literal, get_args
 
 from pydantic import JsonValue
 
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.base import Changes, Command, Document, Event
-from deskwire.contracts.people import Actor, Author, Money, Through
-from deskwire.contracts.tickets import Source
+from deskwire.contracts.money import Money
+from deskwire.contracts.terms import Source
 
 UnknownSenders = Literal["ignore", "quarantine", "open"]
 SenderAuthentication = Literal["any", "not-failed", "passed"]

@@ -6,19 +6,28 @@ only one whose uploads ``attachment_ids`` may be, see `KeepUpload`.
 
 from datetime import datetime
 
-from deskwire.contracts.base import Changes, Command
+from deskwire.contracts.actors import Actor, Author, Through
+from deskwire.contracts.base import Changes, Command, Document
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Actor, Author, Through
-from deskwire.contracts.tickets import (
-    EntryKind,
-    MergedTickets,
-    Priority,
-    Rating,
-    Source,
-    Status,
-    Ticket,
-    TicketEntry,
-)
+from deskwire.contracts.terms import EntryKind, Priority, Rating, Source, Status
+from deskwire.contracts.tickets import Ticket
+from deskwire.contracts.timekeeping import TimeEntry
+
+
+class TicketEntry(Document):
+    """A ticket together with the entry that was just added to it, and the time worked for it."""
+
+    ticket: Ticket
+    entry: Entry
+    time: TimeEntry | None = None
+
+
+class MergedTickets(Document):
+    """Both tickets after a merge, or after one was taken back."""
+
+    source: Ticket
+    target: Ticket
 
 
 class OpenTicket(Command[TicketEntry], name="ticket.open.v1"):

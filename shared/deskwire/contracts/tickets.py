@@ -1,24 +1,15 @@
 """Tickets and their entries: documents and events. ticket-svc owns them."""
 
 from datetime import datetime
-from typing import Literal
 
 from pydantic import JsonValue
 
+from deskwire.contracts.actors import Author, Named, Person, Through
 from deskwire.contracts.base import Document, Event
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person, Through
-
-Status = Literal["open", "working", "hold", "auto-close", "closed"]
-Priority = Literal["low", "medium", "high"]
-Deadline = Literal["first_response", "resolution"]
-EntryKind = Literal["public", "internal", "client"]
-Source = Literal["api", "email", "agent", "schedule", "portal"]
-Via = Literal["api", "email", "schedule"]
-Rating = Literal["good", "bad"]
-
-LONGEST_TIME = 366 * 86_400
-"""Seconds: no time worked is longer."""
+from deskwire.contracts.terms import Deadline, EntryKind, Priority, Rating, Source, Status
+from deskwire.contracts.threads import LastMessage, MailThread
 
 
 class LastReply(Document):
@@ -43,20 +34,6 @@ class Feedback(Document):
     comment: str | None = None
     by: Author
     at: datetime
-
-
-class StoredFile(Document):
-    """A file of an entry. ``inline``: its HTML shows it; ``content_id``: a mail's HTML did so as
-    ``cid:`` and this, which became the URL of the file (`with_pictures`)."""
-
-    id: int
-    name: str
-    size: int
-    type: str
-    inline: bool = False
-    content_id: str | None = None
-    sha256: str | None = None
-    blob_id: str
 
 
 class Ticket(Document):
@@ -108,55 +85,6 @@ class Ticket(Document):
     version: int
 
 
-class Entry(Document):
-    """A reply or note on a ticket's timeline; the first one is what the ticket was opened with."""
-
-    id: int
-    ticket_id: int
-    origin_ticket_id: int
-    kind: EntryKind
-    opening: bool = False
-    author: Author
-    body: Body
-    attachments: tuple[StoredFile, ...] = ()
-    time_worked: int = 0
-    via: Via
-    message_id: str | None = None
-    verified: bool = True
-    created_at: datetime
-    edited_at: datetime | None = None
-    redacted_at: datetime | None = None
-    redacted_by: Author | None = None
-    version: int = 1
-
-
-class TimeEntry(Document):
-    """Time that was worked on a ticket, or that a timer counts now: then ``seconds`` is None.
-
-    ``entry_id`` is the reply or note that it was written with, whose ``time_worked`` it is. It is
-    nobody's (``agent``) when that was written with a key of no agent. ``client`` and ``reference``
-    are those of the ticket that it is shown on. Names are as they were when it last changed. What
-    is on an invoice (``invoice_id``) stays as it is.
-    """
-
-    id: int
-    ticket_id: int
-    origin_ticket_id: int
-    reference: str
-    client: Named | None = None
-    entry_id: int | None = None
-    agent: Named | None = None
-    seconds: int | None = None
-    started_at: datetime
-    billable: bool
-    note: str = ""
-    created_at: datetime
-    updated_at: datetime
-    deleted_at: datetime | None = None
-    invoice_id: int | None = None
-    version: int = 1
-
-
 class HistoryItem(Document):
     """One value that was changed: who did it, when, through what. Never changed itself."""
 
@@ -168,61 +96,6 @@ class HistoryItem(Document):
     field: str
     old: JsonValue = None
     new: JsonValue = None
-
-
-class TicketEntry(Document):
-    """A ticket together with the entry that was just added to it, and the time worked for it."""
-
-    ticket: Ticket
-    entry: Entry
-    time: TimeEntry | None = None
-
-
-class MergedTickets(Document):
-    """Both tickets after a merge, or after one was taken back."""
-
-    source: Ticket
-    target: Ticket
-
-
-class LastMessage(Document):
-    """What was said last before an entry: ``text`` is its beginning, without quotations."""
-
-    author: Author
-    at: datetime
-    text: str
-
-
-class MailSender(Document):
-    """Who a mail comes from, and where its answers go; None: as notify-svc is told."""
-
-    name: str | None = None
-    address: str | None = None
-    reply_to: str | None = None
-
-
-class MailThread(Document):
-    """How mails about an entry thread (RFC 5322 section 3.6.4).
-
-    ``message_id`` is for the mails that a client gets; ``token`` is the signed part of it, for
-    other Message-IDs and for the Reply-To address. ``sender`` is who all of them come from.
-    ``language`` is what the client's people read, ``team_language`` what agents do (BCP 47);
-    ``timezone`` is the client's. ``feedback``: who hears that it is closed is asked how it went.
-    ``statuses``: those of which the client's people hear, if they hear that it is closed.
-    ``contact_hears``: also the contact.
-    """
-
-    token: str
-    message_id: str
-    in_reply_to: str | None = None
-    references: tuple[str, ...] = ()
-    sender: MailSender = MailSender()
-    language: str = "en"
-    team_language: str = "en"
-    timezone: str = "UTC"
-    feedback: bool = False
-    statuses: tuple[Status, ...] = ()
-    contact_hears: bool = True
 
 
 # Events. Those of a ticket carry the whole new document: a projector needs nothing else.

@@ -2,9 +2,40 @@
 
 from datetime import datetime
 
+from deskwire.contracts.actors import Actor, Named
 from deskwire.contracts.base import Changes, Command, Document, Event
-from deskwire.contracts.people import Actor
-from deskwire.contracts.tickets import Entry, HistoryItem, Ticket, TimeEntry
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.tickets import HistoryItem, Ticket
+
+LONGEST_TIME = 366 * 86_400
+"""Seconds: no time worked is longer."""
+
+
+class TimeEntry(Document):
+    """Time that was worked on a ticket, or that a timer counts now: then ``seconds`` is None.
+
+    ``entry_id`` is the reply or note that it was written with, whose ``time_worked`` it is. It is
+    nobody's (``agent``) when that was written with a key of no agent. ``client`` and ``reference``
+    are those of the ticket that it is shown on. Names are as they were when it last changed. What
+    is on an invoice (``invoice_id``) stays as it is.
+    """
+
+    id: int
+    ticket_id: int
+    origin_ticket_id: int
+    reference: str
+    client: Named | None = None
+    entry_id: int | None = None
+    agent: Named | None = None
+    seconds: int | None = None
+    started_at: datetime
+    billable: bool
+    note: str = ""
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None = None
+    invoice_id: int | None = None
+    version: int = 1
 
 
 class KeptTime(Document):

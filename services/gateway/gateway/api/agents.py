@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.people import Agent, ChangeAgent, CreateAgent
+from deskwire.contracts.people import ChangeAgent, CreateAgent
+from deskwire.contracts.records import Agent
 from gateway.api.auth import router, scope
 from gateway.api.commands import create_record
 from gateway.api.fields import Address, Name, Note, Rate, RequestBody

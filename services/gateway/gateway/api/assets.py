@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from deskwire.contracts.people import Asset, ChangeAsset, CreateAsset
+from deskwire.contracts.people import ChangeAsset, CreateAsset
+from deskwire.contracts.records import Asset
 from gateway.api.auth import router, scope
 from gateway.api.fields import Day, Id, Line, Link, Name, Notes, RequestBody
 from gateway.api.pages import Page

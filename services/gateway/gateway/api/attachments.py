@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deskwire.blobs import fresh_place
 from deskwire.contracts.attachments import KeepUpload
-from deskwire.contracts.tickets import StoredFile
+from deskwire.contracts.entries import StoredFile
 from deskwire.errors import NotFound, Rejected
 from gateway.api.auth import body_limit, caller, router, scope
 from gateway.api.commands import created, perform, request_id

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from deskwire.contracts.people import Actor, Author, Through
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.errors import Forbidden, NotFound
 from gateway.api.errors import RateLimited, Unauthorized, UnsupportedMediaType
 from gateway.api.fields import LARGEST_ID

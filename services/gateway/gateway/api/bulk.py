@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
+from deskwire.contracts.terms import Priority, Status
 from deskwire.contracts.ticket_commands import ChangeTicket, MergeTicket, TicketChanges
-from deskwire.contracts.tickets import Priority, Status
 from deskwire.errors import DeskwireError
 from gateway.api.auth import Caller, caller, router, scope
 from gateway.api.commands import changed, perform, request_id

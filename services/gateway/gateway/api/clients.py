@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.people import ChangeClient, Client, CreateClient
+from deskwire.contracts.people import ChangeClient, CreateClient
+from deskwire.contracts.records import Client
 from deskwire.contracts.tickets import Ticket
 from gateway.api.auth import router, scope
 from gateway.api.commands import create_record

@@ -8,7 +8,7 @@ from fastapi import Request, Response
 
 from deskwire.contracts.base import Command, Reply
 from deskwire.contracts.notifications import Suppression
-from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
+from deskwire.contracts.records import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.errors import Invalid
 from deskwire.messaging.envelope import Envelope, current

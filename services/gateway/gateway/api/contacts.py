@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.people import ChangeContact, Contact, CreateContact
+from deskwire.contracts.people import ChangeContact, CreateContact
+from deskwire.contracts.records import Contact
 from gateway.api.auth import router, scope
 from gateway.api.fields import Address, Id, Language, Line, Name, Note, Notes, RequestBody
 from gateway.api.pages import Page

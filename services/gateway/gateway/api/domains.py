@@ -5,7 +5,8 @@ from typing import Annotated
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.people import ChangeDomain, CreateDomain, Domain
+from deskwire.contracts.people import ChangeDomain, CreateDomain
+from deskwire.contracts.records import Domain
 from gateway.api.auth import router, scope
 from gateway.api.fields import Id, RequestBody, Shape
 from gateway.api.pages import Page

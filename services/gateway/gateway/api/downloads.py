@@ -8,7 +8,7 @@ from fastapi import Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.exceptions import HTTPException
 
-from deskwire.contracts.tickets import StoredFile
+from deskwire.contracts.entries import StoredFile
 from deskwire.filetypes import BYTES
 from gateway.api.answers import matches
 

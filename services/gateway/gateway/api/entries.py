@@ -7,9 +7,12 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from deskwire.blobs import fresh_place
-from deskwire.contracts.people import Author, Contact
+from deskwire.contracts.actors import Author
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.records import Contact
+from deskwire.contracts.terms import EntryKind, Status
 from deskwire.contracts.ticket_commands import AddEntry, EditEntry, RedactEntry
-from deskwire.contracts.tickets import LONGEST_TIME, Entry, EntryKind, Status
+from deskwire.contracts.timekeeping import LONGEST_TIME
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api import answers, pages
 from gateway.api.auth import Caller, caller, router, scope

@@ -6,8 +6,8 @@ from typing import Any, get_args
 import orjson
 from fastapi import Request, Response
 
+from deskwire.contracts.terms import Rating
 from deskwire.contracts.ticket_commands import RateTicket
-from deskwire.contracts.tickets import Rating
 from deskwire.html import clean_text
 from deskwire.links import FeedbackLink
 from gateway.api import linked

@@ -4,7 +4,8 @@ from typing import Annotated
 
 from fastapi import Query, Request, Response
 
-from deskwire.contracts.people import ChangeLocation, CreateLocation, Location
+from deskwire.contracts.people import ChangeLocation, CreateLocation
+from deskwire.contracts.records import Location
 from gateway.api.auth import router, scope
 from gateway.api.fields import Id, Line, Name, Notes, RequestBody
 from gateway.api.pages import Page

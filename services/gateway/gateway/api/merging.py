@@ -5,8 +5,7 @@ from typing import Annotated
 from fastapi import Request, Response
 from pydantic import Field
 
-from deskwire.contracts.ticket_commands import MergeTicket, UnmergeTicket
-from deskwire.contracts.tickets import MergedTickets
+from deskwire.contracts.ticket_commands import MergedTickets, MergeTicket, UnmergeTicket
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import changed, perform
 from gateway.api.fields import Id, Note, RequestBody

@@ -15,7 +15,7 @@ from deskwire.contracts.settings import (
     UnknownSenders,
     UpdateSettings,
 )
-from deskwire.contracts.tickets import Source
+from deskwire.contracts.terms import Source
 from gateway.api import answers, pages
 from gateway.api.auth import caller, router, scope
 from gateway.api.commands import write_record

@@ -6,9 +6,10 @@ import orjson
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
-from deskwire.contracts.people import Named
+from deskwire.contracts.actors import Named
+from deskwire.contracts.terms import Priority, Status
 from deskwire.contracts.ticket_commands import ChangeTicket, TicketChanges
-from deskwire.contracts.tickets import Priority, Status, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.errors import NotFound
 from deskwire.messaging.requests import Answer
 from gateway.api import answers

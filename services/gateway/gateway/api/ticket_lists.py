@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from fastapi import Query, Request, Response
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from deskwire.contracts.tickets import Priority, Rating, Source, Status, Ticket
+from deskwire.contracts.terms import Priority, Rating, Source, Status
+from deskwire.contracts.tickets import Ticket
 from deskwire.db import Database
 from gateway.api import pages
 from gateway.api.answers import as_seen

@@ -8,8 +8,9 @@ from pydantic import Field
 
 from deskwire.blobs import Blobs, fresh_place
 from deskwire.contracts.mail import Body
+from deskwire.contracts.terms import Priority
 from deskwire.contracts.ticket_commands import OpenTicket
-from deskwire.contracts.tickets import Priority, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.errors import Forbidden, NotFound
 from gateway.api import answers
 from gateway.api.auth import Caller, caller, router, scope

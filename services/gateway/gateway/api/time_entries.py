@@ -5,14 +5,15 @@ from typing import Annotated, Literal
 from fastapi import Query, Request, Response
 from pydantic import Field
 
-from deskwire.contracts.tickets import LONGEST_TIME, TimeEntry
 from deskwire.contracts.timekeeping import (
+    LONGEST_TIME,
     AddTime,
     ChangeTime,
     RemoveTime,
     StartTimer,
     StopTimer,
     TimeChanges,
+    TimeEntry,
 )
 from deskwire.errors import NotFound
 from gateway.api import answers, pages

@@ -7,8 +7,7 @@ ticket leaves it running; when its ticket is merged, it goes along.
 from fastapi import Request, Response
 from pydantic import BaseModel, Field
 
-from deskwire.contracts.tickets import TimeEntry
-from deskwire.contracts.timekeeping import StartTimer, StopTimer
+from deskwire.contracts.timekeeping import StartTimer, StopTimer, TimeEntry
 from gateway.api import answers
 from gateway.api.auth import caller, router, scope
 from gateway.api.fields import Id, RequestBody

@@ -32,7 +32,7 @@ from reportlab.platypus import (
 )
 
 from deskwire.contracts.invoices import Invoice, InvoiceLine
-from deskwire.contracts.people import Money
+from deskwire.contracts.money import Money
 from gateway.invoicing.scripts import RightToLeft, in_fonts, is_right_to_left, register
 from gateway.invoicing.words import Wording, wording
 

@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_interval
 from babel.numbers import format_currency, format_decimal, format_percent, parse_pattern
 
-from deskwire.contracts.people import Money
+from deskwire.contracts.money import Money
 
 _WORDS: dict[str, dict[str, str]] = tomllib.loads(
     files("gateway.invoicing").joinpath("words.toml").read_text(encoding="utf-8")

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import text
 
-from deskwire.contracts.tickets import Entry, EntryChanged, TicketEvent
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.tickets import EntryChanged, TicketEvent
 from deskwire.db import Database, compiled
 from deskwire.messaging.housekeeping import ROWS
 

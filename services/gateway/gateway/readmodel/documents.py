@@ -7,8 +7,9 @@ import orjson
 from pydantic import BaseModel
 from sqlalchemy import Table, text
 
+from deskwire.contracts.entries import Entry
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import Entry, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.db import DIALECT, Database, Statement, compiled
 from deskwire.pictures import with_pictures
 

@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
-from deskwire.contracts.tickets import Priority, Status
+from deskwire.contracts.terms import Priority, Status
 from deskwire.db import Database, Statement, compiled
 from gateway.readmodel import tables
 from gateway.readmodel.mails import MAILS_OF_TICKETS

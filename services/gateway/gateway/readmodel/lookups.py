@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pydantic import BaseModel
 
 from deskwire.contracts.notifications import Suppression
-from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
+from deskwire.contracts.records import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.tickets import Ticket
 
 SEPARATOR = "\n"

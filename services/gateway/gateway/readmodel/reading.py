@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 from sqlalchemy import text
 
-from deskwire.contracts.tickets import StoredFile
+from deskwire.contracts.entries import StoredFile
 from deskwire.db import Database, compiled
 
 _DIGITS = re.compile(r"[0-9]{1,18}\Z")

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import text
 
 from deskwire.contracts.notifications import AgentNotifications, Suppression
-from deskwire.contracts.people import Agent, Asset, Client, Contact, Domain, Location
+from deskwire.contracts.records import Agent, Asset, Client, Contact, Domain, Location
 from deskwire.contracts.schedules import Schedule
 from deskwire.contracts.settings import ClientSettings, Settings
 from deskwire.contracts.webhooks import Webhook

@@ -6,7 +6,8 @@ from typing import Any
 from deskwire.contracts.invoices import DraftedInvoice, Invoice
 from deskwire.contracts.mail import InboundMail
 from deskwire.contracts.notifications import Delivery
-from deskwire.contracts.tickets import MergedTickets, Ticket, TicketEntry
+from deskwire.contracts.ticket_commands import MergedTickets, TicketEntry
+from deskwire.contracts.tickets import Ticket
 from deskwire.contracts.timekeeping import KeptTime
 from deskwire.contracts.webhooks import NewWebhook
 from deskwire.db import Database

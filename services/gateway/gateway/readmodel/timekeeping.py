@@ -9,7 +9,7 @@ from typing import Any, Literal
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts.tickets import TimeEntry
+from deskwire.contracts.timekeeping import TimeEntry
 from deskwire.db import Database, Statement, compiled
 from gateway.readmodel import tables
 from gateway.readmodel.documents import keep, newest, text_of

@@ -10,7 +10,9 @@ from typing import Any
 import orjson
 from sqlalchemy import text
 
-from deskwire.contracts.tickets import Entry, Ticket, TicketEntry
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.ticket_commands import TicketEntry
+from deskwire.contracts.tickets import Ticket
 from deskwire.contracts.timekeeping import KeptTime
 from deskwire.db import Database, compiled
 from gateway.readmodel.documents import keep, shown

@@ -5,18 +5,16 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, get_args
 
+from deskwire.contracts.actors import Author, Person
 from deskwire.contracts.base import Document
+from deskwire.contracts.entries import Entry, StoredFile
 from deskwire.contracts.invoices import InvoiceChanged, InvoiceReader
 from deskwire.contracts.mail import Body
+from deskwire.contracts.money import Money
 from deskwire.contracts.notifications import AgentEvent, Telling
-from deskwire.contracts.people import Author, Money, Person
+from deskwire.contracts.threads import LastMessage, MailSender, MailThread
 from deskwire.contracts.tickets import (
-    Entry,
     HistoryItem,
-    LastMessage,
-    MailSender,
-    MailThread,
-    StoredFile,
     TicketChanged,
     TicketChased,
     TicketDeadline,

@@ -7,8 +7,8 @@ notes are for agents alone. Clients that hear nothing of new and closed tickets 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from deskwire.contracts.threads import MailThread
 from deskwire.contracts.tickets import (
-    MailThread,
     TicketChanged,
     TicketChased,
     TicketDeadline,

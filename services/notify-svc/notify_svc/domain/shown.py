@@ -2,14 +2,10 @@
 
 from dataclasses import dataclass, replace
 
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import (
-    LastMessage,
-    StoredFile,
-    TicketChased,
-    TicketMerged,
-    TicketReplied,
-)
+from deskwire.contracts.threads import LastMessage
+from deskwire.contracts.tickets import TicketChased, TicketMerged, TicketReplied
 from notify_svc.domain.mails import Told, entry_of
 
 NO_TEXT = Body(text="")

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from deskwire.contracts.people import Author
+from deskwire.contracts.actors import Author
 from deskwire.contracts.tickets import Ticket, TicketMerged, TicketNoted
 from notify_svc.domain.agents import Agent, Agents, mentioned
 from notify_svc.domain.mails import Told, actor, change, team_of

@@ -15,7 +15,7 @@ from babel.numbers import format_currency
 from markupsafe import Markup
 
 from deskwire.contracts.mail import DELIMITER_END, DELIMITER_START, Body
-from deskwire.contracts.tickets import LastMessage
+from deskwire.contracts.threads import LastMessage
 from deskwire.html import clean_html, clean_text, html_of
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import TemplateError
 
-from deskwire.contracts.tickets import MailSender
+from deskwire.contracts.threads import MailSender
 from deskwire.errors import SetupError
 from notify_svc.dkim import SigningKey, signed
 from notify_svc.domain.mails import Bill, Digest, Mail, Notice, Template

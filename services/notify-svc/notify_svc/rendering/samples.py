@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
+from deskwire.contracts.actors import Author, Person
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Body
+from deskwire.contracts.money import Money
 from deskwire.contracts.notifications import AgentEvent
-from deskwire.contracts.people import Author, Money, Person
-from deskwire.contracts.tickets import LastMessage, StoredFile
+from deskwire.contracts.threads import LastMessage
 from notify_svc.domain.mails import (
     CLIENT_TEMPLATES,
     Bill,

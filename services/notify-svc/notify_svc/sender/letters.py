@@ -7,8 +7,8 @@ from contextlib import suppress
 import structlog
 
 from deskwire.blobs import Blobs
+from deskwire.contracts.entries import StoredFile
 from deskwire.contracts.mail import Body
-from deskwire.contracts.tickets import StoredFile
 from deskwire.db import Database
 from deskwire.errors import NotFound
 from notify_svc.domain.mails import CLIENT_TEMPLATES, Digest, Mail, Notice

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts import people
+from deskwire.contracts import records
 from deskwire.contracts.notifications import AgentNotifications
 from deskwire.db import Session, compiled
 from notify_svc.domain.agents import Agent, handles
@@ -48,7 +48,7 @@ KEEP_PREFERENCES = compiled(
 LOCK_PREFERENCES = compiled(text("SELECT * FROM preferences WHERE agent_id = :agent_id FOR UPDATE"))
 
 
-def row_of(agent: people.Agent) -> dict[str, object]:
+def row_of(agent: records.Agent) -> dict[str, object]:
     return {
         "id": agent.id,
         "name": agent.name,

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from deskwire.contracts.base import Document
 from deskwire.contracts.settings import AutoClose, PolicySettings, Target, Targets
-from deskwire.contracts.tickets import AutoClosing, Deadline, EntryKind, Priority, Status, Ticket
+from deskwire.contracts.terms import Deadline, EntryKind, Priority, Status
+from deskwire.contracts.tickets import AutoClosing, Ticket
 from deskwire.errors import Conflict
 from ticket_svc.domain.calendar import Calendar
 

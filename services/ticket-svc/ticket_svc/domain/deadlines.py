@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from deskwire.contracts.settings import Target
-from deskwire.contracts.tickets import Deadline, Status, Ticket
+from deskwire.contracts.terms import Deadline, Status
+from deskwire.contracts.tickets import Ticket
 from ticket_svc.domain.clock import NOTHING, Clock, Name, Policy, Work
 
 ANY_TIME = Target()

@@ -19,8 +19,9 @@ from decimal import (
 )
 from zoneinfo import ZoneInfo
 
+from deskwire.contracts.actors import Named
 from deskwire.contracts.invoices import Buyer, Invoice
-from deskwire.contracts.people import Money, Named
+from deskwire.contracts.money import Money
 from deskwire.contracts.settings import InvoiceLines, Seller, Settings, TimeRounding
 from deskwire.errors import Conflict, Invalid, NotFound
 

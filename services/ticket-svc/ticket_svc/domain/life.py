@@ -4,9 +4,11 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from deskwire.contracts.people import Author
+from deskwire.contracts.actors import Author
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.terms import EntryKind, Status
 from deskwire.contracts.ticket_commands import AddEntry
-from deskwire.contracts.tickets import Entry, EntryKind, Status, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.errors import Conflict, Forbidden
 
 REOPENED_BY_CLIENT: tuple[Status, ...] = ("hold", "auto-close", "closed")

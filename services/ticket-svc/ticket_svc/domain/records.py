@@ -5,7 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from deskwire.contracts.people import Kept, Money
+from deskwire.contracts.money import Money
+from deskwire.contracts.records import Kept
 from deskwire.errors import Invalid
 from ticket_svc.domain.senders import domain_key, email_key
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.mail import Address, MailReceived
-from deskwire.contracts.people import Author
 from deskwire.contracts.settings import SenderAuthentication, UnknownSenders
 from deskwire.errors import Invalid
 

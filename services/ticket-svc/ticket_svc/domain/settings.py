@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from deskwire.contracts.people import Money
+from deskwire.contracts.money import Money
 from deskwire.contracts.settings import (
     AutoClose,
     BusinessHours,

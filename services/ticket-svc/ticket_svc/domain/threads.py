@@ -9,7 +9,8 @@ from functools import lru_cache
 from typing import Literal, get_args
 
 from deskwire.contracts.mail import MailReceived
-from deskwire.contracts.tickets import MailSender, MailThread, Status
+from deskwire.contracts.terms import Status
+from deskwire.contracts.threads import MailSender, MailThread
 
 SIGNATURE_CHARACTERS = 16  # 80 bits in base32
 Kind = Literal["entry", "invoice"]

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from deskwire.contracts.people import Author
-from deskwire.contracts.tickets import LONGEST_TIME, TimeEntry
+from deskwire.contracts.actors import Author
+from deskwire.contracts.timekeeping import LONGEST_TIME, TimeEntry
 from deskwire.errors import Conflict, Forbidden, Invalid
 
 CLOCK_SKEW = timedelta(minutes=5)

@@ -9,9 +9,10 @@ import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Actor, Author, Through
+from deskwire.contracts.actors import Actor, Author, Through
+from deskwire.contracts.terms import Status
 from deskwire.contracts.ticket_commands import TicketChanges
-from deskwire.contracts.tickets import Status, Ticket
+from deskwire.contracts.tickets import Ticket
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
 from ticket_svc.domain import deadlines

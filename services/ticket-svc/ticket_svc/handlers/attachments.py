@@ -7,8 +7,8 @@ from pydantic import TypeAdapter
 from deskwire.blobs import has_place
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts.attachments import KeepUpload
+from deskwire.contracts.entries import Entry, StoredFile
 from deskwire.contracts.mail import Attachment
-from deskwire.contracts.tickets import Entry, StoredFile
 from deskwire.errors import KeyReused, NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.store import attachments

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
+from deskwire.contracts.actors import Author, Through
 from deskwire.contracts.mail import (
     DIGEST_ID,
     Address,
@@ -18,7 +19,6 @@ from deskwire.contracts.mail import (
     MailHandled,
     MailReceived,
 )
-from deskwire.contracts.people import Author, Through
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import bounces, senders
 from ticket_svc.domain.threads import Signer, returned_ids

@@ -8,7 +8,7 @@ import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Actor, Author, Through
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.tickets import Ticket
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, check_version

@@ -5,7 +5,8 @@ from collections.abc import Collection
 import asyncpg
 
 from deskwire.contracts.schedules import SetAlarm
-from deskwire.contracts.tickets import EntryKind, RecountDeadlines, Status, Ticket, TicketChanged
+from deskwire.contracts.terms import EntryKind, Status
+from deskwire.contracts.tickets import RecountDeadlines, Ticket, TicketChanged
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import clock as rules
 from ticket_svc.domain import deadlines

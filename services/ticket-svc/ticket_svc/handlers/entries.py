@@ -9,9 +9,12 @@ import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Actor, Named
-from deskwire.contracts.tickets import Entry, EntryKind, HistoryItem, Ticket, TicketEntry, TimeEntry
-from deskwire.contracts.timekeeping import TimeChanged
+from deskwire.contracts.actors import Actor, Named
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.terms import EntryKind
+from deskwire.contracts.ticket_commands import TicketEntry
+from deskwire.contracts.tickets import HistoryItem, Ticket
+from deskwire.contracts.timekeeping import TimeChanged, TimeEntry
 from deskwire.errors import NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import life

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from deskwire.contracts.people import Actor, Author, Through
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.ticket_commands import RateTicket
 from deskwire.contracts.tickets import Feedback, Ticket, TicketRated
 from deskwire.errors import NotFound

@@ -5,10 +5,11 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from deskwire.contracts import invoices as contracts
+from deskwire.contracts.actors import Actor, Author
 from deskwire.contracts.invoices import DraftedInvoice, Invoice, InvoiceMail, InvoiceReader
-from deskwire.contracts.people import Actor, Author
 from deskwire.contracts.settings import Settings
-from deskwire.contracts.tickets import MailSender, Ticket, TicketChanged
+from deskwire.contracts.threads import MailSender
+from deskwire.contracts.tickets import Ticket, TicketChanged
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction

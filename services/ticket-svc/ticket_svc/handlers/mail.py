@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.mail import Address, MailHandled, MailReceived
-from deskwire.contracts.people import Actor, Author, Through
-from deskwire.contracts.tickets import TicketEntry
+from deskwire.contracts.ticket_commands import TicketEntry
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import senders
 from ticket_svc.domain.senders import Sender, Spent

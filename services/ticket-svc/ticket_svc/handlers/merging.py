@@ -7,8 +7,9 @@ import asyncpg
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Actor, Through
-from deskwire.contracts.tickets import EntryChanged, HistoryItem, MergedTickets, Ticket
+from deskwire.contracts.actors import Actor, Through
+from deskwire.contracts.ticket_commands import MergedTickets
+from deskwire.contracts.tickets import EntryChanged, HistoryItem, Ticket
 from deskwire.contracts.timekeeping import TimeChanged
 from deskwire.errors import Conflict, NotFound
 from deskwire.messaging.outbox import Transaction

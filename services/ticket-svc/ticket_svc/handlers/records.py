@@ -6,6 +6,7 @@ from typing import Any
 
 from deskwire.contracts import people as contracts
 from deskwire.contracts import tickets as ticket_contracts
+from deskwire.contracts.records import Client, Kept
 from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import records as rules
@@ -80,9 +81,9 @@ async def tell_new_name(message: contracts.RecordRenamed, tx: Transaction) -> No
         tx.emit(message.model_copy(update={"before_ticket": ids[-1]}))
 
 
-def _wanted(before: contracts.Kept, command: Change) -> Mapping[str, Any]:
+def _wanted(before: Kept, command: Change) -> Mapping[str, Any]:
     values = command.changes.values
-    if isinstance(before, contracts.Client):
+    if isinstance(before, Client):
         return rules.priced(values, {"rate": before.rate, "currency": before.currency})
     return values
 

@@ -6,8 +6,8 @@ from typing import Literal
 
 import asyncpg
 
+from deskwire.contracts.actors import Author
 from deskwire.contracts.mail import Address, Body, MailHandled, MailReceived
-from deskwire.contracts.people import Author
 from deskwire.messaging.outbox import Transaction
 from deskwire.pictures import with_pictures
 from ticket_svc.domain import senders

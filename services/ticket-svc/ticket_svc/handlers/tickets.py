@@ -9,8 +9,11 @@ import structlog
 
 from deskwire.contracts import ticket_commands as commands
 from deskwire.contracts import tickets as contracts
-from deskwire.contracts.people import Actor, Author
-from deskwire.contracts.tickets import Entry, MailThread, StoredFile, TicketEntry, Via
+from deskwire.contracts.actors import Actor, Author
+from deskwire.contracts.entries import Entry, StoredFile
+from deskwire.contracts.terms import Via
+from deskwire.contracts.threads import MailThread
+from deskwire.contracts.ticket_commands import TicketEntry
 from deskwire.errors import NotFound
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain.threads import Signer, thread

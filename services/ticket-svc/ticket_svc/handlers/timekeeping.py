@@ -3,16 +3,10 @@
 from datetime import UTC, datetime
 
 from deskwire.contracts import timekeeping as contracts
-from deskwire.contracts.people import Actor
-from deskwire.contracts.tickets import (
-    LONGEST_TIME,
-    Entry,
-    EntryChanged,
-    Ticket,
-    TicketChanged,
-    TimeEntry,
-)
-from deskwire.contracts.timekeeping import KeptTime
+from deskwire.contracts.actors import Actor
+from deskwire.contracts.entries import Entry
+from deskwire.contracts.tickets import EntryChanged, Ticket, TicketChanged
+from deskwire.contracts.timekeeping import LONGEST_TIME, KeptTime, TimeEntry
 from deskwire.errors import Conflict, NotFound, check_version
 from deskwire.messaging.outbox import Transaction
 from ticket_svc.domain import timekeeping as rules

@@ -5,16 +5,11 @@ from typing import Any
 
 import asyncpg
 
+from deskwire.contracts.actors import Author, Named, Person
+from deskwire.contracts.entries import Entry, StoredFile
 from deskwire.contracts.mail import Body
-from deskwire.contracts.people import Author, Named, Person
-from deskwire.contracts.tickets import (
-    Entry,
-    Feedback,
-    LastMessage,
-    LastReply,
-    StoredFile,
-    Ticket,
-)
+from deskwire.contracts.threads import LastMessage
+from deskwire.contracts.tickets import Feedback, LastReply, Ticket
 from ticket_svc.domain.clock import NOTHING, Clock
 from ticket_svc.domain.quoting import beginning
 

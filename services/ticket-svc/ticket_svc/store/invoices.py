@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 import asyncpg
 from sqlalchemy import text
 
+from deskwire.contracts.actors import Author, Named
 from deskwire.contracts.invoices import Buyer, Invoice, InvoiceLine
-from deskwire.contracts.people import Author, Money, Named
+from deskwire.contracts.money import Money
 from deskwire.contracts.settings import Seller, Settings
 from deskwire.db import Session, compiled
 from ticket_svc.domain.invoicing import Billing, Line, Worked, postal_address, rounded

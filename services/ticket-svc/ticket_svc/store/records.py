@@ -9,13 +9,15 @@ import asyncpg
 from sqlalchemy import Table, text
 
 from deskwire.contracts import people as contracts
+from deskwire.contracts import records as documents
 from deskwire.contracts.base import Event
+from deskwire.contracts.money import Money
 from deskwire.db import DIALECT, Session, Statement, compiled
 from deskwire.errors import Conflict
 from ticket_svc.domain import records
 from ticket_svc.store import tables
 
-Record = TypeVar("Record", bound=contracts.Kept)
+Record = TypeVar("Record", bound=documents.Kept)
 
 UNIQUE = {
     "contacts_unique_email": ("email", "this client has a contact with this e-mail address"),
@@ -128,18 +130,18 @@ async def _kept(
     return kind.document(row)
 
 
-def rate_of(row: asyncpg.Record) -> contracts.Money | None:
+def rate_of(row: asyncpg.Record) -> Money | None:
     """From the columns `rate` and `currency`."""
     rate, currency = row["rate"], row["currency"]
-    return None if rate is None else contracts.Money(amount=str(rate), currency=currency)
+    return None if rate is None else Money(amount=str(rate), currency=currency)
 
 
-def _client(row: asyncpg.Record) -> contracts.Client:
-    return contracts.Client.model_validate(dict(row) | {"rate": rate_of(row)})
+def _client(row: asyncpg.Record) -> documents.Client:
+    return documents.Client.model_validate(dict(row) | {"rate": rate_of(row)})
 
 
-def _agent(row: asyncpg.Record) -> contracts.Agent:
-    return contracts.Agent.model_validate(dict(row) | {"rate": rate_of(row)})
+def _agent(row: asyncpg.Record) -> documents.Agent:
+    return documents.Agent.model_validate(dict(row) | {"rate": rate_of(row)})
 
 
 CLIENT = Kind(
@@ -154,7 +156,7 @@ CLIENT = Kind(
 CONTACT = Kind(
     "contact",
     tables.contacts,
-    lambda row: contracts.Contact.model_validate(dict(row)),
+    lambda row: documents.Contact.model_validate(dict(row)),
     lambda contact: contracts.ContactChanged(contact=contact),
     records.contact_columns,
     shown=frozenset({"name", "email"}),
@@ -162,7 +164,7 @@ CONTACT = Kind(
 DOMAIN = Kind(
     "domain",
     tables.domains,
-    lambda row: contracts.Domain.model_validate(dict(row)),
+    lambda row: documents.Domain.model_validate(dict(row)),
     lambda domain: contracts.DomainChanged(domain=domain),
     records.domain_columns,
 )
@@ -178,13 +180,13 @@ AGENT = Kind(
 ASSET = Kind(
     "asset",
     tables.assets,
-    lambda row: contracts.Asset.model_validate(dict(row)),
+    lambda row: documents.Asset.model_validate(dict(row)),
     lambda asset: contracts.AssetChanged(asset=asset),
     shown=frozenset({"name"}),
 )
 LOCATION = Kind(
     "location",
     tables.locations,
-    lambda row: contracts.Location.model_validate(dict(row)),
+    lambda row: documents.Location.model_validate(dict(row)),
     lambda location: contracts.LocationChanged(location=location),
 )

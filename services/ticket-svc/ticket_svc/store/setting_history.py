@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts.people import Actor, Author, Through
+from deskwire.contracts.actors import Actor, Author, Through
 from deskwire.contracts.settings import SettingHistoryItem
 from deskwire.db import Session, compiled
 

@@ -6,7 +6,8 @@ import asyncpg
 from sqlalchemy import text
 
 from deskwire.contracts.settings import ClientSettings, MailboxSettings, PolicyChanges, Settings
-from deskwire.contracts.tickets import MailSender, Source
+from deskwire.contracts.terms import Source
+from deskwire.contracts.threads import MailSender
 from deskwire.db import compiled
 from ticket_svc.domain.threads import Correspondence, written_in
 

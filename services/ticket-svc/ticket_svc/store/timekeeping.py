@@ -3,8 +3,8 @@
 import asyncpg
 from sqlalchemy import text
 
-from deskwire.contracts.people import Named
-from deskwire.contracts.tickets import TimeEntry
+from deskwire.contracts.actors import Named
+from deskwire.contracts.timekeeping import TimeEntry
 from deskwire.db import Statement, compiled
 
 TIME = """

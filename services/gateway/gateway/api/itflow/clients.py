@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 from fastapi import Response
 
-from deskwire.contracts.people import ChangeClient, ClientChanges, ClientDetails
+from deskwire.contracts.people import ChangeClient, ClientChanges
+from deskwire.contracts.records import ClientDetails
 from deskwire.errors import Invalid, NotFound
 from gateway.api import records
 from gateway.api.clients import ClientChange, NewClient

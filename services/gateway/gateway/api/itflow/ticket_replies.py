@@ -7,8 +7,8 @@ from typing import Any
 from fastapi import Response
 
 from deskwire.blobs import fresh_place
+from deskwire.contracts.terms import EntryKind, Status
 from deskwire.contracts.ticket_commands import AddEntry
-from deskwire.contracts.tickets import EntryKind, Status
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api.answers import whole_docs
 from gateway.api.commands import perform

@@ -8,8 +8,8 @@ from fastapi import Response
 
 from deskwire.blobs import fresh_place
 from deskwire.contracts.mail import Body
+from deskwire.contracts.terms import Priority
 from deskwire.contracts.ticket_commands import ChangeTicket, OpenTicket, TicketChanges
-from deskwire.contracts.tickets import Priority
 from deskwire.errors import Forbidden, Invalid, NotFound
 from gateway.api.answers import whole_docs
 from gateway.api.commands import perform
