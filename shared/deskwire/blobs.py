@@ -8,8 +8,8 @@ same bytes, and stays.
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -95,11 +95,12 @@ class Blobs:
 
     async def write(self, place: str, chunks: AsyncIterable[bytes]) -> str:
         """As `put`, a chunk at a time. When the chunks end in an error, nothing is stored."""
-        async with obstore.open_writer_async(
-            self._store, _path(place), buffer_size=self._part_bytes, max_concurrency=1
-        ) as file:
-            async for chunk in chunks:
-                await file.write(chunk)
+        with _blob_errors():
+            async with obstore.open_writer_async(
+                self._store, _path(place), buffer_size=self._part_bytes, max_concurrency=1
+            ) as file:
+                async for chunk in chunks:
+                    await file.write(chunk)
         await self._keep([place])
         return place
 
@@ -156,7 +157,8 @@ class Blobs:
         files = {self._folder / _path(blob_id) for blob_id in blob_ids}
         paths = sorted(files | {file.parent for file in files})
         shares = (paths[n::THREADS] for n in range(min(THREADS, len(paths))))
-        await asyncio.gather(*(asyncio.to_thread(_to_disk, share) for share in shares))
+        with _blob_errors():
+            await asyncio.gather(*(asyncio.to_thread(_to_disk, share) for share in shares))
 
 
 def open_blobs(url: str) -> Blobs:
@@ -205,3 +207,18 @@ def _path(blob_id: str) -> str:
 
 
 BlobError = BaseError
+
+
+@contextmanager
+def _blob_errors() -> Iterator[None]:
+    """A full disk is the store's error, however it comes: others take an `OSError` for the
+    database's."""
+    try:
+        yield
+    except OSError as error:
+        raise BlobError(str(error)) from error
+
+
+def why(error: BlobError) -> str:
+    """The store's words, without the structures of its library."""
+    return " ".join(str(error).partition("Debug source:")[0].split())

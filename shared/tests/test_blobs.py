@@ -1,7 +1,9 @@
 """Bytes by their sha256, in a folder and in memory, and bodies too large for a message."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import resource
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from datetime import date
 from hashlib import sha256
 from pathlib import Path
@@ -11,11 +13,13 @@ import pytest
 from deskwire.blobs import (
     CHUNK_BYTES,
     PREVIEW_CHARACTERS,
+    BlobError,
     Blobs,
     day_folder,
     fresh_place,
     mail_place,
     open_blobs,
+    why,
 )
 from deskwire.contracts.base import INLINE_TEXT_BYTES, MESSAGE_BYTES
 from deskwire.contracts.mail import Body
@@ -141,3 +145,25 @@ def test_a_store_that_cannot_be_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SetupError, match="cannot be used: Not a directory"):
         open_blobs(f"file://{tmp_path}/file/folder")
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file of this process grows beyond a page."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+async def test_a_full_disk_is_an_error_of_the_blobs(tmp_path: Path) -> None:
+    """A plain `OSError` would be taken for the database's."""
+    blobs = open_blobs(f"file://{tmp_path}")
+    content = bytes(2 * CHUNK_BYTES)
+    for write in (blobs.put(content), blobs.write(fresh_place(), pieces(content))):
+        with full_disk(), pytest.raises(BlobError) as raised:
+            await write
+        assert "File too large" in why(raised.value)
+        assert "Debug" not in why(raised.value)

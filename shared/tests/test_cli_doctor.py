@@ -2,6 +2,7 @@
 
 import json
 import re
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -38,11 +39,23 @@ async def test_doctor_finds_nothing(
     assert len(found) == 5 * len(SERVICES) + 3 + 4
 
 
+async def test_doctor_says_in_few_words_that_blobs_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / sha256(b"deskwire doctor").hexdigest()[:2]).write_text("in the way")
+    url = f"file://{tmp_path}"
+    nowhere = json.dumps({"gateway": NOWHERE})
+    done = await deskwire("doctor", DATABASE_URLS=nowhere, BROKER_URL="memory://x", BLOB_URL=url)
+    well, words = findings(done)["blob store"]
+    assert not well
+    assert words.startswith(f"{url} cannot be written and read: ")
+    assert "directory" in words
+    assert "Debug" not in words
+
+
 async def test_doctor_finds_what_is_late(databases: dict[str, str]) -> None:
     late = "INSERT INTO alarms VALUES (1, now() - interval '2 min', 1)"
     await run_sql(databases["scheduler-svc"], late)
     done = await deskwire("doctor", DATABASE_URLS=json.dumps(databases), BROKER_URL="memory://x")
-    assert "what is due waits for 12" in findings(done)["scheduler-svc schedules and alarms"][1]
+    assert "what is due waits for 1" in findings(done)["scheduler-svc schedules and alarms"][1]
 
 
 async def test_doctor_finds_mails_that_somebody_is_to_look_at(databases: dict[str, str]) -> None:

@@ -183,11 +183,14 @@ async def _depths() -> dict[str, int]:
 
 
 async def _blobs() -> str:
-    from deskwire.blobs import open_blobs
+    from deskwire.blobs import BlobError, open_blobs, why
 
     url = blob_url()
     blobs = open_blobs(url)
-    await blobs.get(await blobs.put(b"deskwire doctor"))
+    try:
+        await blobs.get(await blobs.put(b"deskwire doctor"))
+    except BlobError as error:
+        raise SetupError(f"{url} cannot be written and read: {why(error)}") from error
     return f"{url} can be written and read"
 
 

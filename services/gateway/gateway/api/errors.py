@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from deskwire.blobs import BlobError
+from deskwire.blobs import BlobError, why
 from deskwire.db import LOST_CONNECTION
 from deskwire.errors import DeskwireError, Rejected, Unavailable
 from gateway.api import wording
@@ -171,8 +171,8 @@ async def took_too_long(request: Request, _error: Exception) -> Response:
     return problem(request.scope, Unavailable.code, detail)
 
 
-async def blobs_away(request: Request, error: Exception) -> Response:
-    log.error("blob store away", trace_id=request.scope.get("trace_id"), cause=str(error))
+async def blobs_away(request: Request, error: BlobError) -> Response:
+    log.error("blob store away", trace_id=request.scope.get("trace_id"), cause=why(error))
     return problem(request.scope, Unavailable.code, "the blob store cannot be reached")
 
 
@@ -187,7 +187,7 @@ def tell_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, not_valid)  # type: ignore[arg-type]  # the same
     app.add_exception_handler(HTTPException, by_status)  # type: ignore[arg-type]  # the same
     app.add_exception_handler(Exception, unexpected)
-    app.add_exception_handler(BlobError, blobs_away)
+    app.add_exception_handler(BlobError, blobs_away)  # type: ignore[arg-type]  # the same
     app.add_exception_handler(asyncpg.QueryCanceledError, took_too_long)
     for error in LOST_CONNECTION:
         app.add_exception_handler(error, database_away)

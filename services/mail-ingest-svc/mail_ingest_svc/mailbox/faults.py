@@ -3,7 +3,7 @@
 import asyncpg
 import structlog
 
-from deskwire.blobs import BlobError
+from deskwire.blobs import BlobError, why
 from mail_ingest_svc.mailbox.port import MailboxAway
 
 log = structlog.get_logger()
@@ -33,7 +33,8 @@ class Trouble:
         self._told = ""
 
     def tell(self, error: Exception) -> None:
-        trouble = str(error) or type(error).__name__
+        words = why(error) if isinstance(error, BlobError) else str(error)
+        trouble = words or type(error).__name__
         if trouble == self._told:
             return
         self._told = trouble

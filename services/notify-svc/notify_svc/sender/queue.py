@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import structlog
 from prometheus_client import Counter
 
-from deskwire.blobs import BlobError
+from deskwire.blobs import BlobError, why
 from deskwire.contracts.notifications import Channel, Delivery, DeliveryChanged
 from deskwire.html import clean_text
 from deskwire.messaging.outbox import Outbox, Transaction
@@ -190,7 +190,7 @@ class Sender:
         except CannotRender as error:
             return Unsendable(str(error))
         except BlobError as error:
-            return Unreachable(f"what belongs to the mail cannot be read: {error}")
+            return Unreachable(f"what belongs to the mail cannot be read: {why(error)}")
         return await line.send(letter)
 
     # --- settling
