@@ -27,7 +27,7 @@ from gateway.readmodel.lists import (
     shapes_of,
     values_of,
 )
-from gateway.readmodel.tables import tickets as table
+from gateway.readmodel.tables.tickets import tickets as table
 from gateway.readmodel.terms import Search, parse
 
 TICKETS = 20_000

@@ -4,10 +4,10 @@ from typing import Any
 
 from deskwire.contracts.notifications import Delivery
 from deskwire.db import Database
-from gateway.readmodel import tables
 from gateway.readmodel.documents import keep, newest, text_of
+from gateway.readmodel.tables.mails import deliveries
 
-KEEP_DELIVERIES = newest(tables.deliveries)
+KEEP_DELIVERIES = newest(deliveries)
 
 
 def delivery_row(delivery: Delivery) -> dict[str, Any]:

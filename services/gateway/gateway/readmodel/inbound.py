@@ -7,10 +7,10 @@ from sqlalchemy import text
 
 from deskwire.contracts.mail import InboundMail
 from deskwire.db import Database, compiled
-from gateway.readmodel import tables
 from gateway.readmodel.documents import keep, newest, text_of
+from gateway.readmodel.tables.mails import inbound
 
-KEEP_INBOUND = newest(tables.inbound)
+KEEP_INBOUND = newest(inbound)
 
 _ONE = compiled(text("SELECT version, raw_id, doc FROM inbound WHERE id = :id"))
 

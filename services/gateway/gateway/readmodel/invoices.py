@@ -7,11 +7,11 @@ from sqlalchemy import text
 
 from deskwire.contracts.invoices import Invoice
 from deskwire.db import Database, compiled
-from gateway.readmodel import tables
 from gateway.readmodel.documents import keep, newest, text_of
 from gateway.readmodel.lists import Filter
+from gateway.readmodel.tables.work import invoices
 
-KEEP_INVOICES = newest(tables.invoices)
+KEEP_INVOICES = newest(invoices)
 
 _GET = compiled(
     text("""

@@ -25,8 +25,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 
 from deskwire.contracts.terms import Priority, Status
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel import tables
 from gateway.readmodel.mails import MAILS_OF_TICKETS
+from gateway.readmodel.tables.mails import deliveries, inbound
+from gateway.readmodel.tables.records import records, setting_history
+from gateway.readmodel.tables.requests import api_keys
+from gateway.readmodel.tables.tickets import entries, history, tickets
+from gateway.readmodel.tables.work import invoices, time_entries
 
 COUNTED = 10_000
 """So many rows are counted; more are not, whatever the list."""
@@ -60,20 +64,20 @@ class Listing:
 
 
 TICKET_LIST = Listing(
-    tables.tickets,
-    {name: tables.tickets.c[name] for name in ("number", "created_at", "updated_at", "due_at")},
+    tickets,
+    {name: tickets.c[name] for name in ("number", "created_at", "updated_at", "due_at")},
     {"priority": get_args(Priority), "status": get_args(Status)},
     covered=True,
 )
-TIMELINE = Listing(tables.entries, {"created_at": tables.entries.c.created_at})
-TIME_LIST = Listing(tables.time_entries, {"started_at": tables.time_entries.c.started_at})
-HISTORY_LIST = Listing(tables.history, {"id": tables.history.c.id})
-SETTING_HISTORY_LIST = Listing(tables.setting_history, {"id": tables.setting_history.c.id})
-RECORD_LIST = Listing(tables.records, {"id": tables.records.c.id, "name": tables.records.c.name})
-INVOICE_LIST = Listing(tables.invoices, {"number": tables.invoices.c.number})
-KEY_LIST = Listing(tables.api_keys, {"id": tables.api_keys.c.id})
-DELIVERY_LIST = Listing(tables.deliveries, {"id": tables.deliveries.c.id})
-INBOUND_LIST = Listing(tables.inbound, {"seen_at": tables.inbound.c.seen_at})
+TIMELINE = Listing(entries, {"created_at": entries.c.created_at})
+TIME_LIST = Listing(time_entries, {"started_at": time_entries.c.started_at})
+HISTORY_LIST = Listing(history, {"id": history.c.id})
+SETTING_HISTORY_LIST = Listing(setting_history, {"id": setting_history.c.id})
+RECORD_LIST = Listing(records, {"id": records.c.id, "name": records.c.name})
+INVOICE_LIST = Listing(invoices, {"number": invoices.c.number})
+KEY_LIST = Listing(api_keys, {"id": api_keys.c.id})
+DELIVERY_LIST = Listing(deliveries, {"id": deliveries.c.id})
+INBOUND_LIST = Listing(inbound, {"seen_at": inbound.c.seen_at})
 MAIL_LIST = Listing(MAILS_OF_TICKETS, {"at": MAILS_OF_TICKETS.c.at})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import JSON, ColumnElement, Select, Table, cast, func, literal, select, union_all
 
 from deskwire.columns import TIME
-from gateway.readmodel.tables import deliveries, inbound
+from gateway.readmodel.tables.mails import deliveries, inbound
 
 
 def _mails(direction: str, id: Any, at: ColumnElement[Any], table: Table) -> Select[Any]:

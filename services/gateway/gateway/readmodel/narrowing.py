@@ -8,8 +8,8 @@ from functools import lru_cache
 from sqlalchemy import bindparam, select, text
 
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel import tables
 from gateway.readmodel.lists import Filter, Shapes, conditions, shapes_of, values_of
+from gateway.readmodel.tables.tickets import tickets
 
 FEW = 5_000
 """So many tickets are rather looked through than found by a frequent word."""
@@ -76,5 +76,5 @@ class Narrowing:
 
 @lru_cache(maxsize=256)
 def _ids(shapes: Shapes) -> Statement:
-    where = conditions(tables.tickets, shapes)
-    return compiled(select(tables.tickets.c.id).where(*where).limit(bindparam("limit")))
+    where = conditions(tickets, shapes)
+    return compiled(select(tickets.c.id).where(*where).limit(bindparam("limit")))

@@ -18,9 +18,9 @@ from sqlalchemy import and_, text
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel import tables
 from gateway.readmodel.lists import Filter, Page, Place, Shapes, conditions, shapes_of, values_of
 from gateway.readmodel.narrowing import Narrowing
+from gateway.readmodel.tables.tickets import tickets
 from gateway.readmodel.terms import Search
 from gateway.readmodel.texts import SLICE_BITS
 
@@ -249,7 +249,7 @@ def _statement(find: _Find, has: int, *, on_tickets: bool, docs: bool) -> Statem
     words += [_ONE_BY_ONE] if find.one_by_one else []
     narrowed = ""
     if find.shapes:
-        where = str(and_(*conditions(tables.tickets, find.shapes)).compile(dialect=_NAMED))
+        where = str(and_(*conditions(tickets, find.shapes)).compile(dialect=_NAMED))
         narrowed = _NARROWED.format(_CAST.sub(r"CAST(\1 AS \2)", where))
     some = _FIND.format(narrowed=narrowed, words=" AND ".join([find.where, *words]))
     return compiled(text(_READ.format(some) if docs else some))

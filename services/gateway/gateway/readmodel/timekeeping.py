@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from deskwire.contracts.timekeeping import TimeEntry
 from deskwire.db import Database, Statement, compiled
-from gateway.readmodel import tables
 from gateway.readmodel.documents import keep, newest, text_of
+from gateway.readmodel.tables.work import time_entries
 
-KEEP_TIMES = newest(tables.time_entries)
+KEEP_TIMES = newest(time_entries)
 
 _GET = compiled(
     text("""

@@ -15,7 +15,7 @@ from deskwire.contracts.money import Money
 from deskwire.db import DIALECT, Session, Statement, compiled
 from deskwire.errors import Conflict
 from ticket_svc.domain import records
-from ticket_svc.store import tables
+from ticket_svc.store.tables import records as tables
 
 Record = TypeVar("Record", bound=documents.Kept)
 
