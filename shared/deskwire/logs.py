@@ -12,7 +12,16 @@ from deskwire.messaging.envelope import current
 STACKS = ExceptionDictTransformer(show_locals=False, max_frames=20)
 """Without the local variables: keys, passwords and people's words are among them."""
 
-NOISY = ("aiormq", "aio_pika", "asyncio", "uvicorn", "uvicorn.access", "httpcore", "imap_tools")
+NOISY = (
+    "aiormq",
+    "aio_pika",
+    "asyncio",
+    "asyncpg",
+    "uvicorn",
+    "uvicorn.access",
+    "httpcore",
+    "imap_tools",
+)
 
 
 def configure(service: str, level: str = "INFO") -> None:

@@ -1,6 +1,7 @@
 """A line says of which message it is, while one is handled."""
 
 import json
+import logging
 
 import pytest
 import structlog
@@ -24,3 +25,12 @@ def test_a_line_has_the_message_that_is_handled(capsys: pytest.CaptureFixture[st
     idle, at_work = map(json.loads, capsys.readouterr().out.splitlines())
     assert (idle["event"], idle["service"], "message_id" in idle) == ("idle", "test-svc", False)
     assert (at_work["message_id"], at_work["type"]) == (str(envelope.id), "other")
+
+
+def test_what_the_pool_says_of_an_outage_is_no_line_of_its_own() -> None:
+    """We log the outage ourselves; this would be a traceback on standard error."""
+    before = structlog.get_config()
+    logs.configure("test-svc")
+    structlog.configure(**before)
+    structlog.contextvars.clear_contextvars()
+    assert not logging.getLogger("asyncpg.pool").isEnabledFor(logging.WARNING)
