@@ -204,7 +204,7 @@ Note = Annotated[str, AfterValidator(clean_text)]
 Text = Annotated[str, Field(min_length=1, json_schema_extra=VISIBLE), AfterValidator(not_empty)]
 Message = Annotated[
     Text,
-    Field(description='text, or HTML; its pictures are files, as in `src="/api/v1/attachments/7"`'),
+    Field(description="text, or HTML, whose pictures are at `/api/v1/attachments/{id}`"),
 ]
 Address = Annotated[str, Field(max_length=320, json_schema_extra=MAILBOX), AfterValidator(address)]
 Line = Annotated[
