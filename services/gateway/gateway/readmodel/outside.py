@@ -26,14 +26,14 @@ async def tickets(database: Database, docs: Sequence[str]) -> list[str]:
     rows = await database.fetch(_SHOWN, ids=[ticket["id"] for ticket in found])
     entries = {row["ticket_id"]: row["entries"] for row in rows}
     issued = await _issued(database, found)
-    told = [
-        ticket
-        | {"time_worked": 0, "possibly_related": None}
-        | {"entry_count": entries.get(ticket["id"], 0)}
-        | {"invoice_ids": [id for id in ticket.get("invoice_ids", ()) if id in issued]}
-        for ticket in found
-    ]
-    return [orjson.dumps(ticket).decode() for ticket in told]
+    for ticket in found:
+        ticket |= {
+            "time_worked": 0,
+            "possibly_related": None,
+            "entry_count": entries.get(ticket["id"], 0),
+            "invoice_ids": [id for id in ticket.get("invoice_ids", ()) if id in issued],
+        }
+    return [orjson.dumps(ticket).decode() for ticket in found]
 
 
 async def _issued(database: Database, tickets: Sequence[Any]) -> set[int]:

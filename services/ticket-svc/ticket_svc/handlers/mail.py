@@ -143,9 +143,8 @@ async def _reply(
     mail, sender = came.mail, came.sender
     contact = senders.taking_part(came.known, thread["client_id"], thread["contact_id"])
     contact_id = contact.contact_id if contact else None
-    agent = (
-        None if contact else await written_by_agent(sender, tx)
-    )  # also one whom a client has copied in
+    # An agent's is a note also where a client has copied them in.
+    agent = None if contact else await written_by_agent(sender, tx)
     takes_part = agent is None and participates(came, thread)
     if agent is None and (new := senders.colleague(came.known, thread["client_id"])):
         name = senders.contact_name(sender)
